@@ -1,0 +1,1 @@
+"""Hygieia: an end-to-end-encrypted vault for health records on IPFS."""

@@ -1,0 +1,1 @@
+"""The block store: its port, its adapters and the gateway reader."""

@@ -1,0 +1,1 @@
+"""The SDK: transport and vault brought together."""

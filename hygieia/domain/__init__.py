@@ -1,0 +1,1 @@
+"""The rules about ciphertext: no HTTP, no adapter, no decryption."""

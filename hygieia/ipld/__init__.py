@@ -1,0 +1,1 @@
+"""CIDs, dag-pb, UnixFS and CAR as pure functions over bytes."""

@@ -1,0 +1,1 @@
+"""Certificates, secret keys, envelopes and signed notes; the only importer of pgpy."""

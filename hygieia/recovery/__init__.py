@@ -1,0 +1,1 @@
+"""From a kit and any gateway back to files, with no server."""

@@ -1,0 +1,1 @@
+"""The HTTP server: routes, schemas, gateway and the composition root."""
