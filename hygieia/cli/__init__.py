@@ -1,1 +1,1 @@
-"""The hygieia command."""
+"""The ``hygieia`` command. Subcommands import what they need only when they run."""

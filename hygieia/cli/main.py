@@ -1,0 +1,127 @@
+"""The entry point: which subcommands there are, and how a call ends (INTERFACES: exit codes)."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import NoReturn
+
+import click
+
+from hygieia import __version__
+from hygieia.cli.invocation import Invocation, color_wanted
+from hygieia.cli.options import LazyGroup
+from hygieia.errors import HygieiaError, UsageError
+
+INTERRUPTED = 130
+_C = "hygieia.cli.commands"
+
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "signup": (f"{_C}.account", "signup", "Make keys and an account, and save the recovery kit."),
+    "login": (f"{_C}.account", "login", "Sign in on this machine."),
+    "logout": (f"{_C}.account", "logout", "End this machine's session."),
+    "whoami": (f"{_C}.account", "whoami", "Show who is signed in, and the space used."),
+    "passwd": (f"{_C}.account", "passwd", "Change the password."),
+    "sessions": (f"{_C}.account", "sessions", "List or end sessions."),
+    "delete-account": (f"{_C}.account", "delete_account", "Delete the account and its reports."),
+    "put": (f"{_C}.put", "put", "Encrypt and store files, folders or standard input."),
+    "ls": (f"{_C}.reading", "ls", "List reports, newest first."),
+    "info": (f"{_C}.reading", "info", "Show everything about one report."),
+    "get": (f"{_C}.reading", "get", "Fetch, verify and decrypt reports."),
+    "cat": (f"{_C}.reading", "cat", "Write one report to standard output."),
+    "versions": (f"{_C}.reading", "versions", "List a report's versions."),
+    "update": (f"{_C}.changing", "update", "Store a new version of a report."),
+    "edit": (f"{_C}.changing", "edit", "Change a report's title or category."),
+    "rm": (f"{_C}.changing", "rm", "Move reports to the trash for 30 days."),
+    "restore": (f"{_C}.changing", "restore", "Take reports out of the trash."),
+    "kit": (f"{_C}.kit", "kit", "Write the recovery kit, or test one."),
+    "recover": (f"{_C}.recover", "recover", "Restore a vault from kit and gateways, no server."),
+    "reset-password": (f"{_C}.recover", "reset_password", "Set a new password with kit and code."),
+    "doctor": (f"{_C}.doctor", "doctor", "Check server, gateways, clock and versions."),
+    "serve": (f"{_C}.serve", "serve", "Run the vault server."),
+    "admin": (f"{_C}.admin", "admin", "Look after a server, on its own machine."),
+    "completion": (f"{_C}.completion", "completion", "Print shell completion for bash, zsh, fish."),
+}
+
+
+def _client_options_from_environment(invocation: Invocation) -> None:
+    """Take the client's own settings; an option given on the command line is stronger."""
+    invocation.server = os.environ.get("HYGIEIA_SERVER") or None
+    invocation.profile = os.environ.get("HYGIEIA_PROFILE") or invocation.profile
+    invocation.password_file = os.environ.get("HYGIEIA_PASSWORD_FILE") or None
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Start with: hygieia signup you@example.org",
+)
+@click.version_option(__version__, prog_name="hygieia")
+def hygieia() -> None:
+    """An end-to-end-encrypted vault for health records on IPFS."""
+
+
+def main() -> NoReturn:
+    """Run the command and end the process with the promised exit code."""
+    invocation = Invocation(color=color_wanted())
+    _client_options_from_environment(invocation)
+    sys.exit(run(sys.argv[1:], invocation))
+
+
+def run(arguments: list[str], invocation: Invocation) -> int:
+    """Run one call.
+
+    Args:
+        arguments: what stands after the command's name.
+        invocation: where results and messages go.
+
+    Returns:
+        The exit code (INTERFACES, exit codes).
+    """
+    try:
+        returned = hygieia.main(
+            arguments, prog_name="hygieia", standalone_mode=False, obj=invocation
+        )
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return UsageError.exit_code
+    except click.UsageError as error:
+        return _usage_error(error, invocation)
+    except click.ClickException as error:
+        invocation.show_error(UsageError(error.format_message()))
+        return UsageError.exit_code
+    except HygieiaError as error:
+        invocation.show_error(error)
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        invocation.warn("interrupted; run again to resume.")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output went away (as `| head` does): nothing more to say to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return HygieiaError.exit_code
+    except Exception as error:  # noqa: BLE001  (the last line of defence: no stack trace for people)
+        return _unexpected(error, invocation)
+    return returned if isinstance(returned, int) else 0
+
+
+def _usage_error(error: click.UsageError, invocation: Invocation) -> int:
+    hint = f"See: {error.ctx.command_path} --help" if error.ctx else "See: hygieia --help"
+    invocation.show_error(UsageError(error.format_message(), hint=hint))
+    return UsageError.exit_code
+
+
+def _unexpected(error: Exception, invocation: Invocation) -> int:
+    """Name the kind and place of a defect; its text may hold data and stays out."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "hygieia" in frame.filename] or frames
+    place = f"{os.path.basename(ours[-1].filename)}:{ours[-1].lineno}" if ours else "?"  # noqa: PTH119
+    invocation.show_error(
+        HygieiaError(
+            f"A defect in hygieia stopped this ({type(error).__name__} at {place}).",
+            hint="Nothing was half-written. Please report this line.",
+        )
+    )
+    return HygieiaError.exit_code
