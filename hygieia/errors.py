@@ -31,7 +31,10 @@ what to do next. ``exit_code`` is what the command line ends with.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class HygieiaError(Exception):
@@ -93,9 +96,15 @@ class NotFound(HygieiaError):
 
 
 class BlockMissing(NotFound):
-    """A block is in none of the stores asked. Try another gateway."""
+    """Blocks are in none of the stores asked; ``missing`` names them. Try another gateway."""
 
     code = "block-missing"
+
+    def __init__(
+        self, message: str, *, missing: Sequence[str] = (), hint: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.missing = list(missing)
 
 
 class Conflict(HygieiaError):
