@@ -1,0 +1,99 @@
+# Every target makes what it needs from nothing and is quick the second time.
+
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.DELETE_ON_ERROR:
+
+PORT ?= 8460
+DATA ?= ./data
+
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest -q
+RESULTS := build/junit
+# Folders of Node programs that tests compare us with.
+NODE := $(patsubst %/package-lock.json,%/node_modules/.ready,$(wildcard tests/node/package-lock.json tests/*/node/package-lock.json))
+
+.PHONY: help run test test-servers test-interop test-browser test-all test-rest demo lint bench \
+        screens attack conformance format lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# ---- environment -------------------------------------------------------------------------
+
+.venv/.run: requirements.lock requirements-build.lock pyproject.toml
+	@scripts/environment run
+	@touch $@
+
+.venv/.dev: requirements-dev.lock requirements-build.lock pyproject.toml
+	@scripts/environment dev
+	@touch $@ .venv/.run
+
+%/node_modules/.ready: %/package.json %/package-lock.json
+	@scripts/node-packages $*
+	@touch $@
+
+# ---- the vault ---------------------------------------------------------------------------
+
+run: .venv/.run ## start the server on http://localhost:$(PORT), data in $(DATA)
+	@exec $(BIN)/hygieia serve --port "$(PORT)" --data "$(DATA)"
+
+demo: .venv/.run ## play the whole story on real files, in a temporary folder
+	@exec scripts/demo
+
+# ---- tests -------------------------------------------------------------------------------
+
+test: .venv/.dev $(NODE) ## every test that needs only Python and Node, and no root
+	@mkdir -p $(RESULTS)
+	@$(PYTEST) --junit-xml=$(RESULTS)/test.xml
+
+test-interop: .venv/.dev $(NODE) ## tests against sq and gpg (Debian, root; installs them)
+	@mkdir -p $(RESULTS)
+	@scripts/debian-packages gpg
+	@HYGIEIA_TEST_CHROOT="$$(scripts/debian-chroot | tail -n 1)" HYGIEIA_TEST_NO_SKIP=1 \
+	  $(PYTEST) -m "interop and not servers" --junit-xml=$(RESULTS)/interop.xml
+
+test-servers: .venv/.dev $(NODE) ## tests against real servers (Debian, root, Go; builds Kubo)
+	@mkdir -p $(RESULTS)
+	@chroot="$$(scripts/debian-chroot | tail -n 1)"; kubo="$$(scripts/kubo | tail -n 1)"; \
+	  HYGIEIA_TEST_CHROOT="$$chroot" HYGIEIA_TEST_KUBO="$$kubo" HYGIEIA_TEST_NO_SKIP=1 \
+	  $(PYTEST) -m servers --junit-xml=$(RESULTS)/servers.xml
+
+test-browser: ## tests in a real browser (not there yet)
+	@echo "test-browser: nothing to run yet: the web app is not there."
+
+test-all: test test-rest ## lint and every suite: what .ci/run runs
+
+test-rest: lint test-interop test-servers # all of test-all but test
+
+attack: .venv/.dev $(NODE) ## play every known attack and say how each ended
+	@mkdir -p $(RESULTS)
+	@$(PYTEST) tests/security --verbosity=1 --junit-xml=$(RESULTS)/attack.xml
+
+conformance: .venv/.run ## the official gateway suite: GATEWAY_CONFORMANCE=path of its repository
+	@exec scripts/conformance "$(GATEWAY_CONFORMANCE)"
+
+# ---- quality -----------------------------------------------------------------------------
+
+lint: .venv/.dev ## every check that runs nothing
+	@scripts/lint
+
+format: .venv/.dev ## let the formatter have its way
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format --quiet .
+
+bench: .venv/.dev ## measure speed and memory against the floor
+	@exec $(BIN)/python -m bench
+
+screens: ## pictures of the web app (not there yet)
+	@echo "screens: nothing to show yet: the web app is not there."
+
+lock: .venv/.dev ## write the locks anew (scripts/lock --upgrade for newest versions)
+	@scripts/lock
+
+clean: ## remove what make made; data stays
+	@rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@find hygieia tests bench scripts -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+	@rm -rf tests/node/node_modules tests/*/node/node_modules
