@@ -31,6 +31,7 @@ from hygieia.limits import MAX_INTEGER, MAX_JSON_DEPTH
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _COLLECTION: Final = re.compile(rf"[a-z0-9-]{{1,{MAX_COLLECTION_CHARACTERS}}}")
@@ -84,8 +85,8 @@ def encode_body(body: Mapping[str, JSON]) -> str:
     """Checks a body and writes it as JSON text. Raises InvalidInput."""
     fields = dict(body)
     _check(fields, MAX_JSON_DEPTH)
-    text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
-    if len(text) > MAX_BODY_BYTES or len(text.encode()) > MAX_BODY_BYTES:
+    text = _ENCODER.encode(fields)
+    if len(text) > MAX_BODY_BYTES // 4 and len(text.encode()) > MAX_BODY_BYTES:
         raise InvalidInput("The document is too large.")
     return text
 
@@ -96,10 +97,10 @@ def decode_body(text: str) -> Body:
 
 
 def _check(value: JSON, depth: int) -> None:
-    if value is None or isinstance(value, bool):
-        return
     if isinstance(value, str):
         _check_string(value)
+    elif value is None or isinstance(value, bool):
+        return
     elif isinstance(value, int):
         if not -MAX_INTEGER <= value <= MAX_INTEGER:
             raise InvalidInput("A number in the document is beyond 2^53 - 1.")

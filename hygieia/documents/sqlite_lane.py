@@ -21,8 +21,11 @@ from hygieia.errors import Failed, HygieiaError, Unavailable
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
 
-BATCH: Final = 128
-"""Work per transaction. A batch's results reach the loop in one step, so it bounds the stall."""
+BATCH: Final = 256
+"""Work per transaction at most."""
+
+RESULTS_PER_STEP: Final = 16
+"""Results handed over in one step of the loop: their callers all run before the next step."""
 
 
 @dataclass(slots=True)
@@ -153,9 +156,11 @@ def _deliver(batch: Sequence[_Job]) -> None:
     for loop, jobs in loops.items():
         # RuntimeError: the loop is closed, nobody waits any more.
         with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(_deliver_all, jobs)
+            loop.call_soon_threadsafe(_deliver_some, loop, jobs)
 
 
-def _deliver_all(jobs: Sequence[_Job]) -> None:
-    for job in jobs:
+def _deliver_some(loop: asyncio.AbstractEventLoop, jobs: Sequence[_Job]) -> None:
+    for job in jobs[:RESULTS_PER_STEP]:
         job.deliver()
+    if len(jobs) > RESULTS_PER_STEP:
+        loop.call_soon(_deliver_some, loop, jobs[RESULTS_PER_STEP:])
