@@ -1,0 +1,152 @@
+"""CARv1: blocks in a stream (https://ipld.io/specs/transport/car/carv1/).
+
+``CarReader`` is fed pieces of any size and never looks at an octet twice; what it holds is bounded
+by one section and one piece. ``read_car`` does the same over a file.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+from hygieia.errors import BlockRefused, DagRefused, InvalidInput, LimitExceeded
+from hygieia.ipld import block as blocks
+from hygieia.ipld import dagcbor, varint
+from hygieia.ipld.block import Block, UnverifiedBlock
+from hygieia.ipld.cid import CID, MAX_DIGEST_BYTES, VAULT_CID_BYTES, read_any
+from hygieia.limits import MAX_BLOCK_BYTES, MAX_CAR_HEADER_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_MAX_SECTION_BYTES: Final = MAX_BLOCK_BYTES + MAX_DIGEST_BYTES + 4 * varint.MAX_OCTETS
+_READ_BYTES: Final = 1 << 18
+
+
+def car_header(roots: Sequence[CID] = ()) -> bytes:
+    """Return the header; our own batches name no roots (FORMATS §9)."""
+    header = dagcbor.encode({"roots": list(roots), "version": 1})
+    return varint.encode(len(header)) + header
+
+
+def section_head(cid: CID, size_bytes: int) -> bytes:
+    """Return what stands before a block's ``size_bytes`` octets."""
+    binary = cid.encode()
+    return varint.encode(len(binary) + size_bytes) + binary
+
+
+def car_section(block: Block) -> bytes:
+    """Return a block as a section; a large one is better written after ``section_head``."""
+    return section_head(block.cid, len(block.data)) + block.data
+
+
+class CarReader:
+    """Reads a CAR piece by piece.
+
+    ``vault_only`` refuses every CID that is not of the vault's kind; the importer of other
+    people's CARs turns it off. ``max_blocks`` bounds the sections of one CAR.
+
+    Everything malformed raises ``BlockRefused``, an impossible length ``LimitExceeded`` (BK-06).
+    After an error the reader is of no more use.
+    """
+
+    def __init__(self, *, vault_only: bool = True, max_blocks: int | None = None) -> None:
+        self.roots: tuple[CID, ...] | None = None
+        """The header's roots, once it has been read: claims."""
+        self.block_count = 0
+        self._vault_only = vault_only
+        self._max_blocks = max_blocks
+        self._rest = bytearray()
+        self._needed = 1
+
+    def feed(self, data: bytes) -> list[Block]:
+        """Take a piece; return the blocks it completes, hashed (0.5 ms per MiB: use a thread)."""
+        return [found.verify() for found in self.feed_unverified(data)]
+
+    def feed_unverified(self, data: bytes) -> list[UnverifiedBlock]:
+        """Take a piece; return the blocks it completes, not yet hashed."""
+        if self._rest or len(data) < self._needed:
+            self._rest += data
+            if len(self._rest) < self._needed:
+                return []
+            found, end = self._sections(self._rest)
+            del self._rest[:end]
+        else:
+            found, end = self._sections(data)
+            self._rest += memoryview(data)[end:]
+        return found
+
+    def finish(self) -> None:
+        """Say that the stream has ended; raises ``BlockRefused`` if that cuts the CAR short."""
+        if self._rest or self.roots is None:
+            raise BlockRefused("a CAR is cut short")
+
+    def _sections(self, data: bytes | bytearray) -> tuple[list[UnverifiedBlock], int]:
+        """Return the whole sections in ``data`` and where the first unfinished one begins."""
+        found: list[UnverifiedBlock] = []
+        position, end = 0, len(data)
+        with memoryview(data) as view:
+            while True:
+                start, length = self._length(view, position)
+                if length < 0 or length > end - start:
+                    self._needed = start + length - position if length >= 0 else end - position + 1
+                    return found, position
+                with view[start : start + length] as section:
+                    if self.roots is None:
+                        self.roots = _read_header(bytes(section))
+                    else:
+                        found.append(self._block(section))
+                position = start + length
+
+    def _length(self, view: memoryview, position: int) -> tuple[int, int]:
+        """Return where a section's content starts and its length; -1 if more octets are needed."""
+        try:
+            length, start = varint.decode(view, position)
+        except EOFError:
+            return position, -1
+        except ValueError as error:
+            raise BlockRefused(f"a CAR cannot be read: {error}") from error
+        if length > (MAX_CAR_HEADER_BYTES if self.roots is None else _MAX_SECTION_BYTES):
+            raise LimitExceeded("a CAR has a section over its limit")
+        if length == 0:
+            raise BlockRefused("a CAR has an empty section")
+        return start, length
+
+    def _block(self, section: memoryview) -> UnverifiedBlock:
+        self.block_count += 1
+        if self._max_blocks is not None and self.block_count > self._max_blocks:
+            raise LimitExceeded("a CAR has too many blocks")
+        try:
+            if self._vault_only:
+                cid, start = CID.decode(bytes(section[:VAULT_CID_BYTES])), VAULT_CID_BYTES
+            else:
+                cid, start = read_any(bytes(section[: MAX_DIGEST_BYTES + 36]), 0)
+        except InvalidInput as error:
+            raise BlockRefused(f"a CAR holds a block that is not taken here: {error}") from error
+        if len(section) - start > MAX_BLOCK_BYTES:
+            raise BlockRefused("a block is over 2 MiB")
+        return UnverifiedBlock(cid, bytes(section[start:]))
+
+
+def read_car(file: BinaryIO, *, vault_only: bool = True) -> Iterator[Block]:
+    """Yield the verified blocks of a CAR file, in order; memory is constant."""
+    reader = CarReader(vault_only=vault_only)
+    while data := file.read(_READ_BYTES):
+        for found in reader.feed_unverified(data):
+            yield blocks.verify_any(found.cid, found.data)
+    reader.finish()
+
+
+def _read_header(octets: bytes) -> tuple[CID, ...]:
+    try:
+        header = dagcbor.decode(octets)
+    except DagRefused as error:
+        raise BlockRefused("a CAR's header cannot be read") from error
+    if not isinstance(header, dict) or header.get("version") != 1 or header["version"] is True:
+        raise BlockRefused("this is not a CAR of version 1")
+    roots = header.get("roots")
+    if set(header) != {"roots", "version"} or not isinstance(roots, list):
+        raise BlockRefused("a CAR's header names no list of roots")
+    cids = tuple(root for root in roots if isinstance(root, CID))
+    if len(cids) != len(roots):
+        raise BlockRefused("a CAR's header names a root that is no CID")
+    return cids
