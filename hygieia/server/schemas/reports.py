@@ -1,0 +1,154 @@
+"""Uploads, reports, versions, changes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from hygieia.limits import MAX_BATCH_CIDS, MAX_COMMIT_REPORTS
+from hygieia.server.api import Model, Parameters
+from hygieia.server.schemas.common import Bytes, CidText, Id, PageQuery, Problem, Rev, Time
+
+ChangeKind = Literal["create", "update", "edit", "readers"]
+
+
+class UploadPath(Parameters):
+    """Names an upload."""
+
+    upload: Id
+
+
+class UploadOut(Model):
+    """An upload: blocks put under it are kept until ``expires``."""
+
+    upload: Id
+    expires: Time
+
+
+class MissingIn(Model):
+    """Blocks that a client is about to send."""
+
+    cids: list[CidText] = Field(max_length=MAX_BATCH_CIDS)
+
+
+class MissingOut(Model):
+    """Those to send; the others are had and kept for this upload."""
+
+    missing: list[str]
+
+
+class StoredOut(Model):
+    """What a CAR batch held."""
+
+    stored_blocks: Annotated[int, Field(ge=0)]
+    stored_bytes: Bytes = Field(description="Bytes of blocks in this batch that were new.")
+
+
+class ReportPath(Parameters):
+    """Names a report."""
+
+    report: Id
+
+
+class NewReport(Model):
+    """A report to commit: its id, made by the client, and the root of its DAG (FORMATS §5)."""
+
+    id: Id
+    root: CidText
+
+
+class CommitIn(Model):
+    """Reports whose blocks are uploaded."""
+
+    upload: Id
+    reports: list[NewReport] = Field(min_length=1, max_length=MAX_COMMIT_REPORTS)
+
+
+class ReportOut(Model):
+    """What the server knows of a report: nothing that is in it."""
+
+    id: Id
+    root: str = Field(description="CID of the current root.")
+    rev: Rev
+    owner: Id
+    created: Time
+    changed: Time
+    deleted: Time | None = Field(description="When it was put in the trash.")
+    size_bytes: Bytes = Field(description="Bytes of the current root's whole DAG.")
+    readers: Annotated[int, Field(ge=1)] = Field(
+        description="Recipients of the current root, the owner among them."
+    )
+
+
+class CommitItem(Model):
+    """The outcome for one report: the report, or the problem that kept it out."""
+
+    id: Id
+    report: ReportOut | None = None
+    error: Problem | None = None
+
+
+class CommitOut(Model):
+    """Outcomes in the order asked."""
+
+    reports: list[CommitItem]
+
+
+class ChangeIn(Model):
+    """A new root for a report.
+
+    ``update``: new content. ``edit``: new meta, same data payload. ``readers``: same payloads,
+    another header.
+    """
+
+    upload: Id
+    root: CidText
+    change: Literal["update", "edit", "readers"]
+
+
+class ReportsQuery(PageQuery):
+    """A piece of the list of reports, or of the trash."""
+
+    trash: bool = False
+
+
+class ReportsOut(Model):
+    """Reports, newest first."""
+
+    items: list[ReportOut]
+    next: str | None
+
+
+class VersionOut(Model):
+    """One committed root of a report."""
+
+    root: str
+    rev: Rev
+    created: Time
+    change: ChangeKind
+    size_bytes: Bytes
+
+
+class VersionsOut(Model):
+    """Committed roots, newest first."""
+
+    items: list[VersionOut]
+    next: str | None
+
+
+class ChangeOut(Model):
+    """That a report is new, changed, in the trash or gone (``root`` null)."""
+
+    report: Id
+    root: str | None
+    rev: Rev
+    deleted: bool
+
+
+class ChangesOut(Model):
+    """Changes after the cursor. Some may come twice, none is left out. ``next`` always goes on."""
+
+    items: list[ChangeOut]
+    next: str
+    more: bool = Field(description="Whether more is there to be read at once.")
