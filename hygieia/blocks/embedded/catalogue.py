@@ -1,0 +1,183 @@
+"""The catalogue: which blocks there are, where, what pins and holds them, and IPNS records.
+
+One SQLite file in WAL mode with ``synchronous=FULL``: a committed transaction is durable. Rows of
+``block`` carry small blocks themselves and name the file of larger ones. Ids are never reused
+(AUTOINCREMENT): a sweep takes "id at most N" for "was here when I began", and an ended hold never
+comes back to life by a new holder of the same name.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from hygieia.errors import ConfigError, HygieiaError, StorageFull, Unavailable
+from hygieia.ipld import varint
+from hygieia.ipld.cid import IDENTITY, SHA2_256, SHA2_256_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from hygieia.ipld.cid import CID
+
+CATALOGUE_VERSION: Final = 1
+BUSY_SECONDS: Final = 30
+FULL_BELOW_BYTES: Final = 1 << 20
+_SHA2_256_PREFIX: Final = bytes((SHA2_256, SHA2_256_BYTES))
+
+_SCHEMA: Final = """
+CREATE TABLE block (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    multihash BLOB NOT NULL UNIQUE,
+    size_bytes INTEGER NOT NULL,
+    data BLOB,
+    file TEXT,
+    CHECK ((data IS NULL) <> (file IS NULL))
+);
+CREATE TABLE pin (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    root BLOB NOT NULL,
+    name TEXT NOT NULL,
+    created REAL NOT NULL,
+    UNIQUE (root, name)
+);
+CREATE TABLE holder (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    until REAL
+);
+CREATE TABLE hold (
+    block INTEGER NOT NULL,
+    holder INTEGER NOT NULL,
+    PRIMARY KEY (block, holder)
+) WITHOUT ROWID;
+CREATE TABLE record (name TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE damaged (
+    multihash BLOB PRIMARY KEY,
+    found REAL NOT NULL,
+    kept_as TEXT
+) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRow:
+    """Where a block is: its bytes, or the name of its file."""
+
+    id: int
+    size_bytes: int
+    data: bytes | None
+    file: str | None
+
+
+def key_of(cid: CID) -> bytes:
+    """The multihash, which alone names a block's bytes: code, length, digest."""
+    if cid.hash_code == SHA2_256:
+        return _SHA2_256_PREFIX + cid.digest
+    return varint.encode(cid.hash_code) + varint.encode(len(cid.digest)) + cid.digest
+
+
+def is_inline(cid: CID) -> bool:
+    """Whether the CID carries its bytes itself (identity hash): never stored, always had."""
+    return cid.hash_code == IDENTITY
+
+
+def connect(path: Path, *, cache_kib: int = 2048, any_thread: bool = False) -> sqlite3.Connection:
+    """A connection for one thread at a time. The caller begins and ends transactions."""
+    connection = sqlite3.connect(
+        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=not any_thread
+    )
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA temp_store=MEMORY")
+    connection.execute(f"PRAGMA cache_size=-{cache_kib}")
+    return connection
+
+
+def prepare(path: Path) -> None:
+    """Make the catalogue, or check that this program knows its version.
+
+    Raises ``ConfigError`` for one written by a newer program.
+    """
+    connection = connect(path)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            connection.executescript(
+                f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version={CATALOGUE_VERSION};COMMIT;"
+            )
+        elif version != CATALOGUE_VERSION:
+            raise ConfigError(
+                f"The block store has format {version}; this program knows {CATALOGUE_VERSION}.",
+                hint="Install the version of Hygieia that wrote it, or a newer one.",
+            )
+    finally:
+        connection.close()
+
+
+def find(connection: sqlite3.Connection, key: bytes) -> BlockRow | None:
+    """The row of a block, with its bytes when they stand in it."""
+    row = connection.execute(
+        "SELECT id, size_bytes, data, file FROM block WHERE multihash = ?", (key,)
+    ).fetchone()
+    return None if row is None else BlockRow(*row)
+
+
+def find_id(connection: sqlite3.Connection, key: bytes) -> int | None:
+    """The id of a block."""
+    row = connection.execute("SELECT id FROM block WHERE multihash = ?", (key,)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def find_sizes(connection: sqlite3.Connection, keys: Sequence[bytes]) -> Iterator[int | None]:
+    """The size of each block in bytes, None where there is none."""
+    for key in keys:
+        row = connection.execute(
+            "SELECT size_bytes FROM block WHERE multihash = ?", (key,)
+        ).fetchone()
+        yield None if row is None else int(row[0])
+
+
+def hold_for(connection: sqlite3.Connection, holder: str, until: float | None) -> int:
+    """The id of a holder, made or extended; its time never gets shorter (None: no end)."""
+    (holder_id,) = connection.execute(
+        "INSERT INTO holder (name, until) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET until ="
+        " CASE WHEN until IS NULL OR excluded.until IS NULL THEN NULL"
+        " ELSE max(until, excluded.until) END RETURNING id",
+        (holder, until),
+    ).fetchone()
+    return int(holder_id)
+
+
+def add_holds(connection: sqlite3.Connection, holder_id: int, ids: Sequence[int]) -> None:
+    """Hold these blocks for a holder."""
+    connection.executemany(
+        "INSERT OR IGNORE INTO hold (block, holder) VALUES (?, ?)", ((i, holder_id) for i in ids)
+    )
+
+
+def translate(error: Exception, folder: Path) -> HygieiaError:
+    """What an error of SQLite or of the file system means to a caller of the store."""
+    if isinstance(error, HygieiaError):
+        return error
+    code = getattr(error, "sqlite_errorcode", None)
+    if code == sqlite3.SQLITE_FULL or (
+        isinstance(error, sqlite3.Error | OSError) and _is_full(folder)
+    ):
+        return StorageFull("The block store has no room left.")
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return Unavailable("The block store is busy.")
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return Unavailable("The catalogue of the block store is damaged.")
+    return Unavailable(f"The block store cannot be used ({type(error).__name__}).")
+
+
+def _is_full(folder: Path) -> bool:
+    try:
+        status = os.statvfs(folder)
+    except OSError:
+        return False
+    return status.f_bavail * status.f_frsize < FULL_BELOW_BYTES

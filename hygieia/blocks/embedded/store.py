@@ -1,0 +1,387 @@
+"""The embedded store's face: the port over catalogue, files and threads.
+
+Readers run in a few threads with a connection each; puts hash and write their files in a few
+others, then queue their rows with the one catalogue writer. Nothing here blocks the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+import sqlite3
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from hygieia.blocks.embedded import catalogue, changes
+from hygieia.blocks.embedded.catalogue import is_inline, key_of
+from hygieia.blocks.embedded.files import BlockFiles, sync_folder
+from hygieia.blocks.embedded.sweeper import Sweeper
+from hygieia.blocks.embedded.writer import CatalogueWriter
+from hygieia.blocks.port import AnyBlock, Pin, Swept
+from hygieia.errors import (
+    BlockMissing,
+    BlockRefused,
+    ConfigError,
+    LimitExceeded,
+    StorageFull,
+    Unavailable,
+)
+from hygieia.ipld.block import UnverifiedBlock, verify_any
+from hygieia.ipld.cid import CID, decode_any
+from hygieia.limits import MAX_BLOCK_BYTES, MAX_IPNS_RECORD_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+    from pathlib import Path
+
+T = TypeVar("T")
+
+FORMAT: Final = "hygieia blocks 1\n"
+INLINE_UP_TO_BYTES: Final = 16384
+"""Blocks up to this stand in the catalogue: a row costs 10 µs, a file 60 µs and a disk page."""
+RESERVE_BYTES: Final = 64 << 20
+"""Puts stop short of a full disk, so that there is room to delete, sweep and write documents."""
+READ_THREADS: Final = 4
+WRITE_THREADS: Final = 4
+PINS_A_PAGE: Final = 256
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """A block found damaged and moved aside; ``kept_as`` names it in ``quarantine`` (None: gone)."""
+
+    multihash: bytes
+    found: datetime
+    kept_as: str | None
+
+
+def open_embedded(
+    path: Path, *, reserve_bytes: int = RESERVE_BYTES, clock: Callable[[], float] = time.time
+) -> EmbeddedBlockStore:
+    """Open, or make, the store in a directory. Quick, but it does touch the disk.
+
+    Raises ``ConfigError`` when the directory holds something else or a newer format.
+    """
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        _prepare(path)
+    finally:
+        os.close(descriptor)
+    return EmbeddedBlockStore(path, reserve_bytes=reserve_bytes, clock=clock)
+
+
+def _prepare(path: Path) -> None:
+    marker = path / "format"
+    if not marker.exists():
+        if any(
+            entry.name not in ("lock", "blocks", "quarantine")
+            and not entry.name.startswith("catalogue.sqlite")
+            for entry in path.iterdir()
+        ):
+            raise ConfigError(
+                "The folder for blocks holds something else.",
+                hint="Name an empty folder, or one that Hygieia made.",
+            )
+        BlockFiles(path).prepare()
+        catalogue.prepare(path / "catalogue.sqlite")
+        marker.write_text(FORMAT)
+        sync_folder(path)
+    elif marker.read_text() != FORMAT:
+        raise ConfigError(
+            "The folder for blocks has a format that this program does not know.",
+            hint="Install the version of Hygieia that wrote it, or a newer one.",
+        )
+    catalogue.prepare(path / "catalogue.sqlite")
+
+
+class EmbeddedBlockStore:
+    """``BlockStore`` in a directory. Make one with ``open_embedded``."""
+
+    def __init__(self, path: Path, *, reserve_bytes: int, clock: Callable[[], float]) -> None:
+        self.path = path
+        self._reserve_bytes = reserve_bytes
+        self._clock = clock
+        self._files = BlockFiles(path)
+        self._catalogue = path / "catalogue.sqlite"
+        self._writer = CatalogueWriter(self._catalogue)
+        self._readers = ThreadPoolExecutor(READ_THREADS, thread_name_prefix="hygieia-read")
+        self._writers = ThreadPoolExecutor(WRITE_THREADS, thread_name_prefix="hygieia-write")
+        self._local = threading.local()
+        self._connections: list[sqlite3.Connection] = []
+        self._closed = False
+
+    # -- blocks ------------------------------------------------------------------------------
+
+    async def put(
+        self,
+        blocks: Sequence[AnyBlock],
+        *,
+        holder: str | None = None,
+        until: datetime | None = None,
+    ) -> int:
+        """See ``BlockStore.put``."""
+        if not blocks:
+            return 0
+        hold = changes.Hold(holder, _timestamp(until)) if holder is not None else None
+        batch = await self._write(self._stage, blocks)
+        try:
+            added = await self._add(batch, hold)
+        except StorageFull:
+            # After any other failure the rows may yet turn out to be committed: then the files
+            # are needed, and if not, the next sweep removes them.
+            await self._write(self._files.remove, list(batch.files.values()))
+            raise
+        if added.surplus:
+            await self._write(self._files.remove, added.surplus)
+        return added.new_bytes
+
+    async def _add(self, batch: changes.Batch, hold: changes.Hold | None) -> changes.Added:
+        while True:
+            try:
+                return await self._change(
+                    lambda c: changes.add(c, self._files, batch, hold, INLINE_UP_TO_BYTES)
+                )
+            except changes.Absent as absent:
+                await self._write(self._write_files, batch, absent.keys)
+
+    async def get(self, cid: CID) -> bytes:
+        """See ``BlockStore.get``."""
+        return (await self.get_many([cid]))[0]
+
+    async def get_many(self, cids: Sequence[CID]) -> list[bytes]:
+        """See ``BlockStore.get_many``."""
+        return await self._read(self._get_many, cids)
+
+    async def sizes(self, cids: Sequence[CID]) -> list[int | None]:
+        """See ``BlockStore.sizes``."""
+        return await self._read(self._sizes, cids)
+
+    async def size(self, cid: CID) -> int | None:
+        """See ``BlockStore.size``."""
+        return (await self.sizes([cid]))[0]
+
+    async def missing(
+        self, cids: Sequence[CID], *, holder: str | None = None, until: datetime | None = None
+    ) -> list[CID]:
+        """See ``BlockStore.missing``."""
+        asked = {key_of(cid): cid for cid in cids if not is_inline(cid)}
+        if holder is None:
+            sizes = await self.sizes(list(asked.values()))
+            return [cid for cid, size in zip(asked.values(), sizes, strict=True) if size is None]
+        hold = changes.Hold(holder, _timestamp(until))
+        absent = await self._change(lambda c: changes.hold_present(c, list(asked), hold))
+        return [asked[key] for key in absent]
+
+    async def release(self, holder: str) -> None:
+        """See ``BlockStore.release``."""
+        await self._change(lambda c: changes.release(c, holder))
+
+    # -- pins --------------------------------------------------------------------------------
+
+    async def pin(self, root: CID, *, name: str = "") -> None:
+        """See ``BlockStore.pin``."""
+        await self._change(lambda c: changes.pin(c, root, name, self._clock()))
+
+    async def unpin(self, root: CID, *, name: str = "") -> None:
+        """See ``BlockStore.unpin``."""
+        await self._change(lambda c: changes.unpin(c, root, name))
+
+    async def update_pin(
+        self, old: CID, new: CID, *, name: str = "", keep_old: bool = False
+    ) -> None:
+        """See ``BlockStore.update_pin``."""
+        now = self._clock()
+        await self._change(lambda c: changes.update_pin(c, old, new, name, now, keep_old=keep_old))
+
+    async def is_pinned(self, root: CID, *, name: str | None = None) -> bool:
+        """See ``BlockStore.is_pinned``."""
+
+        def look(connection: sqlite3.Connection) -> bool:
+            row = connection.execute(
+                "SELECT 1 FROM pin WHERE root = ?1 AND (?2 IS NULL OR name = ?2) LIMIT 1",
+                (root.encode(), name),
+            ).fetchone()
+            return row is not None
+
+        return await self._read(lambda: look(self._connection()))
+
+    async def pins(self) -> AsyncIterator[Pin]:
+        """See ``BlockStore.pins``."""
+        after = 0
+        while page := await self._read(self._pin_page, after):
+            for seq, pin in page:
+                yield pin
+                after = seq
+
+    async def sweep(self) -> Swept:
+        """See ``BlockStore.sweep``."""
+        sweeper = Sweeper(self._catalogue, self._files, self._writer, self._clock)
+        return await asyncio.to_thread(self._translated, sweeper.run)
+
+    # -- records -----------------------------------------------------------------------------
+
+    async def put_record(self, name: str, record: bytes) -> None:
+        """See ``BlockStore.put_record``."""
+        if len(record) > MAX_IPNS_RECORD_BYTES:
+            raise LimitExceeded("An IPNS record is over its limit.")
+        await self._change(lambda c: changes.put_record(c, name, record))
+
+    async def get_record(self, name: str) -> bytes | None:
+        """See ``BlockStore.get_record``."""
+
+        def look() -> bytes | None:
+            row = (
+                self._connection()
+                .execute("SELECT data FROM record WHERE name = ?", (name,))
+                .fetchone()
+            )
+            return None if row is None else bytes(row[0])
+
+        return await self._read(look)
+
+    # -- beyond the port ---------------------------------------------------------------------
+
+    async def damaged(self) -> list[Damaged]:
+        """Blocks moved aside as damaged and not put again since."""
+
+        def look() -> list[Damaged]:
+            rows = self._connection().execute("SELECT multihash, found, kept_as FROM damaged")
+            return [Damaged(key, datetime.fromtimestamp(at, UTC), kept) for key, at, kept in rows]
+
+        return await self._read(look)
+
+    async def close(self) -> None:
+        """See ``BlockStore.close``."""
+        if not self._closed:
+            self._closed = True
+            await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        self._writers.shutdown()
+        self._writer.close()
+        self._readers.shutdown()
+        for connection in self._connections:
+            connection.close()
+
+    # -- in threads --------------------------------------------------------------------------
+
+    def _stage(self, blocks: Sequence[AnyBlock]) -> changes.Batch:
+        """Hash what is unverified and write the files of what is large and not had yet."""
+        data: dict[bytes, bytes] = {}
+        for block in blocks:
+            if len(block.data) > MAX_BLOCK_BYTES:
+                raise BlockRefused("A block is over 2 MiB.")
+            verified = block.verify() if isinstance(block, UnverifiedBlock) else block
+            if not is_inline(verified.cid):
+                data[key_of(verified.cid)] = bytes(verified.data)
+        if self._files.free_bytes() - sum(map(len, data.values())) < self._reserve_bytes:
+            raise StorageFull("The block store has no room left.")
+        batch = changes.Batch(data, {})
+        large = [key for key, value in data.items() if len(value) > INLINE_UP_TO_BYTES]
+        had = catalogue.find_sizes(self._connection(), large)
+        self._write_files(
+            batch, [key for key, size in zip(large, had, strict=True) if size is None]
+        )
+        return batch
+
+    def _write_files(self, batch: changes.Batch, keys: Sequence[bytes]) -> None:
+        names = self._files.write([(key, batch.data[key]) for key in keys])
+        batch.files.update(zip(keys, names, strict=True))
+
+    def _get_many(self, cids: Sequence[CID]) -> list[bytes]:
+        return [self._get(cid) for cid in cids]
+
+    def _get(self, cid: CID) -> bytes:
+        if is_inline(cid):
+            return cid.digest
+        key, tried = key_of(cid), None
+        while True:
+            row = catalogue.find(self._connection(), key)
+            if row is None:
+                raise BlockMissing(f"The block {str(cid)[:64]} is not here.")
+            try:
+                data = row.data if row.file is None else self._files.read(row.file)
+            except FileNotFoundError:
+                if tried != row.id:  # swept, and perhaps put again, since we looked
+                    tried = row.id
+                    continue
+                data = None
+            if data is None:
+                self._set_aside(key, row, None)
+                raise BlockRefused(f"The file of block {str(cid)[:64]} is gone.")
+            try:
+                return verify_any(cid, data).data
+            except BlockRefused:
+                self._set_aside(key, row, data)
+                raise
+
+    def _set_aside(self, key: bytes, row: catalogue.BlockRow, data: bytes | None) -> None:
+        kept_as = self._files.quarantine(row.file, key, data)
+        _log.error("A damaged block was moved to quarantine: %s", key.hex())
+        self._writer.submit(
+            lambda c: changes.mark_damaged(c, key, row.id, self._clock(), kept_as)
+        ).result()
+
+    def _sizes(self, cids: Sequence[CID]) -> list[int | None]:
+        found = catalogue.find_sizes(self._connection(), [key_of(cid) for cid in cids])
+        return [
+            len(cid.digest) if is_inline(cid) else size
+            for cid, size in zip(cids, found, strict=True)
+        ]
+
+    def _pin_page(self, after: int) -> list[tuple[int, Pin]]:
+        rows = self._connection().execute(
+            "SELECT seq, root, name, created FROM pin WHERE seq > ? ORDER BY seq LIMIT ?",
+            (after, PINS_A_PAGE),
+        )
+        return list(_pins(rows))
+
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = catalogue.connect(self._catalogue, any_thread=True)
+            self._local.connection = connection
+            self._connections.append(connection)
+        return connection
+
+    # -- crossing into threads ---------------------------------------------------------------
+
+    async def _read(self, work: Callable[..., T], *arguments: Any) -> T:  # noqa: ANN401
+        return await self._in(self._readers, work, *arguments)
+
+    async def _write(self, work: Callable[..., T], *arguments: Any) -> T:  # noqa: ANN401
+        return await self._in(self._writers, work, *arguments)
+
+    async def _in(self, pool: ThreadPoolExecutor, work: Callable[..., T], *arguments: Any) -> T:  # noqa: ANN401
+        if self._closed:
+            raise Unavailable("The block store is closed.")
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(pool, self._translated, work, *arguments)
+
+    async def _change(self, change: Callable[[sqlite3.Connection], T]) -> T:
+        return await asyncio.wrap_future(self._writer.submit(change))
+
+    def _translated(self, work: Callable[..., T], *arguments: Any) -> T:  # noqa: ANN401
+        try:
+            return work(*arguments)
+        except (OSError, sqlite3.Error) as error:
+            raise catalogue.translate(error, self.path) from error
+
+
+def _pins(rows: sqlite3.Cursor) -> Iterator[tuple[int, Pin]]:
+    for seq, root, name, created in rows:
+        yield seq, Pin(decode_any(root), name, datetime.fromtimestamp(created, UTC))
+
+
+def _timestamp(until: datetime | None) -> float | None:
+    return None if until is None else until.timestamp()
