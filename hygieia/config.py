@@ -1,0 +1,374 @@
+"""The server's settings: frozen, and read nowhere else.
+
+Every setting is one field of `Settings`; the variable's name is ``HYGIEIA_`` and the field's name
+in capitals. Strongest first: the command line, the environment, the ``.env`` file, the default.
+``.env.example`` documents them all, and a test keeps it true.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import os
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+from urllib.parse import urlsplit
+
+from hygieia import limits
+from hygieia.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+PREFIX: Final = "HYGIEIA_"
+IGNORED_PREFIX: Final = "HYGIEIA_TEST_"
+DEFAULT_ENV_FILE: Final = Path(".env")
+
+# The client's own, read by the command line: known here, so that a shell may hold both kinds.
+CLIENT_SETTINGS: Final[Mapping[str, tuple[str, str]]] = {
+    "HYGIEIA_SERVER": ("http://localhost:8460", "The server that commands talk to."),
+    "HYGIEIA_PROFILE": ("default", "Which account on this machine."),
+    "HYGIEIA_PASSWORD_FILE": ("", "File with the password; - is standard input."),
+    "HYGIEIA_HOME": ("", "Folder of the client's state; empty: $XDG_CONFIG_HOME/hygieia."),
+}
+
+IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_UNITS: Final = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+_MAX_ENV_FILE_BYTES: Final = 64 * 1024
+_MIN_BODY_BYTES: Final = limits.CAR_BATCH_BYTES + limits.CAR_BATCH_FRAMING_BYTES
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _path(value: str) -> Path:
+    if "\0" in value:
+        raise ValueError("must be a path")
+    return Path(value).expanduser()
+
+
+def _optional_path(value: str) -> Path | None:
+    return _path(value) if value else None
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        if not (value.isascii() and value.isdigit() and low <= int(value[:20]) <= high):
+            raise ValueError(f"must be a whole number from {low} to {high}")
+        return int(value)
+
+    return parse
+
+
+def _size(low: int, high: int) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        number, factor = value, 1
+        for unit, unit_bytes in _UNITS.items():
+            if value.endswith(unit):
+                number, factor = value.removesuffix(unit).strip(), unit_bytes
+        if number.isascii() and number.isdigit() and low <= int(number[:20]) * factor <= high:
+            return int(number) * factor
+        raise ValueError(f"must be a size in bytes, KiB, MiB, GiB or TiB, from {low} bytes")
+
+    return parse
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if value not in words:
+            raise ValueError(f"must be one of: {', '.join(words)}")
+        return value
+
+    return parse
+
+
+def _url(value: str) -> str:
+    """An http(s) address without query, trailing slash or credentials; or nothing."""
+    if not value:
+        return ""
+    wrong = ValueError("must be an address like https://vault.example.org")
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError:
+        raise wrong from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise wrong
+    if port == 0 or "@" in parts.netloc:
+        raise wrong
+    if parts.query or parts.fragment or len(value) > limits.MAX_URL_BYTES:
+        raise ValueError("must be an address without ? and #, of at most 2048 characters")
+    return value.rstrip("/")
+
+
+def _items(value: str) -> list[str]:
+    return [item.strip() for item in value.split(",") if item.strip()]
+
+
+def _urls(value: str) -> tuple[str, ...]:
+    found = tuple(_url(item) for item in _items(value))
+    if len(found) > limits.MAX_GATEWAYS:
+        raise ValueError(f"must name at most {limits.MAX_GATEWAYS} addresses")
+    return found
+
+
+def _networks(value: str) -> tuple[IpNetwork, ...]:
+    try:
+        return tuple(ipaddress.ip_network(item) for item in _items(value))
+    except ValueError:
+        raise ValueError("must be IP addresses or networks, separated by commas") from None
+
+
+def _store(*schemes: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if not value.startswith(schemes):
+            raise ValueError(f"must start with one of: {', '.join(schemes)}")
+        return value
+
+    return parse
+
+
+def _setting(
+    default: str, parse: Callable[[str], Any], meaning: str, *, secret: bool = False
+) -> Any:  # noqa: ANN401
+    """One setting: its default as text, its parser, what it means, and whether it may be shown."""
+    metadata = {"default": default, "parse": parse, "meaning": meaning}
+    return field(default=parse(default), metadata=metadata, repr=not secret)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What an operator can choose. Made by `load_settings`; never changes while a server runs."""
+
+    data_dir: Path = _setting("./data", _path, "Folder of everything the server keeps.")
+    host: str = _setting("localhost", _text, "Address to listen on; 0.0.0.0 for all of IPv4.")
+    port: int = _setting("8460", _whole(0, 65535), "Port to listen on; 0 takes a free one.")
+    public_url: str = _setting("", _url, "Address people use; empty: made from HOST and PORT.")
+    plain_http: Literal["loopback", "anywhere"] = _setting(
+        "loopback",
+        _one_of("loopback", "anywhere"),
+        "Where HTTP without TLS may be spoken. Browsers give no cryptography to such pages.",
+    )
+    tls_cert: Path | None = _setting("", _optional_path, "Certificate chain for HTTPS, PEM.")
+    tls_key: Path | None = _setting("", _optional_path, "Secret key of that certificate, PEM.")
+    trusted_proxies: tuple[IpNetwork, ...] = _setting(
+        "", _networks, "Proxies whose X-Forwarded-* headers are believed, by comma."
+    )
+    documents: str = _setting(
+        "sqlite:",
+        _store("sqlite:", "mongodb://"),
+        "Document store: sqlite: (in DATA_DIR), sqlite:PATH or mongodb://...",
+        secret=True,
+    )
+    blocks: str = _setting(
+        "directory:",
+        _store("directory:", "kubo+http://", "kubo+https://"),
+        "Block store: directory: (in DATA_DIR), directory:PATH or kubo+http://...",
+        secret=True,
+    )
+    secrets_file: Path | None = _setting(
+        "", _optional_path, "File of the server's own secrets; empty: in DATA_DIR, made at start."
+    )
+    registration: Literal["open", "invite", "closed"] = _setting(
+        "open", _one_of("open", "invite", "closed"), "Who may sign up."
+    )
+    quota_bytes: int = _setting(
+        "10GiB", _size(2**20, 2**53 - 1), "Room of an account; bytes, or with KiB ... TiB."
+    )
+    gateways: tuple[str, ...] = _setting(
+        "", _urls, "Gateways written into recovery kits, by comma; empty: this server's own."
+    )
+    session_days: int = _setting(
+        str(limits.SESSION_DAYS), _whole(1, 365), "Days until a session ends by itself."
+    )
+    sign_in_attempts_account: int = _setting(
+        "10", _whole(1, 10_000), "Failed sign-ins an account bears in one window."
+    )
+    sign_in_attempts_address: int = _setting(
+        "100", _whole(1, 1_000_000), "Failed sign-ins one network address may make in one window."
+    )
+    sign_in_window_minutes: int = _setting("15", _whole(1, 1440), "Length of that window.")
+    trash_days: int = _setting(
+        str(limits.TRASH_DAYS), _whole(1, 3650), "Days a deleted report can be restored."
+    )
+    upload_lease_hours: int = _setting(
+        str(limits.UPLOAD_LEASE_SECONDS // 3600),
+        _whole(1, 720),
+        "Hours that blocks of an unfinished upload are kept.",
+    )
+    sweep_minutes: int = _setting("15", _whole(1, 1440), "Pause between two clean-ups.")
+    max_body_bytes: int = _setting(
+        "16MiB", _size(_MIN_BODY_BYTES, 2**30), "No request body is ever longer."
+    )
+    metrics: Literal["loopback", "anywhere", "off"] = _setting(
+        "loopback", _one_of("loopback", "anywhere", "off"), "Who may read /metrics."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = _setting(
+        "info", _one_of("debug", "info", "warning", "error"), "What is logged."
+    )
+    log_format: Literal["text", "json"] = _setting(
+        "text", _one_of("text", "json"), "How it is logged, to standard error."
+    )
+    shutdown_grace_seconds: int = _setting(
+        "30", _whole(0, 3600), "Time that transfers get to finish when the server is told to stop."
+    )
+
+    @property
+    def tls(self) -> bool:
+        """Whether the server itself speaks HTTPS."""
+        return self.tls_cert is not None
+
+
+@dataclass(frozen=True, slots=True)
+class SettingDescription:
+    """One line of the reference: the variable, its default as it would be written, its meaning."""
+
+    name: str
+    default: str
+    meaning: str
+    for_client: bool = False
+
+
+def describe_settings() -> tuple[SettingDescription, ...]:
+    """Every setting there is, the server's first, then the client's own."""
+    server = tuple(
+        SettingDescription(_variable(f.name), f.metadata["default"], f.metadata["meaning"])
+        for f in fields(Settings)
+    )
+    client = tuple(
+        SettingDescription(name, default, meaning, for_client=True)
+        for name, (default, meaning) in CLIENT_SETTINGS.items()
+    )
+    return server + client
+
+
+def load_settings(
+    environ: Mapping[str, str] | None = None,
+    env_file: Path | None = DEFAULT_ENV_FILE,
+    overrides: Mapping[str, str | int | Path | None] | None = None,
+) -> Settings:
+    """Read the settings.
+
+    Args:
+        environ: the environment; the process's own when not given.
+        env_file: a file of ``NAME=value`` lines; one that is not there sets nothing.
+        overrides: from the command line, by field name; None leaves a setting alone.
+
+    Raises:
+        ConfigError: a ``HYGIEIA_`` setting is unknown, wrong, or does not fit another.
+    """
+    given = _from_file(env_file) if env_file is not None else {}
+    given |= _ours(os.environ if environ is None else environ, "the environment")
+    for name, value in (overrides or {}).items():
+        if value is not None:
+            given[_variable(name)] = (str(value), "the command line")
+    settings = Settings(**_parsed(given))
+    _check_together(settings)
+    return settings
+
+
+def _variable(field_name: str) -> str:
+    return PREFIX + field_name.upper()
+
+
+def _ours(source: Mapping[str, str], where: str) -> dict[str, tuple[str, str]]:
+    """Our variables with the place they come from; an empty one counts as not set."""
+    return {
+        name: (value.strip(), where)
+        for name, value in source.items()
+        if name.startswith(PREFIX)
+        and not name.startswith(IGNORED_PREFIX)
+        and (value.strip() or name not in _known())
+    }
+
+
+def _known() -> set[str]:
+    return {_variable(f.name) for f in fields(Settings)} | set(CLIENT_SETTINGS)
+
+
+def _parsed(given: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
+    parsers = {_variable(f.name): (f.name, f.metadata["parse"]) for f in fields(Settings)}
+    values: dict[str, Any] = {}
+    for name, (text, where) in sorted(given.items()):
+        if name in CLIENT_SETTINGS:
+            continue
+        if name not in parsers:
+            raise _unknown(name, where)
+        field_name, parse = parsers[name]
+        try:
+            values[field_name] = parse(text)
+        except ValueError as error:
+            raise ConfigError(f"{name} {error}.", hint=f"It is set in {where}.") from None
+    return values
+
+
+def _unknown(name: str, where: str) -> ConfigError:
+    shown = ascii(name[:64]).strip("'")
+    close = difflib.get_close_matches(name[:64], sorted(_known()), n=1)
+    meant = f" Did you mean {close[0]}?" if close else " .env.example lists them all."
+    return ConfigError(f"{shown} is not a setting.", hint=f"It is set in {where}.{meant}")
+
+
+def _from_file(path: Path) -> dict[str, tuple[str, str]]:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_MAX_ENV_FILE_BYTES + 1)
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        reason = error.strerror or "unknown reason"
+        raise ConfigError(f"The settings file {path.name} cannot be read: {reason}.") from None
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ConfigError(f"The settings file {path.name} is not UTF-8 text.") from None
+    if len(raw) > _MAX_ENV_FILE_BYTES:
+        raise ConfigError(f"The settings file {path.name} is too large.")
+    return _ours(dict(_lines(text, path.name)), path.name)
+
+
+def _lines(text: str, file_name: str) -> list[tuple[str, str]]:
+    """``NAME=value`` lines; blank ones and comments are passed over, quotes taken off."""
+    found = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        stripped = line.strip().removeprefix("export ")
+        if not stripped or stripped.startswith("#"):
+            continue
+        name, equals, value = stripped.partition("=")
+        if not equals:
+            raise ConfigError(f"Line {number} of {file_name} is not NAME=value.")
+        value = value.strip()
+        if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+            value = value[1:-1]
+        found.append((name.strip(), value))
+    return found
+
+
+def _check_together(settings: Settings) -> None:
+    """What no single setting can tell."""
+    if (settings.tls_cert is None) != (settings.tls_key is None):
+        raise ConfigError("HYGIEIA_TLS_CERT and HYGIEIA_TLS_KEY belong together: set both or none.")
+    for name in ("tls_cert", "tls_key"):
+        path = getattr(settings, name)
+        if path is not None and not path.is_file():
+            raise ConfigError(f"{_variable(name)} names no file that is there.")
+    reachable = not (settings.tls or settings.trusted_proxies or is_loopback(settings.host))
+    if reachable and settings.plain_http == "loopback":
+        raise ConfigError(
+            "The server would speak plain HTTP to other machines, which HYGIEIA_PLAIN_HTTP forbids.",
+            hint="Set HYGIEIA_TLS_CERT and HYGIEIA_TLS_KEY, name the proxy in front of it in "
+            "HYGIEIA_TRUSTED_PROXIES, or set HYGIEIA_PLAIN_HTTP=anywhere.",
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only programs on this machine can reach a server that listens on `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

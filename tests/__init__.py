@@ -1,0 +1,1 @@
+"""Tests; `from tests.NAME import ...` reaches the factories that several of them share."""

@@ -1,0 +1,72 @@
+"""What every test stands on: how hypothesis behaves, and where the real programs are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+
+# In CI the same examples every time; nowhere a deadline, for the machine is shared.
+hypothesis.settings.register_profile("dev", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's own settings change no test."""
+    for name in list(os.environ):
+        if name.startswith("HYGIEIA_") and not name.startswith("HYGIEIA_TEST_"):
+            monkeypatch.delenv(name)
+
+
+def _program_from(variable: str, target: str) -> Path:
+    value = os.environ.get(variable)
+    if not value or not Path(value).exists():
+        pytest.fail(f"{variable} names nothing that is there: run `make {target}`")
+    return Path(value)
+
+
+@pytest.fixture(scope="session")
+def debian_chroot() -> Path:
+    """A Debian 13 with sq, curl, jq, argon2 and none of our code; mount nothing in it."""
+    return _program_from("HYGIEIA_TEST_CHROOT", "test-interop")
+
+
+@pytest.fixture(scope="session")
+def kubo_program() -> Path:
+    """Kubo's `ipfs` program."""
+    return _program_from("HYGIEIA_TEST_KUBO", "test-servers")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where real servers are promised, a skipped test is a failed one."""
+    report = yield
+    if (
+        report.skipped
+        and os.environ.get("HYGIEIA_TEST_NO_SKIP")
+        and not hasattr(report, "wasxfail")
+    ):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped, and nothing may be skipped here"
+    return report
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that needs a real program may take longer than one that does not."""
+    for item in items:
+        needs_more = any(item.get_closest_marker(m) for m in ("interop", "servers", "slow"))
+        if needs_more and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(600))
+
+
+def pytest_make_parametrize_id(val: Any) -> str | None:  # noqa: ANN401
+    """Bytes make poor names for cases: their length says more."""
+    return f"{len(val)}-bytes" if isinstance(val, bytes) and len(val) > 16 else None
