@@ -15,6 +15,7 @@ what to do next. ``exit_code`` is what the command line ends with.
     │   └── BlockMissing
     ├── Conflict                   it changed meanwhile: read again, decide again
     │   ├── StaleRevision
+    │   ├── ContentChanged
     │   └── Duplicate
     ├── IntegrityError             it does not verify; nothing was released
     │   ├── KdfRefused, KeyMismatch, SealedKeyRefused
@@ -118,6 +119,12 @@ class StaleRevision(Conflict):
     """The ``rev`` given is not the current one (HTTP 412 with If-Match, else 409)."""
 
     code = "stale-revision"
+
+
+class ContentChanged(Conflict):
+    """A file changed while it was stored. Run again once nobody writes to it."""
+
+    code = "content-changed"
 
 
 class Duplicate(Conflict):

@@ -22,8 +22,8 @@ _JOIN_BELOW_BYTES: Final = 1 << 18
 class BatchSender:
     """Gathers blocks into batches of at most 8 MiB and posts them, three at once.
 
-    Memory held: four batches. Use as an async context manager; leaving it on an error stops what
-    is under way. ``flush`` returns when everything added is acknowledged, hence durable.
+    Memory held: four batches. ``flush`` returns when everything added is acknowledged, hence
+    durable; after an error or an interruption, ``abandon`` stops what is under way.
     """
 
     def __init__(
@@ -31,20 +31,23 @@ class BatchSender:
         transport: Transport,
         upload: str,
         *,
-        resuming: bool = False,
         sent: Callable[[int], None] | None = None,
     ) -> None:
         self._transport = transport
         self._upload = upload
-        self._resuming = resuming
         self._sent = sent
         self._batch: list[Block] = []
         self._batch_bytes = 0
+        self._batch_maybe_there = False
         self._places = asyncio.Semaphore(_PARALLEL)
         self._posts: set[asyncio.Task[None]] = set()
 
-    async def add(self, blocks: Sequence[Block]) -> None:
+    async def add(self, blocks: Sequence[Block], *, maybe_there: bool = False) -> None:
         """Take blocks; waits while too much is under way.
+
+        Args:
+            blocks: to be sent, in any order.
+            maybe_there: an earlier attempt may have sent them; ask for what is missing first.
 
         Raises:
             HygieiaError: an earlier batch was refused or could not be sent.
@@ -56,6 +59,7 @@ class BatchSender:
                 await self._post()
             self._batch.append(block)
             self._batch_bytes += size
+            self._batch_maybe_there |= maybe_there
 
     async def flush(self) -> None:
         """Send what is gathered and wait until all of it is acknowledged."""
@@ -72,14 +76,15 @@ class BatchSender:
         await asyncio.gather(*self._posts, return_exceptions=True)
 
     async def _post(self) -> None:
-        batch, self._batch, self._batch_bytes = self._batch, [], 0
+        batch, ask = self._batch, self._batch_maybe_there
+        self._batch, self._batch_bytes, self._batch_maybe_there = [], 0, False
         await self._places.acquire()
         try:
             self._raise_failure()
         except BaseException:
             self._places.release()
             raise
-        post = asyncio.create_task(self._send(batch))
+        post = asyncio.create_task(self._send(batch, ask=ask))
         self._posts.add(post)
 
     def _raise_failure(self) -> None:
@@ -87,10 +92,10 @@ class BatchSender:
             self._posts.discard(post)
             post.result()
 
-    async def _send(self, batch: list[Block]) -> None:
+    async def _send(self, batch: list[Block], *, ask: bool) -> None:
         try:
             size = sum(len(block.data) for block in batch)
-            if self._resuming:
+            if ask:
                 batch = await self._only_missing(batch)
             if batch:
                 await self._send_car(batch)
