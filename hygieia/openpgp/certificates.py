@@ -14,10 +14,15 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final, Self
 
 from hygieia.errors import CertificateRefused
-from hygieia.limits import CLOCK_SKEW_SECONDS, MAX_CERTIFICATE_BYTES, MAX_CERTIFICATE_PACKETS
+from hygieia.limits import (
+    CLOCK_SKEW_SECONDS,
+    MAX_CERTIFICATE_BYTES,
+    MAX_CERTIFICATE_PACKETS,
+    MAX_SIGNATURE_BYTES,
+)
 from hygieia.openpgp import key_packets as kp
 from hygieia.openpgp import signature_packets as sp
-from hygieia.openpgp.armor import PUBLIC_KEY, ArmorError, armor, dearmor
+from hygieia.openpgp.armor import PUBLIC_KEY, SIGNATURE, ArmorError, armor, dearmor
 from hygieia.openpgp.key_packets import EcdhParams, KeyPacket
 from hygieia.openpgp.signature_packets import SignaturePacket
 from hygieia.openpgp.times import now as current_time
@@ -30,10 +35,10 @@ CLOCK_SKEW: Final = timedelta(seconds=CLOCK_SKEW_SECONDS)
 _MAX_USER_ID_BYTES: Final = 1024
 _MAX_CHECKED_SIGNATURES: Final = 64
 _MAX_SUBKEYS: Final = 16
-_FLAG_CERTIFY: Final = 0x01
 _FLAG_SIGN: Final = 0x02
 _FLAGS_ENCRYPT: Final = 0x0C
 _FEATURE_SEIPD2: Final = 0x08
+_REVOCATIONS: Final = (sp.KEY_REVOCATION, sp.SUBKEY_REVOCATION)
 
 
 class Revocation(Enum):
@@ -96,6 +101,7 @@ class Certificate:
     _self_signature: SignaturePacket = field(repr=False)
     _revocations: tuple[_RevokedAt, ...] = field(repr=False)
     _subkeys: tuple[_Subkey, ...] = field(repr=False)
+    _verified: frozenset[KeyPacket] = field(repr=False)
 
     @classmethod
     def parse(cls, armored: str, *, now: datetime | None = None) -> Self:
@@ -122,6 +128,7 @@ class Certificate:
         checker = _Checker(body, point, now)
         direct, revocations = checker.primary(primary.signatures)
         user_id, certification = checker.best_user_id(rest)
+        subkeys = checker.subkeys(rest)
         name, email = _split_user_id(user_id)
         return cls(
             armored=armored,
@@ -135,7 +142,8 @@ class Certificate:
             packets=tuple(packets),
             _self_signature=_newest([certification, *direct]),
             _revocations=revocations,
-            _subkeys=tuple(checker.subkeys(rest)),
+            _subkeys=tuple(subkeys),
+            _verified=frozenset(checker.verified),
         )
 
     @property
@@ -207,21 +215,38 @@ class Certificate:
     def merge(self, other: Certificate, *, now: datetime | None = None) -> Certificate:
         """This certificate with what ``other`` adds; a revocation seen once stays (FORMATS §2).
 
-        Raises CertificateRefused when the two are not the same key.
+        Only packets that this key signed are taken over, so whoever serves ``other`` cannot fill
+        the pinned certificate with words or signatures of their own. Raises CertificateRefused when the two are not the same key.
         """
         if other.key_id != self.key_id:
             raise CertificateRefused("Two certificates of different keys cannot be merged.")
-        packets = _merged(_components(self.packets), _components(other.packets))
+        packets = _merged(_components(self.packets), _components(other.packets), other._verified)
         if tuple(packets) == self.packets:
             return self
-        data = b"".join(kp.write_packet(packet.tag, packet.body) for packet in packets)
-        return Certificate.parse(armor(PUBLIC_KEY, data), now=now)
+        return _from_parts(packets, now)
 
-    def with_signature(self, body: bytes) -> Certificate:
-        """This certificate with one more signature on the primary key, such as a revocation."""
-        packets = (self.packets[0], KeyPacket(kp.TAG_SIGNATURE, body), *self.packets[1:])
-        data = b"".join(kp.write_packet(packet.tag, packet.body) for packet in packets)
-        return Certificate.parse(armor(PUBLIC_KEY, data))
+    def with_revocation(self, armored: str) -> Certificate:
+        """This certificate with the revocation of :func:`sealing.open_revocation` applied.
+
+        Raises CertificateRefused unless it is a revocation of this key, by this key.
+        """
+        try:
+            data = dearmor(SIGNATURE, armored, max_bytes=MAX_SIGNATURE_BYTES)
+            packets = kp.split_packets(data, max_packets=1)
+            signature = sp.parse_signature(packets[0].body if packets else b"")
+        except (ArmorError, ValueError) as error:
+            raise CertificateRefused("This is not one armored revocation.") from error
+        signed = sp.signed_key(self.primary_body)
+        if signature.kind != sp.KEY_REVOCATION or not sp.verifies(
+            signature, self.signing_point, signed
+        ):
+            raise CertificateRefused("This is not a revocation of this certificate.")
+        return _from_parts((self.packets[0], packets[0], *self.packets[1:]))
+
+
+def _from_parts(packets: Sequence[KeyPacket], now: datetime | None = None) -> Certificate:
+    data = b"".join(kp.write_packet(packet.tag, packet.body) for packet in packets)
+    return Certificate.parse(armor(PUBLIC_KEY, data), now=now)
 
 
 class _Checker:
@@ -233,6 +258,7 @@ class _Checker:
         self._fingerprint = kp.fingerprint_of(primary_body)
         self._latest = now + CLOCK_SKEW
         self._budget = _MAX_CHECKED_SIGNATURES
+        self.verified: set[KeyPacket] = set()
 
     def primary(
         self, signatures: Sequence[KeyPacket]
@@ -288,9 +314,10 @@ class _Checker:
     def _own(
         self, packets: Sequence[KeyPacket], signed: tuple[bytes, ...]
     ) -> list[SignaturePacket]:
-        """The verified self-signatures among ``packets``, those not made in the future.
+        """The verified self-signatures among ``packets``.
 
-        Others' certifications are passed over. One that claims to be by this key and does not
+        Those made in the future do not count yet, except revocations: a revocation seen once
+        sticks, whatever its date. Others' certifications are passed over. One that claims to be by this key and does not
         verify means that someone has been at the certificate: it is refused whole.
         """
         valid = []
@@ -306,7 +333,10 @@ class _Checker:
             self._spend()
             if not sp.verifies(signature, self._point, signed):
                 raise CertificateRefused("A certificate has a signature that does not verify.")
-            if signature.created is not None and signature.created <= self._latest:
+            self.verified.add(packet)
+            if signature.created is None:
+                continue
+            if signature.created <= self._latest or signature.kind in _REVOCATIONS:
                 valid.append(signature)
         return valid
 
@@ -339,11 +369,15 @@ def _components(packets: Sequence[KeyPacket]) -> list[_Component]:
     return [_Component(packet, tuple(signatures)) for packet, signatures in groups]
 
 
-def _merged(ours: list[_Component], theirs: list[_Component]) -> list[KeyPacket]:
-    """Our components, each with the signatures theirs adds, then the components only they have."""
+def _merged(
+    ours: list[_Component], theirs: list[_Component], verified: frozenset[KeyPacket]
+) -> list[KeyPacket]:
+    """Our components with the verified signatures theirs adds, then the components only they have."""
     signatures = {each.packet: dict.fromkeys(each.signatures) for each in ours}
     for each in theirs:
-        signatures.setdefault(each.packet, {}).update(dict.fromkeys(each.signatures))
+        added = [signature for signature in each.signatures if signature in verified]
+        if added:
+            signatures.setdefault(each.packet, {}).update(dict.fromkeys(added))
     # Stable: the primary first, then user ids, then subkeys, as they came.
     ordered = sorted(signatures, key=lambda packet: _rank(packet.tag))
     return [member for packet in ordered for member in (packet, *signatures[packet])]
