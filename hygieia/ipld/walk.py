@@ -212,6 +212,7 @@ class FileWalk:
         self._layout = layout
         part = root if isinstance(root, Part) else Part(root)
         self._slots: deque[_Slot] = deque((_Slot(part, tuple(path)),))
+        self._asked: dict[CID, list[_Slot]] = {}
 
     @property
     def finished(self) -> bool:
@@ -226,8 +227,10 @@ class FileWalk:
         cids: dict[CID, None] = {}
         for slot in islice(self._slots, limit):
             if slot.data is None:
-                slot.asked = True
                 cids[slot.part.cid] = None
+                if not slot.asked:
+                    slot.asked = True
+                    self._asked.setdefault(slot.part.cid, []).append(slot)
         return list(cids)
 
     def feed(self, block: Block) -> list[bytes]:
@@ -236,15 +239,11 @@ class FileWalk:
         Raises ``DagRefused`` for a block that was not wanted, that breaks a promise, or that makes
         the file something else than a vault file; ``NotFound`` if ``path`` leads nowhere.
         """
-        fitting = False
-        for slot in self._slots:
-            if not slot.asked:
-                break
-            if slot.data is None and slot.part.cid == block.cid:
-                slot.data = block.data
-                fitting = True
-        if not fitting:
+        asked = self._asked.pop(block.cid, None)
+        if asked is None:
             raise DagRefused("a block came that was not asked for")
+        for slot in asked:
+            slot.data = block.data
         released: list[bytes] = []
         while self._slots and self._slots[0].data is not None:
             slot = self._slots.popleft()
