@@ -172,6 +172,15 @@ def read_curve25519(body: bytes) -> tuple[bytes, EcdhParams]:
     return point, params
 
 
+def is_curve25519(body: bytes) -> bool:
+    """Whether :func:`read_curve25519` accepts this packet body."""
+    try:
+        read_curve25519(body)
+    except CertificateRefused:
+        return False
+    return True
+
+
 def _read_point(body: bytes, algorithm: int, oid: bytes) -> tuple[bytes, int]:
     if algorithm_of(body) != algorithm or not body.startswith(oid, _HEADER_BYTES):
         raise CertificateRefused(
