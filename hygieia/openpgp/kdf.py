@@ -8,52 +8,26 @@ email and account id, so a server cannot choose it (THREATS MS-03, R2).
 from __future__ import annotations
 
 import hashlib
-import re
 import unicodedata
 from dataclasses import dataclass, field
 from typing import Final
 
 from hygieia import limits
-from hygieia.errors import InvalidInput, KdfRefused
+from hygieia.errors import InvalidInput
+from hygieia.openpgp.parameters import DEFAULT_KDF, KdfParams, check_account_id, normalise_email
 from hygieia.openpgp.unicode14 import has_unassigned
 
+__all__ = [
+    "DEFAULT_KDF",
+    "KdfParams",
+    "Stretched",
+    "normalise_email",
+    "normalise_password",
+    "salt_for",
+    "stretch",
+]
+
 _STRETCHED_BYTES: Final = 64
-_ACCOUNT_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
-
-# RFC 5321 dot-string, without quoted forms: the address also stands between < and > in a user id
-# and on a line of its own under the seal's MAC, so nothing that could break either is let in.
-_EMAIL: Final = re.compile(
-    r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
-    r"@[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*",
-    re.ASCII,
-)
-_MAX_LOCAL_PART_BYTES: Final = 64
-
-
-@dataclass(frozen=True, slots=True)
-class KdfParams:
-    """Argon2id cost: ``m`` KiB of memory, ``t`` passes, ``p`` lanes."""
-
-    m: int
-    t: int
-    p: int
-
-    def check(self) -> None:
-        """Raise KdfRefused outside the accepted bounds (FORMATS §1, THREATS MS-01, MS-02)."""
-        bounds = (
-            (self.m, limits.MIN_KDF_MEMORY_KIB, limits.MAX_KDF_MEMORY_KIB),
-            (self.t, limits.MIN_KDF_TIME, limits.MAX_KDF_TIME),
-            (self.p, limits.MIN_KDF_LANES, limits.MAX_KDF_LANES),
-        )
-        if any(type(value) is not int for value, _, _ in bounds):
-            raise KdfRefused("The parameters for password stretching are not integers.")
-        if any(value < lowest for value, lowest, _ in bounds):
-            raise KdfRefused("The server asks for weaker protection of the password than allowed.")
-        if any(value > highest for value, _, highest in bounds):
-            raise KdfRefused("The server asks for heavier password stretching than allowed.")
-
-
-DEFAULT_KDF: Final = KdfParams(limits.KDF_MEMORY_KIB, limits.KDF_TIME, limits.KDF_LANES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,22 +36,6 @@ class Stretched:
 
     seal_passphrase: str = field(repr=False)
     login_secret: str = field(repr=False)
-
-
-def normalise_email(text: str) -> str:
-    """Trim, lower ``A-Z`` and check an email address; raises InvalidInput (FORMATS §0)."""
-    email = text.strip(" \t\r\n")
-    if not email.isascii():
-        raise InvalidInput(
-            "An email address is ASCII here.",
-            hint="Type a domain with other letters in its xn-- form.",
-        )
-    email = email.lower()
-    if len(email) > limits.MAX_EMAIL_BYTES:
-        raise InvalidInput(f"An email address has at most {limits.MAX_EMAIL_BYTES} bytes.")
-    if not _EMAIL.fullmatch(email) or email.index("@") > _MAX_LOCAL_PART_BYTES:
-        raise InvalidInput("This is not an email address of the form name@domain.")
-    return email
 
 
 def normalise_password(text: str) -> str:
@@ -106,9 +64,7 @@ def salt_for(email: str, account: str) -> str:
     """The account's 32-character salt, from a normalised email and the account id."""
     if normalise_email(email) != email:
         raise InvalidInput("The email address is not in its normal form.")
-    if not _ACCOUNT_ID.fullmatch(account):
-        raise InvalidInput("An account id is 32 lower-case hex digits.")
-    material = b"\0".join((b"hygieia salt 1", email.encode(), account.encode()))
+    material = b"\0".join((b"hygieia salt 1", email.encode(), check_account_id(account).encode()))
     return hashlib.sha256(material).hexdigest()[:32]
 
 

@@ -19,7 +19,7 @@ from hygieia.openpgp import key_packets as kp
 from hygieia.openpgp import signature_packets as sp
 from hygieia.openpgp.armor import PUBLIC_KEY, armor
 from hygieia.openpgp.certificates import Certificate, EncryptionSubkey
-from hygieia.openpgp.kdf import normalise_email
+from hygieia.openpgp.parameters import normalise_email
 from hygieia.openpgp.signature_packets import Subpacket
 from hygieia.openpgp.times import now as current_time
 

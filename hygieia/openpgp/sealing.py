@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -19,12 +19,15 @@ from hygieia.limits import MAX_CERTIFICATE_BYTES, MAX_SEALED_KEY_BYTES
 from hygieia.openpgp import signature_packets as sp
 from hygieia.openpgp.armor import SIGNATURE, armor
 from hygieia.openpgp.certificates import Certificate
-from hygieia.openpgp.kdf import KdfParams, Stretched
 from hygieia.openpgp.key_packets import TAG_SIGNATURE, write_packet
 from hygieia.openpgp.keys import UnlockedKey
 from hygieia.openpgp.locked_keys import COUNT_FOR_CODE, COUNT_FOR_STRETCHED, lock, unlock
+from hygieia.openpgp.parameters import KdfParams
 from hygieia.openpgp.recovery_code import parse_code
 from hygieia.openpgp.times import now as current_time
+
+if TYPE_CHECKING:
+    from hygieia.openpgp.kdf import Stretched
 
 _SEAL_INFO: Final = b"hygieia seal-mac 1"
 _RECOVERY_INFO: Final = b"hygieia recovery-mac 1"
