@@ -238,3 +238,8 @@ def check_payload_start(first: bytes | memoryview) -> None:
 def pkesk_digest(packet: bytes) -> str:
     """SHA-256 of one PKESK packet, tag and length octets included, 64 hex digits (FORMATS §5)."""
     return hashlib.sha256(packet).hexdigest()
+
+
+def pkesk_fields(packet: bytes) -> bytes:
+    """The ECDH fields of one packet that :func:`parse_header_leaf` returned (RFC 9580 §5.1.5)."""
+    return packet[len(ANONYMOUS_ECDH_V6) - _PKESK_BODY_BYTES :]

@@ -10,17 +10,20 @@ from __future__ import annotations
 import hmac
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
-from hygieia.errors import CertificateRefused, EnvelopeRefused
-from hygieia.openpgp.packets import ANONYMOUS_ECDH_V6, ECDH, Tag, write_header
+from hygieia.errors import CertificateRefused, EnvelopeRefused, IntegrityError
+from hygieia.openpgp.packets import ANONYMOUS_ECDH_V6, ECDH, Tag, pkesk_fields, write_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from hygieia.openpgp.certificates import Certificate, EncryptionSubkey
+    from hygieia.openpgp.keys import UnlockedKey
 
 SESSION_KEY_BYTES: Final = 32
 
@@ -33,40 +36,8 @@ _KDF_HASHES: Final[dict[int, type[hashes.SHA256 | hashes.SHA384 | hashes.SHA512]
     10: hashes.SHA512,
 }
 _KEK_BYTES: Final = {7: 16, 8: 24, 9: 32}
-_POINT_PREFIX: Final = b"\x40"
-_POINT_BITS: Final = (263).to_bytes(2, "big")
+_POINT_MPI: Final = b"\x01\x07\x40"  # 263 bits; the prefix 0x40 is part of the number
 _PADDED_BYTES: Final = 40  # as RFC 9580 §11.5 recommends: one length for every cipher
-
-
-class Recipient(Protocol):
-    """The public half of an encryption subkey that a checked certificate vouches for."""
-
-    @property
-    def point(self) -> bytes:
-        """X25519 public key, 32 bytes."""
-
-    @property
-    def fingerprint(self) -> bytes:
-        """Version 4 fingerprint of the subkey, 20 bytes."""
-
-    @property
-    def kdf_hash(self) -> int:
-        """Hash of the key derivation, by its OpenPGP number."""
-
-    @property
-    def kdf_cipher(self) -> int:
-        """Cipher of the key wrap, by its OpenPGP number."""
-
-
-class Opener(Protocol):
-    """A secret key in hand, able to agree on a secret with whoever encrypted to it."""
-
-    @property
-    def encryption_subkey(self) -> Recipient:
-        """Its own encryption subkey, public half."""
-
-    def ecdh(self, point: bytes) -> bytes:
-        """X25519 shared secret with ``point``, 32 bytes; raises IntegrityError when degenerate."""
 
 
 class SessionKey:
@@ -107,26 +78,31 @@ def make_session_key() -> SessionKey:
     return SessionKey(secrets.token_bytes(SESSION_KEY_BYTES))
 
 
-def wrap(session_key: SessionKey, recipient: Recipient) -> bytes:
-    """Wrap ``session_key`` to ``recipient``: one anonymous PKESK packet of version 6.
+def wrap(session_key: SessionKey, certificate: Certificate) -> bytes:
+    """Wrap ``session_key`` to ``certificate``: one anonymous PKESK packet of version 6.
 
     Raises:
-        CertificateRefused: the subkey's KDF parameters are none that we know, or its point is
-            degenerate.
+        CertificateRefused: the certificate has no subkey that may be encrypted to now, or that
+            subkey's point is degenerate.
     """
+    return wrap_to_subkey(session_key, certificate.encryption_subkey())
+
+
+def wrap_to_subkey(session_key: SessionKey, subkey: EncryptionSubkey) -> bytes:
+    """As :func:`wrap`, to a subkey that was found usable before."""
     ephemeral = X25519PrivateKey.generate()
     try:
-        shared = ephemeral.exchange(X25519PublicKey.from_public_bytes(recipient.point))
-    except ValueError as error:
-        raise CertificateRefused("An encryption key is not a usable point.") from error
-    kek = key_encryption_key(shared, recipient)
+        shared = ephemeral.exchange(X25519PublicKey.from_public_bytes(subkey.point))
+    except ValueError:
+        raise CertificateRefused("An encryption key is not a usable point.") from None
+    kek = _key_encryption_key(shared, subkey)
     wrapped = aes_key_wrap(kek, _pad(session_key.octets + checksum(session_key.octets)))
-    point = _POINT_BITS + _POINT_PREFIX + ephemeral.public_key().public_bytes_raw()
+    point = _POINT_MPI + ephemeral.public_key().public_bytes_raw()
     body = ANONYMOUS_ECDH_V6 + point + bytes([len(wrapped)]) + wrapped
     return write_header(Tag.PKESK, len(body)) + body
 
 
-def unwrap(packets: Iterable[bytes], key: Opener) -> Unwrapped:
+def unwrap(packets: Iterable[bytes], key: UnlockedKey) -> Unwrapped:
     """Find the first packet that ``key`` opens.
 
     Whoever has the certificate can add a packet that opens to a key of their own: when the
@@ -140,14 +116,14 @@ def unwrap(packets: Iterable[bytes], key: Opener) -> Unwrapped:
     raise EnvelopeRefused("This key is not among the recipients.")
 
 
-def unwrap_each(packets: Iterable[bytes], key: Opener) -> Iterator[Unwrapped]:
+def unwrap_each(packets: Iterable[bytes], key: UnlockedKey) -> Iterator[Unwrapped]:
     """Yield what every packet that ``key`` opens holds.
 
     ``packets`` are those :func:`hygieia.openpgp.packets.parse_header_leaf` returned: whole,
     anonymous, of version 6.
     """
     for packet in packets:
-        fields = packet[packet.index(ANONYMOUS_ECDH_V6) + len(ANONYMOUS_ECDH_V6) :]
+        fields = pkesk_fields(packet)
         octets = unwrap_fields(fields, key)
         if octets is None or len(octets) != SESSION_KEY_BYTES + 2:
             continue
@@ -156,37 +132,38 @@ def unwrap_each(packets: Iterable[bytes], key: Opener) -> Iterator[Unwrapped]:
             yield Unwrapped(SessionKey(secret), packet)
 
 
-def unwrap_fields(fields: bytes, key: Opener) -> bytes | None:
+def unwrap_fields(fields: bytes, key: UnlockedKey) -> bytes | None:
     """Open the ECDH fields of a PKESK (RFC 9580 §5.1.5): what was wrapped, padding removed.
 
     None when ``key`` is not the recipient or the fields are malformed.
     """
-    if fields[:3] != _POINT_BITS + _POINT_PREFIX or len(fields) < 36:
+    if fields[:3] != _POINT_MPI or len(fields) < 36:
         return None
     point, size, wrapped = fields[3:35], fields[35], fields[36:]
     if len(wrapped) != size or not 24 <= size <= 248 or size % 8:
         return None
     try:
-        kek = key_encryption_key(key.ecdh(point), key.encryption_subkey)
+        kek = _key_encryption_key(key.ecdh(point), key.encryption_subkey)
         return _unpad(aes_key_unwrap(kek, wrapped))
-    except (InvalidUnwrap, ValueError):
+    except (InvalidUnwrap, IntegrityError):
         return None
 
 
-def key_encryption_key(shared: bytes, recipient: Recipient) -> bytes:
+def _key_encryption_key(shared: bytes, subkey: EncryptionSubkey) -> bytes:
     """Derive the key that wraps the session key (RFC 9580 §11.5, RFC 6637 §7).
 
     Raises:
         CertificateRefused: the subkey asks for a KDF hash or cipher that we do not know.
     """
-    hash_kind = _KDF_HASHES.get(recipient.kdf_hash)
-    kek_bytes = _KEK_BYTES.get(recipient.kdf_cipher)
+    params = subkey.params
+    hash_kind = _KDF_HASHES.get(params.hash_algorithm)
+    kek_bytes = _KEK_BYTES.get(params.cipher_algorithm)
     if hash_kind is None or kek_bytes is None:
         raise CertificateRefused("An encryption key asks for an unknown key derivation.")
     digest = hashes.Hash(hash_kind())
     digest.update(b"\x00\x00\x00\x01" + shared + _CURVE25519)
-    digest.update(bytes([ECDH, 3, 1, recipient.kdf_hash, recipient.kdf_cipher]))
-    digest.update(_ANONYMOUS_SENDER + recipient.fingerprint)
+    digest.update(bytes([ECDH, 3, 1, params.hash_algorithm, params.cipher_algorithm]))
+    digest.update(_ANONYMOUS_SENDER + subkey.fingerprint)
     return digest.finalize()[:kek_bytes]
 
 
