@@ -1,7 +1,7 @@
 """The catalogue: which blocks there are, where, what pins and holds them, and IPNS records.
 
 One SQLite file in WAL mode with ``synchronous=FULL``: a committed transaction is durable. Rows of
-``block`` carry small blocks themselves and name the file of larger ones. Ids are never reused
+``block`` carry small blocks themselves and name pack and offset of larger ones. Ids are never reused
 (AUTOINCREMENT): a sweep takes "id at most N" for "was here when I began", and an ended hold never
 comes back to life by a new holder of the same name.
 """
@@ -34,9 +34,13 @@ CREATE TABLE block (
     multihash BLOB NOT NULL UNIQUE,
     size_bytes INTEGER NOT NULL,
     data BLOB,
-    file TEXT,
-    CHECK ((data IS NULL) <> (file IS NULL))
+    pack INTEGER,
+    offset INTEGER,
+    CHECK ((data IS NULL) <> (pack IS NULL))
 );
+CREATE INDEX block_pack ON block (pack) WHERE pack IS NOT NULL;
+CREATE TABLE pack (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE);
+CREATE TABLE hole (pack TEXT NOT NULL, offset INTEGER NOT NULL, size_bytes INTEGER NOT NULL);
 CREATE TABLE pin (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     root BLOB NOT NULL,
@@ -65,12 +69,13 @@ CREATE TABLE damaged (
 
 @dataclass(frozen=True, slots=True)
 class BlockRow:
-    """Where a block is: its bytes, or the name of its file."""
+    """Where a block is: its bytes, or its place in a pack."""
 
     id: int
     size_bytes: int
     data: bytes | None
-    file: str | None
+    pack: str | None
+    offset: int
 
 
 def key_of(cid: CID) -> bytes:
@@ -121,7 +126,9 @@ def prepare(path: Path) -> None:
 def find(connection: sqlite3.Connection, key: bytes) -> BlockRow | None:
     """The row of a block, with its bytes when they stand in it."""
     row = connection.execute(
-        "SELECT id, size_bytes, data, file FROM block WHERE multihash = ?", (key,)
+        "SELECT block.id, size_bytes, data, name, coalesce(offset, 0) FROM block"
+        " LEFT JOIN pack ON pack.id = block.pack WHERE multihash = ?",
+        (key,),
     ).fetchone()
     return None if row is None else BlockRow(*row)
 

@@ -6,30 +6,32 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hygieia.blocks.embedded.catalogue import add_holds, find_id, hold_for, is_inline, key_of
+from hygieia.blocks.embedded.packs import Hole, Pack
 from hygieia.errors import BlockMissing, NotFound
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from hygieia.blocks.embedded.files import BlockFiles
+    from hygieia.blocks.embedded.catalogue import BlockRow
+    from hygieia.blocks.embedded.packs import PackFiles
     from hygieia.ipld.cid import CID
 
 
 class Absent(Exception):
-    """These blocks need files that are not there (swept since we looked): write them, try again."""
+    """These blocks need a pack and are in none (swept since we looked): write one, try again."""
 
     def __init__(self, keys: list[bytes]) -> None:
-        super().__init__(f"{len(keys)} files")
+        super().__init__(f"{len(keys)} blocks")
         self.keys = keys
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Blocks to add: bytes by multihash, and the names of the files written for the large ones."""
+    """Blocks to add: their bytes by multihash, and the packs written for the large ones."""
 
     data: dict[bytes, bytes]
-    files: dict[bytes, str]
+    packs: list[Pack]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,49 +44,116 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """How many bytes were new, and files that turned out to be superfluous."""
+    """How many bytes were new, and which packs turned out to be superfluous."""
 
     new_bytes: int
-    surplus: list[str]
+    unused_packs: list[str]
 
 
 def add(
     connection: sqlite3.Connection,
-    files: BlockFiles,
+    packs: PackFiles,
     batch: Batch,
     hold: Hold | None,
     inline_up_to: int,
 ) -> Added:
     """Add the rows of a batch and hold them, in one step. Raises ``Absent``."""
-    ids: list[int] = []
-    absent: list[bytes] = []
-    surplus: list[str] = []
-    new_bytes = 0
-    for key, data in batch.data.items():
-        file = batch.files.get(key)
-        if (known := find_id(connection, key)) is not None:
-            ids.append(known)
-            if file is not None:
-                surplus.append(file)
-        elif len(data) > inline_up_to and (file is None or not files.exists(file)):
-            absent.append(key)
-        else:
-            ids.append(_insert(connection, key, data, file))
-            new_bytes += len(data)
-    if absent:
+    known = {key: find_id(connection, key) for key in batch.data}
+    new = [key for key, block_id in known.items() if block_id is None]
+    places = _places(batch, packs)
+    large = {key for key in new if len(batch.data[key]) > inline_up_to}
+    if absent := [key for key in large if key not in places]:
         raise Absent(absent)
+    used = {places[key][0] for key in large}
+    pack_ids = {name: _add_pack(connection, name) for name in used}
+    for key in new:
+        data = batch.data[key]
+        if key in large:
+            name, offset = places[key]
+            known[key] = _insert(connection, key, len(data), (None, pack_ids[name], offset))
+        else:
+            known[key] = _insert(connection, key, len(data), (data, None, None))
     if hold is not None:
+        ids = [block_id for block_id in known.values() if block_id is not None]
         add_holds(connection, hold_for(connection, hold.holder, hold.until), ids)
-    return Added(new_bytes, surplus)
+    _add_holes(
+        connection,
+        [
+            Hole(pack.name, offset, len(batch.data[key]))
+            for pack in batch.packs
+            if pack.name in used
+            for key, offset in pack.offsets.items()
+            if key not in large or places[key][0] != pack.name
+        ],
+    )
+    unused = [pack.name for pack in batch.packs if pack.name not in used]
+    return Added(sum(len(batch.data[key]) for key in new), unused)
 
 
-def _insert(connection: sqlite3.Connection, key: bytes, data: bytes, file: str | None) -> int:
+def _places(batch: Batch, packs: PackFiles) -> dict[bytes, tuple[str, int]]:
+    """Pack and offset of each block written; a pack that a sweep took for left over is none."""
+    return {
+        key: (pack.name, offset)
+        for pack in batch.packs
+        if packs.exists(pack.name)
+        for key, offset in pack.offsets.items()
+    }
+
+
+def _add_pack(connection: sqlite3.Connection, name: str) -> int:
+    cursor = connection.execute("INSERT INTO pack (name) VALUES (?)", (name,))
+    return int(cursor.lastrowid or 0)
+
+
+def _insert(
+    connection: sqlite3.Connection,
+    key: bytes,
+    size_bytes: int,
+    place: tuple[bytes | None, int | None, int | None],
+) -> int:
     cursor = connection.execute(
-        "INSERT INTO block (multihash, size_bytes, data, file) VALUES (?, ?, ?, ?)",
-        (key, len(data), data if file is None else None, file),
+        "INSERT INTO block (multihash, size_bytes, data, pack, offset) VALUES (?, ?, ?, ?, ?)",
+        (key, size_bytes, *place),
     )
     connection.execute("DELETE FROM damaged WHERE multihash = ?", (key,))
     return int(cursor.lastrowid or 0)
+
+
+def remove(connection: sqlite3.Connection, rows: Sequence[BlockRow]) -> list[str]:
+    """Remove blocks; their places become holes. Returns the packs that nothing names any more."""
+    connection.executemany("DELETE FROM block WHERE id = ?", ((row.id,) for row in rows))
+    _add_holes(connection, [Hole(row.pack, row.offset, row.size_bytes) for row in rows if row.pack])
+    emptied: list[str] = []
+    for name in {row.pack for row in rows if row.pack}:
+        ended = connection.execute(
+            "DELETE FROM pack WHERE name = ?1 AND NOT EXISTS"
+            " (SELECT 1 FROM block WHERE block.pack = pack.id)",
+            (name,),
+        ).rowcount
+        if ended:
+            connection.execute("DELETE FROM hole WHERE pack = ?", (name,))
+            emptied.append(name)
+    return emptied
+
+
+def _add_holes(connection: sqlite3.Connection, holes: Sequence[Hole]) -> None:
+    connection.executemany(
+        "INSERT INTO hole (pack, offset, size_bytes) VALUES (?, ?, ?)",
+        ((hole.pack, hole.offset, hole.size_bytes) for hole in holes),
+    )
+
+
+def first_holes(connection: sqlite3.Connection, limit: int) -> list[tuple[int, Hole]]:
+    """The oldest holes not yet given back, numbered."""
+    rows = connection.execute(
+        "SELECT rowid, pack, offset, size_bytes FROM hole ORDER BY rowid LIMIT ?", (limit,)
+    )
+    return [(number, Hole(pack, offset, size)) for number, pack, offset, size in rows]
+
+
+def forget_holes(connection: sqlite3.Connection, last: int) -> None:
+    """Holes up to this number have been given back."""
+    connection.execute("DELETE FROM hole WHERE rowid <= ?", (last,))
 
 
 def hold_present(connection: sqlite3.Connection, keys: Sequence[bytes], hold: Hold) -> list[bytes]:
@@ -139,11 +208,12 @@ def put_record(connection: sqlite3.Connection, name: str, record: bytes) -> None
 
 
 def mark_damaged(
-    connection: sqlite3.Connection, key: bytes, block_id: int, now: float, kept_as: str | None
+    connection: sqlite3.Connection, key: bytes, row: BlockRow, now: float, kept_as: str | None
 ) -> None:
     """Forget where a damaged block was, so that it counts as missing and can be put again."""
-    if connection.execute("DELETE FROM block WHERE id = ?", (block_id,)).rowcount == 0:
+    if find_id(connection, key) != row.id:
         return  # another reader was first, and it may have been put again since
+    remove(connection, [row])
     connection.execute(
         "INSERT INTO damaged (multihash, found, kept_as) VALUES (?, ?, ?)"
         " ON CONFLICT (multihash) DO NOTHING",

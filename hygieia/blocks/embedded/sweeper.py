@@ -9,7 +9,8 @@ Why it never takes a block that is wanted:
    its DAG is marked, and the transaction is tried again.
 3. The same transaction checks holds. So whoever held a block until a pin kept it (the port's rule)
    finds it there: either the hold or the newer pin is seen.
-4. A file is removed after its row's removal is committed, and no other row ever names that file.
+4. A place in a pack is given back after its row's removal is committed, and no row ever names it
+   again: packs are written once, under names of their own.
 
 Marks are bits by id: 6 million blocks take 0.75 MB for what is kept, and as much for what was
 followed.
@@ -21,9 +22,9 @@ import fcntl
 import os
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from hygieia.blocks.embedded import catalogue
+from hygieia.blocks.embedded import catalogue, changes
 from hygieia.blocks.embedded.catalogue import BlockRow, is_inline, key_of
 from hygieia.blocks.links import links_of
 from hygieia.blocks.port import Swept
@@ -36,13 +37,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from hygieia.blocks.embedded.files import BlockFiles
+    from hygieia.blocks.embedded.packs import PackFiles
     from hygieia.blocks.embedded.writer import CatalogueWriter
 
 IDS_A_STEP: Final = 256
 PAUSE_SECONDS: Final = 0.002
-NEW_FILE_SECONDS: Final = 3600
-"""Files younger than this may belong to a put under way; older ones without a row are left over."""
+NEW_PACK_SECONDS: Final = 3600
+"""Packs younger than this may belong to a put under way; older ones without a row are left over."""
 
 
 PATIENCE: Final = 16
@@ -51,6 +52,12 @@ PATIENCE: Final = 16
 
 class _NewerPin(Exception):
     pass
+
+
+class _Gone(NamedTuple):
+    emptied: list[str]
+    blocks: int
+    size_bytes: int
 
 
 class _Bits:
@@ -79,12 +86,12 @@ class Sweeper:
     def __init__(
         self,
         path: Path,
-        files: BlockFiles,
+        packs: PackFiles,
         writer: CatalogueWriter,
         clock: Callable[[], float],
     ) -> None:
         self._path = path
-        self._files = files
+        self._packs = packs
         self._writer = writer
         self._clock = clock
         self._kept = _Bits()
@@ -126,10 +133,11 @@ class Sweeper:
                 self._mark_new_pins(connection)
                 continue
             tries = 0
-            self._files.remove([row.file for row in gone if row.file is not None])
-            blocks += len(gone)
-            size_bytes += sum(row.size_bytes for row in gone)
+            self._packs.remove(gone.emptied)
+            blocks += gone.blocks
+            size_bytes += gone.size_bytes
             time.sleep(PAUSE_SECONDS)  # lets waiting changes go first
+        self._give_back_holes()
         self._remove_leftovers()
         return Swept(blocks, size_bytes, self._missing)
 
@@ -177,8 +185,11 @@ class Sweeper:
 
     def _read(self, cid: CID, row: BlockRow) -> bytes:
         try:
-            data = row.data if row.file is None else self._files.read(row.file)
-            return verify_any(cid, data or b"").data
+            if row.pack is not None:
+                data = self._packs.read(row.pack, row.offset, row.size_bytes)
+            else:
+                data = row.data or b""
+            return verify_any(cid, data).data
         except (FileNotFoundError, BlockRefused):
             self._damaged = True
             return b""
@@ -198,7 +209,7 @@ class Sweeper:
 
     def _remove_step(
         self, connection: sqlite3.Connection, after: int, *, patient: bool
-    ) -> tuple[int, list[BlockRow]]:
+    ) -> tuple[int, _Gone]:
         """Remove the unwanted among the next ids; return the last id looked at and what went."""
         (newest,) = connection.execute("SELECT coalesce(max(seq), 0) FROM pin").fetchone()
         if newest > self._last_pin:
@@ -206,41 +217,49 @@ class Sweeper:
                 raise _NewerPin
             self._mark_new_pins(connection)
         rows = connection.execute(
-            "SELECT id, size_bytes, file FROM block WHERE id > ? AND id <= ? ORDER BY id LIMIT ?",
+            "SELECT block.id, size_bytes, pack.name, coalesce(offset, 0) FROM block"
+            " LEFT JOIN pack ON pack.id = block.pack"
+            " WHERE block.id > ? AND block.id <= ? ORDER BY block.id LIMIT ?",
             (after, self._last_id, IDS_A_STEP),
         ).fetchall()
         if not rows:
-            return self._last_id, []
-        last = rows[-1][0]
+            return self._last_id, _Gone([], 0, 0)
+        last = int(rows[-1][0])
         now = self._clock()
         held = _held(connection, after, last, now)
-        gone = [
-            BlockRow(block_id, size, None, file)
-            for block_id, size, file in rows
+        unwanted = [
+            BlockRow(block_id, size, None, pack, offset)
+            for block_id, size, pack, offset in rows
             if block_id not in held and block_id not in self._kept
         ]
-        connection.executemany("DELETE FROM block WHERE id = ?", ((row.id,) for row in gone))
+        emptied = changes.remove(connection, unwanted)
         _end_expired(connection, after, last, now)
-        return last, gone
+        return last, _Gone(emptied, len(unwanted), sum(row.size_bytes for row in unwanted))
+
+    def _give_back_holes(self) -> None:
+        # Taken off the list only after they were punched: punching one twice does no harm, since
+        # packs are never written again.
+        while holes := self._writer.submit(partial(changes.first_holes, limit=IDS_A_STEP)).result():
+            self._packs.punch([hole for _, hole in holes])
+            last = holes[-1][0]
+            self._writer.submit(partial(changes.forget_holes, last=last)).result()
 
     def _remove_leftovers(self) -> None:
-        """Remove files that no row names: a crash came between writing them and their row."""
-        oldest = self._clock() - NEW_FILE_SECONDS
-        for names in self._files.listing():
-            for start in range(0, len(names), IDS_A_STEP):
-                step = names[start : start + IDS_A_STEP]
-                old = [name for name in step if self._files.modified(name) < oldest]
-                if old:
-                    self._writer.submit(partial(self._remove_unnamed, names=old)).result()
+        """Remove packs that no row names: a crash came between writing them and their rows."""
+        oldest = self._clock() - NEW_PACK_SECONDS
+        for names in self._packs.listing():
+            old = [name for name in names if self._packs.modified(name) < oldest]
+            for start in range(0, len(old), IDS_A_STEP):
+                step = old[start : start + IDS_A_STEP]
+                self._writer.submit(partial(self._remove_unnamed, names=step)).result()
 
     def _remove_unnamed(self, connection: sqlite3.Connection, names: list[str]) -> None:
-        # Inside a write transaction no put can commit a row naming one of these; and a put checks,
-        # in its own, that its files are still there.
+        # Inside a write transaction no put can commit rows naming one of these; and a put checks,
+        # in its own, that its pack is still there.
         for name in names:
-            key = self._files.key_in(name)
-            row = catalogue.find(connection, key) if key is not None else None
-            if key is not None and (row is None or row.file != name):
-                self._files.remove([name])
+            row = connection.execute("SELECT 1 FROM pack WHERE name = ?", (name,)).fetchone()
+            if row is None:
+                self._packs.remove([name])
 
 
 def _held(connection: sqlite3.Connection, after: int, last: int, now: float) -> set[int]:
