@@ -66,6 +66,8 @@ class Profile:
     ipns_name: str
     index_floor: IndexFloor | None = None
     sealed: str | None = None
+    signed_in: bool = False
+    keyring: bool = False
 
 
 class StateKey:

@@ -1,0 +1,132 @@
+"""Changes to a signed-in account: password, recovery code, sessions, the end of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from hygieia.client import keyrings
+from hygieia.client.passwords import check_new_password
+from hygieia.client.session import (
+    Session,
+    Unlocked,
+    kdf_json,
+    saved_session,
+    seal_session,
+)
+from hygieia.client.sign_up import Recovery, make_recovery
+from hygieia.client.state import Profile, StateKey
+from hygieia.errors import (
+    NotSignedIn,
+    UsageError,
+)
+from hygieia.openpgp.kdf import DEFAULT_KDF, KdfParams, Stretched, normalise_email, stretch
+
+if TYPE_CHECKING:
+    from hygieia.openpgp.sealing import (
+        SealedKey,
+    )
+
+
+async def change_password(session: Session, *, current: str, new: str) -> None:
+    """Seal the same key under a new password; every other session ends.
+
+    The caller renews the index's session key next (FORMATS §7).
+
+    Raises:
+        CredentialsError: the current password is wrong.
+        InvalidInput: the new one is not acceptable.
+    """
+    profile = session.profile
+    new = check_new_password(new, email=profile.email, name=profile.name)
+    old = await _stretch_pinned(profile, current)
+    stretched = await asyncio.to_thread(stretch, new, profile.email, profile.account, DEFAULT_KDF)
+    sealed = await asyncio.to_thread(
+        seal_anew, session.key, stretched, profile.email, profile.account
+    )
+    rev = (await session.transport.call("GET", "/account")).document["rev"]
+    body = {
+        "current_login_secret": old.login_secret,
+        "login_secret": stretched.login_secret,
+        **_seal_json(sealed),
+    }
+    kept = saved_session(profile, session.unlocked.state_key)
+    await session.transport.call("PUT", "/account/seal", body=body, if_match=rev)
+    _adoptseal_anew(session, sealed, stretched, kept)
+
+
+async def renew_recovery(session: Session, *, password: str) -> Recovery:
+    """Make a new recovery code and store what it seals; the old code opens no new kit."""
+    stretched = await _stretch_pinned(session.profile, password)
+    recovery = await asyncio.to_thread(make_recovery, session.key)
+    rev = (await session.transport.call("GET", "/account")).document["rev"]
+    body = {"current_login_secret": stretched.login_secret, **recovery.to_json()}
+    await session.transport.call("PUT", "/account/recovery", body=body, if_match=rev)
+    return recovery
+
+
+async def delete_account(session: Session, *, confirm: str, password: str) -> None:
+    """Delete the account with everything in it, and forget it on this device."""
+    if normalise_email(confirm) != session.profile.email:
+        raise UsageError("The address typed is not this account's; nothing was deleted.")
+    stretched = await _stretch_pinned(session.profile, password)
+    body = {"confirm": session.profile.email, "login_secret": stretched.login_secret}
+    await session.transport.call("POST", "/account/delete", body=body)
+    await asyncio.to_thread(keyrings.forget, session.profile.account)
+    session.store.forget()
+
+
+async def sign_out(session: Session) -> None:
+    """End this device's session; what the device has pinned stays for the next sign-in."""
+    with contextlib.suppress(NotSignedIn):
+        await session.transport.call("DELETE", "/sessions/current")
+    await asyncio.to_thread(keyrings.forget, session.profile.account)
+    state_key = session.unlocked.state_key
+    device = saved_session(session.profile, state_key)["device"]
+    profile = replace(session.profile, keyring=False)
+    # The device's token stays, sealed: strangers' guesses must not lock out a device she has used.
+    session.remember(seal_session(profile, state_key, token=None, session=None, device=device))
+
+
+async def keep_unlocked(session: Session) -> bool:
+    """Keep the key open in the system's keyring; whether there is one."""
+    profile = session.profile
+    kept = await asyncio.to_thread(keyrings.keep, profile.account, session.unlocked.seal_passphrase)
+    if kept != profile.keyring:
+        session.remember(replace(profile, keyring=kept))
+    return kept
+
+
+async def _stretch_pinned(profile: Profile, password: str) -> Stretched:
+    """Stretch the current password again; raises CredentialsError when it is another one."""
+    params = KdfParams(**profile.kdf)
+    stretched = await asyncio.to_thread(stretch, password, profile.email, profile.account, params)
+    saved_session(profile, StateKey(stretched.seal_passphrase))
+    return stretched
+
+
+def _adoptseal_anew(
+    session: Session, sealed: SealedKey, stretched: Stretched, kept: dict[str, Any]
+) -> None:
+    """Pin the new seal on this device, with the session that stays."""
+    state_key = StateKey(stretched.seal_passphrase)
+    profile = replace(
+        session.profile,
+        kdf=kdf_json(sealed.params),
+        seal_certificate=sealed.certificate,
+        sealed_key=sealed.armored,
+        seal_mac=sealed.mac,
+    )
+    session.remember(seal_session(profile, state_key, **kept))
+    session.unlocked = Unlocked(session.key, state_key, stretched.seal_passphrase)
+
+
+def _seal_json(sealed: SealedKey) -> dict[str, Any]:
+    return {
+        "kdf": kdf_json(sealed.params),
+        "seal_certificate": sealed.certificate,
+        "sealed_key": sealed.armored,
+        "seal_mac": sealed.mac,
+    }

@@ -1,0 +1,160 @@
+"""Sign-in, believing the server only as far as password and pins confirm it.
+
+It learns the login secret only after its stretching parameters were found acceptable, and nothing
+it sends is believed about "your" key that the key in hand does not confirm (FORMATS §1, §2;
+THREATS MS-01 to MS-07).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from hygieia.client.session import (
+    Session,
+    new_profile,
+    refuse_other_account,
+    saved_session,
+    start_session,
+)
+from hygieia.client.state import Profile, ProfileStore, StateKey
+from hygieia.errors import (
+    CredentialsError,
+    IntegrityError,
+    KdfRefused,
+    KeyMismatch,
+    Rollback,
+)
+from hygieia.openpgp.certificates import Certificate
+from hygieia.openpgp.kdf import KdfParams, Stretched, normalise_email, stretch
+from hygieia.openpgp.sealing import (
+    SealedKey,
+    unseal_key,
+)
+
+if TYPE_CHECKING:
+    from hygieia.client.transport import Transport
+    from hygieia.openpgp.keys import UnlockedKey
+
+
+async def sign_in(
+    store: ProfileStore, transport: Transport, *, email: str, password: str, label: str = ""
+) -> Session:
+    """Sign this device in and check that what the server sends is this person's own key.
+
+    Raises:
+        CredentialsError: email or password are wrong: which one is not told.
+        KdfRefused: the server asks for other stretching than it may.
+        SealedKeyRefused, KeyMismatch: the server answered with another sealed key or certificate.
+        TooManyAttempts: wait as long as it says.
+    """
+    email = normalise_email(email)
+    refuse_other_account(store, email)
+    pinned = store.load()
+    if pinned is not None and (pinned.email, pinned.server) != (email, transport.server):
+        pinned = None
+    account, params = await _parameters(transport, email, pinned)
+    stretched = await asyncio.to_thread(stretch, password, email, account, params)
+    body: dict[str, Any] = {
+        "email": email,
+        "login_secret": stretched.login_secret,
+        "label": label,
+    }
+    device = _device_token(pinned, stretched)
+    if device is not None:
+        body["device"] = device
+    answer = (await transport.call("POST", "/sessions", body=body)).document
+    return await _accept(store, transport, email, account, stretched, answer, pinned)
+
+
+async def _parameters(
+    transport: Transport, email: str, pinned: Profile | None
+) -> tuple[str, KdfParams]:
+    """Ask how to stretch, and refuse what only a lying server would answer (MS-01 to MS-03)."""
+    document = (
+        await transport.call("POST", "/sign-in/parameters", body={"email": email}, repeatable=True)
+    ).document
+    kdf = document.get("kdf")
+    if not isinstance(kdf, dict) or set(kdf) != {"m", "t", "p"}:
+        raise KdfRefused("The server's parameters for password stretching are not understood.")
+    params = KdfParams(**kdf)
+    params.check()
+    account = document.get("account")
+    if not isinstance(account, str):
+        raise KdfRefused("The server names no account.")
+    if pinned is not None and account != pinned.account:
+        raise KdfRefused(
+            "The server answers with another account than this device knows.",
+            hint="If the operator has reset the account, forget it here first: "
+            "hygieia logout --forget",
+        )
+    return account, params
+
+
+async def _accept(
+    store: ProfileStore,
+    transport: Transport,
+    email: str,
+    account: str,
+    stretched: Stretched,
+    answer: dict[str, Any],
+    pinned: Profile | None,
+) -> Session:
+    """Believe a sign-in's answer only as far as the password and the pins confirm it."""
+    document = answer["account"]
+    if document["email"] != email or document["account"] != account:
+        raise KeyMismatch("The server answered with another account.")
+    sealed = _sealed_of(document)
+    key = await asyncio.to_thread(
+        _unseal, sealed, stretched, email, account, document["certificate"]
+    )
+    if pinned is not None:
+        key = _agree_with_pins(key, document, pinned)
+    profile = replace(
+        new_profile(transport.server, email, str(document["name"]), account, key, sealed),
+        ipns_name=document["ipns_name"],
+        index_floor=pinned.index_floor if pinned is not None else None,
+    )
+    return start_session(store, transport, profile, key, stretched, answer)
+
+
+def _unseal(
+    sealed: SealedKey, stretched: Stretched, email: str, account: str, certificate: str
+) -> UnlockedKey:
+    return unseal_key(
+        sealed, stretched, email=email, account=account, current_certificate=certificate
+    )
+
+
+def _agree_with_pins(key: UnlockedKey, document: dict[str, Any], pinned: Profile) -> UnlockedKey:
+    if key.key_id != pinned.key_id:
+        raise KeyMismatch("The server answered with another key than this device knows.")
+    if document["ipns_name"] != pinned.ipns_name:
+        raise Rollback("The server names another vault index than this device knows.")
+    # What the device has seen of its own certificate stays: a revocation above all.
+    return key.with_certificate(key.certificate.merge(Certificate.parse(pinned.certificate)))
+
+
+def _sealed_of(document: dict[str, Any]) -> SealedKey:
+    try:
+        return SealedKey(
+            certificate=document["seal_certificate"],
+            armored=document["sealed_key"],
+            mac=document["seal_mac"],
+            params=KdfParams(**document["kdf"]),
+        )
+    except (KeyError, TypeError):
+        raise IntegrityError("The server's account is not understood.") from None
+
+
+def _device_token(pinned: Profile | None, stretched: Stretched) -> str | None:
+    """This device's token, which only the right password brings to light."""
+    if pinned is None or pinned.sealed is None:
+        return None
+    try:
+        kept = saved_session(pinned, StateKey(stretched.seal_passphrase))
+    except CredentialsError:
+        return None
+    device = kept.get("device")
+    return device if isinstance(device, str) else None
