@@ -16,7 +16,7 @@ from hygieia.client.session import (
     saved_session,
     seal_session,
 )
-from hygieia.client.sign_up import Recovery, make_recovery
+from hygieia.client.sign_up import Recovery, make_recovery, seal_anew
 from hygieia.client.state import Profile, StateKey
 from hygieia.errors import (
     NotSignedIn,
