@@ -29,7 +29,7 @@ class Block:
     def of(cls, codec: int, data: bytes) -> Block:
         """Hash ``data`` into a block; raises ``BlockRefused`` over 2 MiB."""
         if len(data) > MAX_BLOCK_BYTES:
-            raise BlockRefused("a block may not be over 2 MiB")
+            raise BlockRefused("A block may not be over 2 MiB.")
         return cls(CID.of(codec, data), data)
 
 
@@ -51,16 +51,16 @@ def verify(cid: CID, data: bytes) -> Block:
     Raises ``BlockRefused`` for another kind of CID, over 2 MiB, or another digest (BK-01, BK-02).
     """
     if not cid.is_vault:
-        raise BlockRefused("a block's CID is not of the vault's kind")
+        raise BlockRefused("A block's CID is not of the vault's kind.")
     return verify_any(cid, data)
 
 
 def verify_any(cid: CID, data: bytes) -> Block:
     """``verify`` for the public gateway: any codec; identity, SHA-2 and BLAKE2b-256 digests."""
     if len(data) > MAX_BLOCK_BYTES:
-        raise BlockRefused("a block is over 2 MiB")
+        raise BlockRefused("A block is over 2 MiB.")
     if _digest(cid.hash_code, data) != cid.digest:
-        raise BlockRefused(f"a block does not hash to its CID {str(cid)[:64]}")
+        raise BlockRefused(f"A block does not hash to its CID {str(cid)[:64]}.")
     return Block(cid, data)
 
 
@@ -73,4 +73,4 @@ def _digest(hash_code: int, data: bytes) -> bytes:
         return hashlib.sha512(data).digest()
     if hash_code == _BLAKE2B_256:
         return hashlib.blake2b(data, digest_size=32).digest()
-    raise BlockRefused("a block's CID uses a hash that is not known here")
+    raise BlockRefused("A block's CID uses a hash that is not known here.")

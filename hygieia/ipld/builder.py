@@ -109,7 +109,7 @@ class FileBuilder:
         Every leaf but the last is full, none is empty; raises ``InvalidInput`` otherwise.
         """
         if self._ended or cid.codec != RAW or not 0 < size_bytes <= self._layout.chunk_bytes:
-            raise InvalidInput("this is not the file's next leaf")
+            raise InvalidInput("This is not the file's next leaf.")
         self._ended = size_bytes < self._layout.chunk_bytes
         nodes: list[Block] = []
         self._push(0, Child(cid, size_bytes, size_bytes), nodes)

@@ -78,7 +78,7 @@ class CarReader:
     def finish(self) -> None:
         """Say that the stream has ended; raises ``BlockRefused`` if that cuts the CAR short."""
         if self._rest or self.roots is None:
-            raise BlockRefused("a CAR is cut short")
+            raise BlockRefused("A CAR is cut short.")
 
     def _sections(self, data: bytes | bytearray) -> tuple[list[UnverifiedBlock], int]:
         """Return the whole sections in ``data`` and where the first unfinished one begins."""
@@ -104,26 +104,26 @@ class CarReader:
         except EOFError:
             return position, -1
         except ValueError as error:
-            raise BlockRefused(f"a CAR cannot be read: {error}") from error
+            raise BlockRefused(f"A CAR cannot be read: {error}.") from error
         if length > (MAX_CAR_HEADER_BYTES if self.roots is None else _MAX_SECTION_BYTES):
-            raise LimitExceeded("a CAR has a section over its limit")
+            raise LimitExceeded("A CAR has a section over its limit.")
         if length == 0:
-            raise BlockRefused("a CAR has an empty section")
+            raise BlockRefused("A CAR has an empty section.")
         return start, length
 
     def _block(self, section: memoryview) -> UnverifiedBlock:
         self.block_count += 1
         if self._max_blocks is not None and self.block_count > self._max_blocks:
-            raise LimitExceeded("a CAR has too many blocks")
+            raise LimitExceeded("A CAR has too many blocks.")
         try:
             if self._vault_only:
                 cid, start = CID.decode(bytes(section[:VAULT_CID_BYTES])), VAULT_CID_BYTES
             else:
                 cid, start = read_any(bytes(section[: MAX_DIGEST_BYTES + 36]), 0)
         except InvalidInput as error:
-            raise BlockRefused(f"a CAR holds a block that is not taken here: {error}") from error
+            raise BlockRefused("A CAR holds a block with a CID that is not taken here.") from error
         if len(section) - start > MAX_BLOCK_BYTES:
-            raise BlockRefused("a block is over 2 MiB")
+            raise BlockRefused("A block is over 2 MiB.")
         return UnverifiedBlock(cid, bytes(section[start:]))
 
 
@@ -140,13 +140,13 @@ def _read_header(octets: bytes) -> tuple[CID, ...]:
     try:
         header = dagcbor.decode(octets)
     except DagRefused as error:
-        raise BlockRefused("a CAR's header cannot be read") from error
+        raise BlockRefused("A CAR's header cannot be read.") from error
     if not isinstance(header, dict) or header.get("version") != 1 or header["version"] is True:
-        raise BlockRefused("this is not a CAR of version 1")
+        raise BlockRefused("This is not a CAR of version 1.")
     roots = header.get("roots")
     if set(header) != {"roots", "version"} or not isinstance(roots, list):
-        raise BlockRefused("a CAR's header names no list of roots")
+        raise BlockRefused("A CAR's header names no list of roots.")
     cids = tuple(root for root in roots if isinstance(root, CID))
     if len(cids) != len(roots):
-        raise BlockRefused("a CAR's header names a root that is no CID")
+        raise BlockRefused("A CAR's header names a root that is no CID.")
     return cids

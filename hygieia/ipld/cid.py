@@ -58,10 +58,10 @@ class CID:
     def parse(cls, text: str) -> CID:
         """Read a vault CID's text; raises ``InvalidInput`` for any other."""
         if len(text) != _VAULT_TEXT_LENGTH or text[0] != "b" or not text.isascii():
-            raise InvalidInput("this is not a CID of the vault (version 1, base32, SHA-256)")
+            raise InvalidInput("This is not a CID of the vault (version 1, base32, SHA-256).")
         cid = cls.decode(_from_base32(text[1:]))
         if str(cid) != text:
-            raise InvalidInput("this CID is not written in its one form")
+            raise InvalidInput("This CID is not written in its one form.")
         return cid
 
     @classmethod
@@ -70,7 +70,7 @@ class CID:
         codec = _VAULT_PREFIXES.get(data[:4])
         if codec is None or len(data) != VAULT_CID_BYTES:
             raise InvalidInput(
-                "a CID is not of the vault's kind (version 1, raw or dag-pb, SHA-256)"
+                "A CID is not of the vault's kind (version 1, raw or dag-pb, SHA-256)."
             )
         return cls(codec, SHA2_256, data[4:])
 
@@ -107,15 +107,15 @@ def parse_any(text: str) -> CID:
     ``InvalidInput``.
     """
     if not text.isascii() or not 2 <= len(text) <= MAX_CID_TEXT:
-        raise InvalidInput("this is not a CID")
+        raise InvalidInput("This is not a CID.")
     if len(text) == 46 and text.startswith("Qm"):
         cid = decode_any(_from_base(text, _BASE58))
         if cid.version != 0:
-            raise InvalidInput("this is not a CID of version 0")
+            raise InvalidInput("This is not a CID of version 0.")
         return cid
     cid = decode_any(_from_multibase(text))
     if cid.version == 0:
-        raise InvalidInput("a CID of version 0 has no multibase prefix")
+        raise InvalidInput("A CID of version 0 has no multibase prefix.")
     return cid
 
 
@@ -123,7 +123,7 @@ def decode_any(data: bytes) -> CID:
     """Read any CID's binary form, exactly; raises ``InvalidInput``."""
     cid, end = read_any(data, 0)
     if end != len(data):
-        raise InvalidInput("a CID is followed by stray bytes")
+        raise InvalidInput("A CID is followed by stray bytes.")
     return cid
 
 
@@ -135,16 +135,16 @@ def read_any(data: bytes, position: int) -> tuple[CID, int]:
         else:
             version, position = varint.decode(data, position)
             if version != 1:
-                raise InvalidInput("a CID has an unknown version")
+                raise InvalidInput("A CID has an unknown version.")
             codec, position = varint.decode(data, position)
         hash_code, position = varint.decode(data, position)
         length, position = varint.decode(data, position)
     except (ValueError, EOFError) as error:
-        raise InvalidInput(f"a CID cannot be read: {error}") from error
+        raise InvalidInput(f"A CID cannot be read: {error}.") from error
     if length > MAX_DIGEST_BYTES or length > len(data) - position:
-        raise InvalidInput("a CID is cut short or its digest is too long")
+        raise InvalidInput("A CID is cut short or its digest is too long.")
     if hash_code == SHA2_256 and length != SHA2_256_BYTES:
-        raise InvalidInput("a CID has a shortened SHA-256 digest")
+        raise InvalidInput("A CID has a shortened SHA-256 digest.")
     end = position + length
     return CID(codec, hash_code, bytes(data[position:end]), version), end
 
@@ -163,15 +163,15 @@ def _from_multibase(text: str) -> bytes:
         try:
             return bytes.fromhex(rest)
         except ValueError as error:
-            raise InvalidInput("this CID is not base16") from error
-    raise InvalidInput("this CID is in an unknown base")
+            raise InvalidInput("This CID is not base16.") from error
+    raise InvalidInput("This CID is in an unknown base.")
 
 
 def _from_base32(text: str) -> bytes:
     try:
         return base64.b32decode(text.upper() + "=" * (-len(text) % 8))
     except ValueError as error:
-        raise InvalidInput("this CID is not base32") from error
+        raise InvalidInput("This CID is not base32.") from error
 
 
 def _from_base(text: str, alphabet: str) -> bytes:
@@ -179,7 +179,7 @@ def _from_base(text: str, alphabet: str) -> bytes:
     for letter in text:
         digit = alphabet.find(letter)
         if digit < 0:
-            raise InvalidInput(f"this CID is not base{len(alphabet)}")
+            raise InvalidInput(f"This CID is not base{len(alphabet)}.")
         number = number * len(alphabet) + digit
     zeros = len(text) - len(text.lstrip(alphabet[0]))
     return bytes(zeros) + number.to_bytes((number.bit_length() + 7) // 8, "big")

@@ -57,9 +57,9 @@ def decode(octets: bytes) -> Value:
     try:
         value = reader.value(0)
     except (IndexError, struct.error, UnicodeDecodeError, InvalidInput) as error:
-        raise DagRefused("a dag-cbor block cannot be read") from error
+        raise DagRefused("A dag-cbor block cannot be read.") from error
     if reader.position != len(octets):
-        raise DagRefused("a dag-cbor block is followed by stray bytes")
+        raise DagRefused("A dag-cbor block is followed by stray bytes.")
     return value
 
 
@@ -90,7 +90,7 @@ def follow(value: Value, segments: Sequence[str]) -> tuple[Value, int]:
         elif isinstance(value, list) and _is_index(segment, len(value)):
             value = value[int(segment)]
         else:
-            raise DagRefused("a path names nothing in a dag-cbor block")
+            raise DagRefused("A path names nothing in a dag-cbor block.")
         used += 1
     return value, used
 
@@ -121,7 +121,7 @@ class _Reader:
 
     def value(self, depth: int) -> Value:
         if depth > _MAX_DEPTH:
-            raise DagRefused("a dag-cbor block is nested too deeply")
+            raise DagRefused("A dag-cbor block is nested too deeply.")
         major, low = divmod(self._take(1)[0], 32)
         if major == _SIMPLE:
             return self._simple(low)
@@ -140,46 +140,46 @@ class _Reader:
         if major == _TAG:
             return self._link(number, depth)
         if number > len(self.octets) - self.position:
-            raise DagRefused("a dag-cbor block is cut short")
+            raise DagRefused("A dag-cbor block is cut short.")
         if major == _LIST:
             return [self.value(depth + 1) for _ in range(number)]
         items: dict[str, Value] = {}
         for _ in range(number):
             key = self.value(depth + 1)
             if not isinstance(key, str) or key in items:
-                raise DagRefused("a dag-cbor map has a key twice or one that is no text")
+                raise DagRefused("A dag-cbor map has a key twice or one that is no text.")
             items[key] = self.value(depth + 1)
         return items
 
     def _link(self, tag: int, depth: int) -> CID:
         binary = self.value(depth + 1)
         if tag != _LINK_TAG or not isinstance(binary, bytes) or binary[:1] != b"\0":
-            raise DagRefused("a dag-cbor block has a tag that is no link")
+            raise DagRefused("A dag-cbor block has a tag that is no link.")
         return decode_any(binary[1:])
 
     def _simple(self, low: int) -> Value:
         if low == 27:
             number = cast("float", struct.unpack(">d", self._take(8))[0])
             if not math.isfinite(number):
-                raise DagRefused("a dag-cbor block has a number that is none")
+                raise DagRefused("A dag-cbor block has a number that is none.")
             return number
         if low not in _SIMPLE_VALUES:
-            raise DagRefused("a dag-cbor block has an unknown simple value")
+            raise DagRefused("A dag-cbor block has an unknown simple value.")
         return _SIMPLE_VALUES[low]
 
     def _number(self, low: int) -> int:
         if low < 24:
             return low
         if low > 27:
-            raise DagRefused("a dag-cbor block has an indefinite length")
+            raise DagRefused("A dag-cbor block has an indefinite length.")
         width = 1 << (low - 24)
         number = int.from_bytes(self._take(width), "big")
         if number < (24 if width == 1 else 1 << 4 * width):
-            raise DagRefused("a dag-cbor block has a number that is not minimal")
+            raise DagRefused("A dag-cbor block has a number that is not minimal.")
         return number
 
     def _take(self, count: int) -> bytes:
         if count > len(self.octets) - self.position:
-            raise DagRefused("a dag-cbor block is cut short")
+            raise DagRefused("A dag-cbor block is cut short.")
         start, self.position = self.position, self.position + count
         return self.octets[start : self.position]

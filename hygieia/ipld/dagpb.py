@@ -70,14 +70,14 @@ def decode_node(octets: bytes) -> Node:
     """Read a node in its one canonical form, with vault CIDs only; raises ``DagRefused``."""
     node = decode_any(octets)
     if node.data is None:
-        raise DagRefused("a node has no data")
+        raise DagRefused("A node has no data.")
     for link in node.links:
         if not link.cid.is_vault:
-            raise DagRefused("a node links a CID that is not of the vault's kind")
+            raise DagRefused("A node links a CID that is not of the vault's kind.")
         if link.tsize > MAX_INTEGER:
-            raise DagRefused("a node claims an impossible size")
+            raise DagRefused("A node claims an impossible size.")
     if encode_node(node.links, node.data) != octets:
-        raise DagRefused("a node is not in canonical form")
+        raise DagRefused("A node is not in canonical form.")
     return node
 
 
@@ -88,23 +88,23 @@ def decode_any(octets: bytes) -> Node:
     data field, unknown fields and more than 8192 links are refused.
     """
     if len(octets) > MAX_BLOCK_BYTES:
-        raise DagRefused("a node is over 2 MiB")
+        raise DagRefused("A node is over 2 MiB.")
     links: list[Link] = []
     data: bytes | None = None
     try:
         for number, value in read_fields(octets):
             if isinstance(value, int):
-                raise DagRefused("a node has an unexpected field")
+                raise DagRefused("A node has an unexpected field.")
             if number == _NODE_LINK:
                 links.append(_decode_link(value))
                 if len(links) > MAX_NODE_LINKS_READ:
-                    raise DagRefused("a node has too many links")
+                    raise DagRefused("A node has too many links.")
             elif number == _NODE_DATA and data is None:
                 data = value
             else:
-                raise DagRefused("a node has an unexpected field")
+                raise DagRefused("A node has an unexpected field.")
     except (ValueError, InvalidInput) as error:
-        raise DagRefused(f"a node cannot be read: {error}") from error
+        raise DagRefused("A node cannot be read.") from error
     return Node(tuple(links), data)
 
 
@@ -121,10 +121,10 @@ def _decode_link(octets: bytes) -> Link:
         elif number == _LINK_TSIZE and isinstance(value, int):
             tsize = value
         else:
-            raise DagRefused("a link has an unexpected field")
+            raise DagRefused("A link has an unexpected field.")
         if seen & 1 << number:
-            raise DagRefused("a link has a field twice")
+            raise DagRefused("A link has a field twice.")
         seen |= 1 << number
     if cid is None:
-        raise DagRefused("a link has no CID")
+        raise DagRefused("A link has no CID.")
     return Link(cid, name, tsize)

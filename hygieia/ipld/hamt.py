@@ -32,11 +32,11 @@ def look_up(shard: AnyNode, name: str, depth: int) -> tuple[Link, bool]:
     ``NotFound``, or ``DagRefused`` for another hash or more shards than the hash has bits.
     """
     if shard.hash_type != _MURMUR3_X64_64:
-        raise DagRefused("a sharded directory uses another hash than murmur3")
+        raise DagRefused("A sharded directory uses another hash than murmur3.")
     bits = shard.fanout.bit_length() - 1
     shift = _HASH_BITS - bits * (depth + 1)
     if shift < 0:
-        raise DagRefused("a sharded directory is too deep")
+        raise DagRefused("A sharded directory is too deep.")
     place = murmur3_64(name.encode()) >> shift & (shard.fanout - 1)
     prefix = f"{place:0{prefix_length(shard)}X}"
     for link in shard.links:
@@ -44,7 +44,7 @@ def look_up(shard: AnyNode, name: str, depth: int) -> tuple[Link, bool]:
             return link, False
         if link.name == prefix + name:
             return link, True
-    raise NotFound("a directory has no entry of that name")
+    raise NotFound("A directory has no entry of that name.")
 
 
 def murmur3_64(data: bytes) -> int:

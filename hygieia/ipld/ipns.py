@@ -61,7 +61,7 @@ class IpnsRecord:
 def name_of(public_key: bytes) -> str:
     """Return the name of a 32-byte Ed25519 public key: base36, ``k51…``."""
     if len(public_key) != 32:
-        raise InvalidInput("an Ed25519 public key has 32 bytes")
+        raise InvalidInput("An Ed25519 public key has 32 bytes.")
     return to_base36(CID(LIBP2P_KEY, IDENTITY, _KEY_HEAD + public_key).encode())
 
 
@@ -69,7 +69,7 @@ def public_key_of(name: str) -> bytes:
     """Return the public key in a vault's name, which has one form; raises ``InvalidInput``."""
     key = public_key_of_any(name)
     if name_of(key) != name:
-        raise InvalidInput("this IPNS name is not written in its one form")
+        raise InvalidInput("This IPNS name is not written in its one form.")
     return key
 
 
@@ -83,9 +83,9 @@ def public_key_of_any(name: str) -> bytes:
     else:
         cid = parse_any(name)
     if cid.hash_code != IDENTITY or cid.codec != LIBP2P_KEY:
-        raise InvalidInput("this is not the IPNS name of an Ed25519 key")
+        raise InvalidInput("This is not the IPNS name of an Ed25519 key.")
     if len(cid.digest) != 36 or cid.digest[:4] != _KEY_HEAD:
-        raise InvalidInput("this is not the IPNS name of an Ed25519 key")
+        raise InvalidInput("This is not the IPNS name of an Ed25519 key.")
     return cid.digest[4:]
 
 
@@ -139,10 +139,10 @@ def parse_record(name: str, record: bytes, now: datetime) -> IpnsRecord:
     try:
         key = public_key_of(name)
     except InvalidInput as error:
-        raise RecordRefused("this is not a vault's IPNS name") from error
+        raise RecordRefused("This is not a vault's IPNS name.") from error
     found = verify_record(key, record)
     if found.validity <= now:
-        raise RecordRefused("an IPNS record has expired")
+        raise RecordRefused("An IPNS record has expired.")
     value_cid(found)
     return found
 
@@ -150,11 +150,11 @@ def parse_record(name: str, record: bytes, now: datetime) -> IpnsRecord:
 def value_cid(record: IpnsRecord) -> CID:
     """Return the root that a vault's record names; raises ``RecordRefused``."""
     if not record.value.startswith(_VALUE_PREFIX):
-        raise RecordRefused("an IPNS record does not name a root under /ipfs/")
+        raise RecordRefused("An IPNS record does not name a root under /ipfs/.")
     try:
         return CID.parse(record.value.removeprefix(_VALUE_PREFIX))
     except InvalidInput as error:
-        raise RecordRefused("an IPNS record does not name one root of the vault") from error
+        raise RecordRefused("An IPNS record does not name one root of the vault.") from error
 
 
 def verify_record(public_key: bytes, record: bytes) -> IpnsRecord:
@@ -164,22 +164,22 @@ def verify_record(public_key: bytes, record: bytes) -> IpnsRecord:
     key, or old fields that contradict the signed ones.
     """
     if len(record) > MAX_IPNS_RECORD_BYTES:
-        raise RecordRefused("an IPNS record is over 10 KiB")
+        raise RecordRefused("An IPNS record is over 10 KiB.")
     fields = _fields(record)
     signature, data = fields.get(_SIGNATURE_V2), fields.get(_DATA)
     if not isinstance(signature, bytes) or not isinstance(data, bytes):
-        raise RecordRefused("an IPNS record has no version 2 signature")
+        raise RecordRefused("An IPNS record has no version 2 signature.")
     if fields.get(_PUBLIC_KEY, _KEY_HEAD + public_key) != _KEY_HEAD + public_key:
-        raise RecordRefused("an IPNS record carries another key than its name")
+        raise RecordRefused("An IPNS record carries another key than its name.")
     try:
         Ed25519PublicKey.from_public_bytes(public_key).verify(signature, _V2_CONTEXT + data)
         signed = dagcbor.decode(data)
     except (InvalidSignature, ValueError) as error:
-        raise RecordRefused("an IPNS record's signature does not verify") from error
+        raise RecordRefused("An IPNS record's signature does not verify.") from error
     except DagRefused as error:
-        raise RecordRefused("an IPNS record cannot be read") from error
+        raise RecordRefused("An IPNS record cannot be read.") from error
     if not isinstance(signed, dict):
-        raise RecordRefused("an IPNS record cannot be read")
+        raise RecordRefused("An IPNS record cannot be read.")
     _check_agreement(fields, signed)
     return _record(signed)
 
@@ -189,10 +189,10 @@ def _fields(record: bytes) -> dict[int, int | bytes]:
     try:
         for number, value in read_fields(record):
             if number in fields:
-                raise RecordRefused("an IPNS record has a field twice")
+                raise RecordRefused("An IPNS record has a field twice.")
             fields[number] = value
     except ValueError as error:
-        raise RecordRefused("an IPNS record cannot be read") from error
+        raise RecordRefused("An IPNS record cannot be read.") from error
     return fields
 
 
@@ -204,22 +204,22 @@ def _check_agreement(fields: dict[int, int | bytes], signed: dict[str, dagcbor.V
         # Writers leave a zero out, as protobuf lets them.
         default = 0 if number in (_VALIDITY_TYPE, _SEQUENCE, _TTL) else None
         if fields.get(number, default) != signed.get(key):
-            raise RecordRefused("an IPNS record's old and new fields do not agree")
+            raise RecordRefused("An IPNS record's old and new fields do not agree.")
 
 
 def _record(signed: dict[str, dagcbor.Value]) -> IpnsRecord:
     value, validity = signed.get("Value"), signed.get("Validity")
     sequence, ttl = signed.get("Sequence"), signed.get("TTL")
     if signed.get("ValidityType") != 0 or not isinstance(value, bytes):
-        raise RecordRefused("an IPNS record has an unknown kind of validity or no value")
+        raise RecordRefused("An IPNS record has an unknown kind of validity or no value.")
     if not isinstance(sequence, int) or not 0 <= sequence <= MAX_INTEGER:
-        raise RecordRefused("an IPNS record has no usable sequence")
+        raise RecordRefused("An IPNS record has no usable sequence.")
     if not isinstance(ttl, int) or ttl < 0 or not isinstance(validity, bytes):
-        raise RecordRefused("an IPNS record has no usable TTL or validity")
+        raise RecordRefused("An IPNS record has no usable TTL or validity.")
     try:
         return IpnsRecord(value.decode(), sequence, _time(validity.decode()), ttl // _NANOSECONDS)
     except ValueError as error:
-        raise RecordRefused("an IPNS record has no usable value or validity") from error
+        raise RecordRefused("An IPNS record has no usable value or validity.") from error
 
 
 def _time(text: str) -> datetime:

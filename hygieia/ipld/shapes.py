@@ -62,16 +62,16 @@ def read_envelope(octets: bytes, link: Link | None = None) -> EnvelopeNode:
     """
     node = decode_file(octets)
     if len(node.children) != 2:
-        raise DagRefused("an envelope is not a header leaf and a payload")
+        raise DagRefused("An envelope is not a header leaf and a payload.")
     header, payload = node.children
     if header.cid.codec != RAW or header.size_bytes > MAX_HEADER_BYTES:
-        raise DagRefused("an envelope's header is not one small leaf")
+        raise DagRefused("An envelope's header is not one small leaf.")
     level = PROFILE.level(payload.size_bytes)
     if payload.cid.codec != (DAG_PB if level else RAW):
-        raise DagRefused("an envelope's payload does not have the shape of its size")
+        raise DagRefused("An envelope's payload does not have the shape of its size.")
     tsize = len(octets) + header.tsize + payload.tsize
     if link is not None and link.tsize != tsize:
-        raise DagRefused("an envelope's Tsize is false")
+        raise DagRefused("An envelope's Tsize is false.")
     return EnvelopeNode(header, payload, tsize)
 
 
@@ -82,9 +82,9 @@ def read_report(octets: bytes) -> ReportNode:
     """
     entries = {entry.name: entry for entry in decode_directory(octets).entries}
     if set(entries) != {DATA_NAME, META_NAME}:
-        raise DagRefused("a report is not exactly data.pgp and meta.pgp")
+        raise DagRefused("A report is not exactly data.pgp and meta.pgp.")
     if any(entry.cid.codec != DAG_PB for entry in entries.values()):
-        raise DagRefused("a report's entries are not envelopes")
+        raise DagRefused("A report's entries are not envelopes.")
     return ReportNode(entries[DATA_NAME], entries[META_NAME])
 
 
@@ -95,7 +95,7 @@ def read_index_root(octets: bytes) -> IndexNode:
     """
     entries = {entry.name: entry for entry in decode_directory(octets).entries}
     if set(entries) - {PAIRS_NAME} != {INDEX_NAME, CONTENTS_NAME}:
-        raise DagRefused("an index is not exactly index.pgp and contents")
+        raise DagRefused("An index is not exactly index.pgp and contents.")
     if any(entry.cid.codec != DAG_PB for entry in entries.values()):
-        raise DagRefused("an index's entries are not nodes")
+        raise DagRefused("An index's entries are not nodes.")
     return IndexNode(entries[INDEX_NAME], entries[CONTENTS_NAME], entries.get(PAIRS_NAME))

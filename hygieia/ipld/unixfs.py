@@ -109,19 +109,19 @@ def decode_file(octets: bytes) -> FileNode:
     node = dagpb.decode_any(octets)
     claim = _decode_data(node.data or b"")
     if claim.kind is not Kind.FILE:
-        raise DagRefused("a node is not a file")
+        raise DagRefused("A node is not a file.")
     if not 1 <= len(node.links) <= MAX_LINKS or len(claim.block_sizes) != len(node.links):
-        raise DagRefused("a file node has the wrong number of links or sizes")
+        raise DagRefused("A file node has the wrong number of links or sizes.")
     children = tuple(
         _checked_child(link, size) for link, size in zip(node.links, claim.block_sizes, strict=True)
     )
     size_bytes = sum(claim.block_sizes)
     if size_bytes > MAX_INTEGER:
-        raise DagRefused("a file node claims an impossible size")
+        raise DagRefused("A file node claims an impossible size.")
     # Encoding again settles the rest: inline data, false file size, mode, time, order of fields.
     # It is done once, here: that is why the node was read leniently above.
     if encode_file(children) != octets:
-        raise DagRefused("a file node's size is false, or it is not in canonical form")
+        raise DagRefused("A file node's size is false, or it is not in canonical form.")
     return FileNode(children, size_bytes)
 
 
@@ -133,7 +133,7 @@ def decode_directory(octets: bytes) -> DirectoryNode:
     """
     node = dagpb.decode_node(octets)
     if node.data != _DIRECTORY_DATA:
-        raise DagRefused("a node is not a plain directory")
+        raise DagRefused("A node is not a plain directory.")
     _check_names(node.links)
     return DirectoryNode(node.links)
 
@@ -146,11 +146,11 @@ def decode_any(octets: bytes) -> AnyNode:
     """
     node = dagpb.decode_any(octets)
     if node.data is None:
-        raise DagRefused("a node has no UnixFS data")
+        raise DagRefused("A node has no UnixFS data.")
     claim = _decode_data(node.data)
     fanout = claim.fanout
     if claim.kind is Kind.HAMT and (fanout & (fanout - 1) or not 2 <= fanout <= _MAX_HAMT_FANOUT):
-        raise DagRefused("a sharded directory has an impossible fanout")
+        raise DagRefused("A sharded directory has an impossible fanout.")
     return AnyNode(
         claim.kind,
         node.links,
@@ -164,13 +164,13 @@ def decode_any(octets: bytes) -> AnyNode:
 
 def _checked_child(link: Link, size_bytes: int) -> Child:
     if link.name or not link.cid.is_vault:
-        raise DagRefused("a file node's link has a name, or a CID not of the vault's kind")
+        raise DagRefused("A file node's link has a name, or a CID not of the vault's kind.")
     if not 0 < size_bytes <= MAX_INTEGER:
-        raise DagRefused("a file node claims an impossible size")
+        raise DagRefused("A file node claims an impossible size.")
     if not size_bytes <= link.tsize <= MAX_INTEGER or (
         link.cid.codec == RAW and link.tsize != size_bytes
     ):
-        raise DagRefused("a file node's Tsize is false")
+        raise DagRefused("A file node's Tsize is false.")
     return Child(link.cid, size_bytes, link.tsize)
 
 
@@ -178,7 +178,7 @@ def _name_octets(name: str) -> bytes:
     try:
         return name.encode()
     except UnicodeEncodeError as error:
-        raise DagRefused("a directory has an entry without a usable name") from error
+        raise DagRefused("A directory has an entry without a usable name.") from error
 
 
 def _check_names(entries: Iterable[Link]) -> None:
@@ -186,11 +186,11 @@ def _check_names(entries: Iterable[Link]) -> None:
     for entry in entries:
         name = _name_octets(entry.name)
         if name in (b"", b".", b"..") or len(name) > MAX_LINK_NAME_BYTES:
-            raise DagRefused("a directory has an entry without a usable name")
+            raise DagRefused("A directory has an entry without a usable name.")
         if any(c == "/" or c < " " or "\x7f" <= c <= "\x9f" for c in entry.name):
-            raise DagRefused("a directory has an entry without a usable name")
+            raise DagRefused("A directory has an entry without a usable name.")
         if name <= last:
-            raise DagRefused("a directory has an entry twice or out of order")
+            raise DagRefused("A directory has an entry twice or out of order.")
         last = name
 
 
@@ -219,10 +219,10 @@ def _decode_data(octets: bytes) -> _Claim:
             elif isinstance(value, int) and number not in numbers:
                 numbers[number] = value
             elif number != 8:  # the modification time says nothing here
-                raise DagRefused("a UnixFS node has an unexpected field")
+                raise DagRefused("A UnixFS node has an unexpected field.")
         kind = Kind(numbers[1])
     except (ValueError, KeyError) as error:
-        raise DagRefused("a node's UnixFS data cannot be read") from error
+        raise DagRefused("A node's UnixFS data cannot be read.") from error
     size_bytes = numbers.get(3, len(data or b""))
     return _Claim(
         kind, data or b"", size_bytes, tuple(block_sizes), numbers.get(5, 0), numbers.get(6, 0)

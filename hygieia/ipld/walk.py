@@ -15,7 +15,7 @@ nodes, which stands in for one, breaks the shape (BK-03, BK-04).
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -56,14 +56,6 @@ class Expansion:
     inline: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class EnvelopeParts:
-    """The two parts of a vault file (FORMATS §3)."""
-
-    header: Part
-    payload: Part
-
-
 def entry(directory: bytes, name: str, *, tsize: int | None = None) -> Part:
     """Look ``name`` up in a vault directory's octets.
 
@@ -74,7 +66,7 @@ def entry(directory: bytes, name: str, *, tsize: int | None = None) -> Part:
     _check_tsize(tsize, len(directory) + sum(link.tsize for link in node.entries))
     link = node.find(name)
     if link is None:
-        raise NotFound("a directory has no entry of that name")
+        raise NotFound("A directory has no entry of that name.")
     return Part(link.cid, tsize=link.tsize)
 
 
@@ -82,7 +74,7 @@ def expand(part: Part, octets: bytes, layout: Layout = PROFILE) -> Expansion:
     """Check a vault file's inner node against what was promised; raises ``DagRefused``."""
     node = decode_file(octets)
     if part.size_bytes not in (None, node.size_bytes):
-        raise DagRefused("a file node has another size than its parent says")
+        raise DagRefused("A file node has another size than its parent says.")
     _check_tsize(part.tsize, len(octets) + sum(child.tsize for child in node.children))
     if part.level is None and _is_envelope(node.children, layout):
         _header, payload = node.children
@@ -91,9 +83,9 @@ def expand(part: Part, octets: bytes, layout: Layout = PROFILE) -> Expansion:
         level = layout.level(node.size_bytes) if part.level is None else part.level
         sizes = [child.size_bytes for child in node.children]
         if not 0 < node.size_bytes <= layout.capacity(level) or level == 0:
-            raise DagRefused("a file node does not stand where its size puts it")
+            raise DagRefused("A file node does not stand where its size puts it.")
         if sizes != layout.child_sizes(node.size_bytes, level):
-            raise DagRefused("a file node is not laid out as unixfs-v1-2025 has it")
+            raise DagRefused("A file node is not laid out as unixfs-v1-2025 has it.")
         levels = [level - 1] * len(sizes)
     return Expansion(node.size_bytes, tuple(_place(node.children, levels, part.start)))
 
@@ -106,15 +98,15 @@ def expand_any(part: Part, octets: bytes) -> Expansion:
     """
     node = decode_any(octets)
     if node.kind not in (Kind.RAW, Kind.FILE):
-        raise DagRefused("a node is not a file")
+        raise DagRefused("A node is not a file.")
     if len(node.block_sizes) != len(node.links):
-        raise DagRefused("a file node has the wrong number of sizes")
+        raise DagRefused("A file node has the wrong number of sizes.")
     size_bytes = len(node.data) + sum(node.block_sizes)
     if node.size_bytes != size_bytes or part.size_bytes not in (None, size_bytes):
-        raise DagRefused("a file node's size is false")
+        raise DagRefused("A file node's size is false.")
     level = (MAX_DAG_DEPTH if part.level is None else part.level) - 1
     if level < 0 or size_bytes > MAX_INTEGER:
-        raise DagRefused("a file is too deep or too large")
+        raise DagRefused("A file is too deep or too large.")
     parts: list[Part] = []
     start = part.start + len(node.data)
     for link, size in zip(node.links, node.block_sizes, strict=True):
@@ -125,26 +117,19 @@ def expand_any(part: Part, octets: bytes) -> Expansion:
 
 
 def check_leaf(part: Part, size_bytes: int, layout: Layout = PROFILE) -> None:
-    """Check a raw leaf's length against what was promised; raises ``DagRefused``.
-
-    The length alone is needed: whoever merely stores blocks may ask for a leaf's size instead of
-    its bytes.
-    """
+    """Check a raw leaf's length against what was promised; raises ``DagRefused``."""
     if part.size_bytes is None:
         allowed = size_bytes <= layout.chunk_bytes
     else:
         allowed = size_bytes == part.size_bytes
-    if not allowed:
-        raise DagRefused("a leaf has another size than its parent says")
+    if not allowed or part.level not in (None, 0):
+        raise DagRefused("A leaf has another size than its parent says.")
     _check_tsize(part.tsize, size_bytes)
 
 
-def envelope_parts(part: Part, octets: bytes) -> EnvelopeParts:
-    """Split a vault file's node into header leaf and payload; raises ``DagRefused`` for any other."""
-    parts = expand(replace(part, level=None), octets).parts
-    if len(parts) != 2 or not _is_header(parts[0].cid, parts[0].size_bytes or 0):
-        raise DagRefused("a file is not a recipients header and a payload")
-    return EnvelopeParts(*parts)
+def payload_part(child: Child, layout: Layout = PROFILE) -> Part:
+    """Return a payload's root as the start of a walk: a plain tree, not a vault file again."""
+    return Part(child.cid, child.size_bytes, child.tsize, layout.level(child.size_bytes))
 
 
 def _is_envelope(children: Sequence[Child], layout: Layout) -> bool:
@@ -161,14 +146,14 @@ def _is_header(cid: CID, size_bytes: int) -> bool:
 def _place(children: Iterable[Child], levels: Iterable[int], start: int) -> Iterator[Part]:
     for child, level in zip(children, levels, strict=True):
         if child.cid.codec != (DAG_PB if level else RAW):
-            raise DagRefused("a file has a leaf where a node should be, or a node for a leaf")
+            raise DagRefused("A file has a leaf where a node should be, or a node for a leaf.")
         yield Part(child.cid, child.size_bytes, child.tsize, level, start)
         start += child.size_bytes
 
 
 def _check_tsize(promised: int | None, actual: int) -> None:
     if promised not in (None, actual):
-        raise DagRefused("a link's Tsize is false")
+        raise DagRefused("A link's Tsize is false.")
 
 
 class _Slot:
@@ -241,7 +226,7 @@ class FileWalk:
         """
         asked = self._asked.pop(block.cid, None)
         if asked is None:
-            raise DagRefused("a block came that was not asked for")
+            raise DagRefused("A block came that was not asked for.")
         for slot in asked:
             slot.data = block.data
         released: list[bytes] = []
@@ -256,7 +241,7 @@ class FileWalk:
         part = slot.part
         if slot.names:
             if part.cid.codec != DAG_PB:
-                raise DagRefused("a path leads through something that is not a directory")
+                raise DagRefused("A path leads through something that is not a directory.")
             found = entry(data, slot.names[0], tsize=part.tsize)
             self._slots.appendleft(_Slot(found, slot.names[1:]))
             return b""
@@ -264,7 +249,7 @@ class FileWalk:
             self._check_raw(part, len(data))
             return self._cut(part.start, data)
         if part.cid.codec != DAG_PB:
-            raise DagRefused("a file has a block that is neither raw nor dag-pb")
+            raise DagRefused("A file has a block that is neither raw nor dag-pb.")
         node = expand_any(part, data) if self._any_layout else expand(part, data, self._layout)
         self._learn_size(node.size_bytes)
         self._slots.extendleft(_Slot(p) for p in reversed(node.parts) if self._overlaps(p))
@@ -273,7 +258,7 @@ class FileWalk:
     def _check_raw(self, part: Part, size_bytes: int) -> None:
         if self._any_layout:
             if part.size_bytes not in (None, size_bytes):
-                raise DagRefused("a leaf has another size than its parent says")
+                raise DagRefused("A leaf has another size than its parent says.")
         else:
             check_leaf(part, size_bytes, self._layout)
         self._learn_size(size_bytes)
@@ -282,7 +267,7 @@ class FileWalk:
         """Note the size of the first block of the file proper: its root."""
         if self.size_bytes is None:
             if size_bytes > self._max_size_bytes:
-                raise LimitExceeded("a file is larger than allowed here")
+                raise LimitExceeded("A file is larger than allowed here.")
             self.size_bytes = size_bytes
 
     def _overlaps(self, part: Part) -> bool:
@@ -313,7 +298,7 @@ class CarFileWalk:
         if block.cid in self._walk.wanted():
             released += self._walk.feed(block)
         elif block.cid not in self._recent:
-            raise DagRefused("a CAR's blocks are not in the order of the file")
+            raise DagRefused("A CAR's blocks are not in the order of the file.")
         self._remember(block)
         while (wanted := self._walk.wanted()) and wanted[0] in self._recent:
             released += self._walk.feed(Block(wanted[0], self._recent[wanted[0]]))
@@ -322,7 +307,7 @@ class CarFileWalk:
     def finish(self) -> None:
         """Say that the CAR has ended; raises ``DagRefused`` if blocks are still wanted."""
         if not self._walk.finished:
-            raise DagRefused("a CAR does not hold the whole file")
+            raise DagRefused("A CAR does not hold the whole file.")
 
     def _remember(self, block: Block) -> None:
         if block.cid in self._recent:
@@ -332,42 +317,6 @@ class CarFileWalk:
         while self._recent_bytes > _RECENT_BYTES and len(self._recent) > 1:
             _, old = self._recent.popitem(last=False)
             self._recent_bytes -= len(old)
-
-
-class StructureWalk:
-    """Checks a vault file's tree without its leaves' bytes.
-
-    Feed it the inner nodes it wants; each call returns the leaves found, with the sizes that their
-    blocks must have (``check_leaf``).
-    """
-
-    def __init__(self, root: Part, layout: Layout = PROFILE) -> None:
-        self._layout = layout
-        self._nodes: dict[CID, list[Part]] = {}
-        self.leaves_at_root: tuple[Part, ...] = self._sort((root,))
-        """The root itself, where it is a leaf."""
-
-    def wanted(self) -> list[CID]:
-        """Return the inner nodes still to be fed."""
-        return list(self._nodes)
-
-    def feed(self, block: Block) -> tuple[Part, ...]:
-        """Take a wanted node; return the leaves below it. Raises ``DagRefused``."""
-        if block.cid not in self._nodes:
-            raise DagRefused("a block came that was not asked for")
-        leaves: list[Part] = []
-        for part in self._nodes.pop(block.cid):
-            leaves += self._sort(expand(part, block.data, self._layout).parts)
-        return tuple(leaves)
-
-    def _sort(self, parts: Iterable[Part]) -> tuple[Part, ...]:
-        leaves: list[Part] = []
-        for part in parts:
-            if part.cid.codec == RAW:
-                leaves.append(part)
-            else:
-                self._nodes.setdefault(part.cid, []).append(part)
-        return tuple(leaves)
 
 
 def read_file(
@@ -406,6 +355,6 @@ def resolve(root: CID | Part, path: Sequence[str], get: Callable[[CID], bytes]) 
     part = root if isinstance(root, Part) else Part(root)
     for name in path:
         if part.cid.codec != DAG_PB:
-            raise DagRefused("a path leads through something that is not a directory")
+            raise DagRefused("A path leads through something that is not a directory.")
         part = entry(verify_any(part.cid, get(part.cid)).data, name, tsize=part.tsize)
     return part
