@@ -1,4 +1,4 @@
-"""Words of a vault: titles, file names, categories, times and ids (docs/spec/12-report.md §1).
+"""Words of a vault: titles, file names, categories and ids (docs/spec/12-report.md §1).
 
 What people and strangers write is text, never a path, a pattern or markup. ``check_*`` functions
 judge what came from outside and raise ``InvalidInput``; ``clean_*`` functions make something
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 import secrets
-from datetime import UTC, datetime
 from typing import Final
 
 from hygieia.errors import InvalidInput
@@ -73,7 +72,7 @@ _SLUG = re.compile(rf"[a-z0-9-]{{1,{MAX_SLUG_BYTES}}}\Z", re.ASCII)
 _REPORT_ID = re.compile(r"[0-9a-f]{32}\Z", re.ASCII)
 _KEY_ID = re.compile(r"[0-9a-f]{64}\Z", re.ASCII)
 _SUBJECT = re.compile(r"(?:[0-9a-f]{64}|person:[0-9a-f]{32})\Z", re.ASCII)
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\Z", re.ASCII)
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z\Z", re.ASCII)
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+\Z", re.ASCII)
 
 # U+0000-001F and U+007F-009F, as FORMATS §0 has them, and lone surrogates, which no UTF-8 holds.
@@ -202,26 +201,6 @@ def check_media_type(media_type: str) -> str:
     return media_type
 
 
-# -- times ------------------------------------------------------------------------------------
-
-
-def format_time(moment: datetime) -> str:
-    """``YYYY-MM-DDTHH:MM:SSZ`` of a time that knows its zone; a part of a second is dropped."""
-    if moment.tzinfo is None:
-        raise InvalidInput("A time needs its zone.")
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def parse_time(text: str) -> datetime:
-    """The time that ``text``, written ``YYYY-MM-DDTHH:MM:SSZ``, names. Raises ``InvalidInput``."""
-    if not _TIME.match(text):
-        raise InvalidInput("A time is written like 2026-11-21T09:30:00Z.")
-    try:
-        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-    except ValueError:
-        raise InvalidInput("A time names a day and an hour that exist.") from None
-
-
 # -- ids --------------------------------------------------------------------------------------
 
 
@@ -251,7 +230,7 @@ def is_subject(text: str) -> bool:
 
 
 def is_time(text: str) -> bool:
-    """Whether ``text`` has the shape of a time; ``parse_time`` says whether it exists."""
+    """Whether ``text`` has the shape of a time; ``openpgp.times`` says whether it exists."""
     return _TIME.match(text) is not None
 
 

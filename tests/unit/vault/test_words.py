@@ -1,8 +1,6 @@
-"""Titles, file names, times and ids: what is accepted, what is cleaned, what is refused."""
+"""Titles, file names and ids: what is accepted, what is cleaned, what is refused."""
 
 from __future__ import annotations
-
-from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
@@ -100,31 +98,6 @@ def test_the_built_in_lists_hold_slugs_once() -> None:
         assert len(set(built_in)) == len(built_in)
         assert all(words.is_slug(slug) for slug in built_in)
     assert words.DEFAULT_CATEGORY in words.CATEGORIES
-
-
-def test_a_time_is_written_in_utc_and_read_back() -> None:
-    moment = datetime(2026, 11, 21, 10, 30, 5, 999, tzinfo=timezone(timedelta(hours=1)))
-    assert words.format_time(moment) == "2026-11-21T09:30:05Z"
-    assert words.parse_time("2026-11-21T09:30:05Z") == datetime(2026, 11, 21, 9, 30, 5, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "2026-11-21T09:30:05",
-        "2026-11-21 09:30:05Z",
-        "2026-02-30T00:00:00Z",
-        "2026-11-21T09:30:60Z\n",
-    ],
-)
-def test_a_time_in_another_shape_is_refused(text: str) -> None:
-    with pytest.raises(InvalidInput):
-        words.parse_time(text)
-
-
-def test_a_time_without_a_zone_is_refused() -> None:
-    with pytest.raises(InvalidInput):
-        words.format_time(datetime(2026, 11, 21))  # noqa: DTZ001 - the case under test
 
 
 @pytest.mark.parametrize("media_type", ["", "pdf", "a/b/c", "Text/Plain", "text/" + "x" * 200])

@@ -1,0 +1,94 @@
+"""Changes to an index, each by id, so that it can be applied again to a newer index (FORMATS §7)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hygieia.vault.index.keys import KeysFile
+from hygieia.vault.index.rows import DelegationNote
+from hygieia.vault.people import Contact
+from hygieia.vault.report_entry import ReportEntry
+from hygieia.vault.share_note import Readers
+
+
+@dataclass(frozen=True, slots=True)
+class PutReport:
+    """Enter a report, or a later revision or root of it.
+
+    An entry whose revision is below the known one changes nothing, nor does one for a purged
+    report. ``readers`` None leaves the readers as they are. What is in the trash stays there.
+    """
+
+    entry: ReportEntry
+    readers: Readers | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetDeleted:
+    """Put a report in the trash at ``time``, or take it out with None."""
+
+    id: str
+    time: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PutReaders:
+    """Replace the readers of a known report."""
+
+    readers: Readers
+
+
+@dataclass(frozen=True, slots=True)
+class Purge:
+    """Forget a report but for its id: it is never entered again by itself."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PutContact:
+    """Enter or replace a contact."""
+
+    contact: Contact
+
+
+@dataclass(frozen=True, slots=True)
+class PutDelegation:
+    """Enter a delegation's note, or replace it by its end."""
+
+    delegation: DelegationNote
+
+
+@dataclass(frozen=True, slots=True)
+class SetCursor:
+    """Remember how far the server's changes have been taken in."""
+
+    cursor: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetDigests:
+    """Remember the digests of a new kit's parts (name and text)."""
+
+    parts: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class SetKeys:
+    """Replace ``keys.pgp``: a new IPNS key, a former key confirmed."""
+
+    keys: KeysFile
+
+
+Change = (
+    PutReport
+    | SetDeleted
+    | PutReaders
+    | Purge
+    | PutContact
+    | PutDelegation
+    | SetCursor
+    | SetDigests
+    | SetKeys
+)

@@ -1,0 +1,186 @@
+"""An index being changed: which rows are touched by which change (docs/spec/13-index.md §6)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from hygieia.errors import InvalidInput
+from hygieia.limits import SEGMENT_ENTRIES
+from hygieia.vault.index.changes import (
+    Change,
+    Purge,
+    PutContact,
+    PutDelegation,
+    PutReaders,
+    PutReport,
+    SetCursor,
+    SetDeleted,
+    SetDigests,
+    SetKeys,
+)
+from hygieia.vault.index.note import is_cursor
+from hygieia.vault.index.read import Reading, load_segments
+from hygieia.vault.index.rows import (
+    CONTACTS,
+    DELEGATIONS,
+    READERS,
+    REPORTS,
+    Purged,
+    Row,
+    row_key,
+)
+from hygieia.vault.report_entry import ReportEntry
+from hygieia.vault.share_note import Readers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from hygieia.vault.index.state import IndexState
+
+
+class Draft:
+    """Takes changes one after the other. ``touched`` holds whole segments, by table and number."""
+
+    def __init__(self, state: IndexState) -> None:
+        self._state = state
+        self._new_places: dict[str, dict[str, int]] = {}
+        self._entries = {name: table.entries for name, table in state.tables.items()}
+        self.touched: dict[str, dict[int, list[Row]]] = {}
+        self.cursor = state.note.cursor
+        self.keys = state.keys
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything differs from the state that the draft began with."""
+        state = self._state
+        return bool(self.touched) or self.cursor != state.note.cursor or self.keys != state.keys
+
+    def apply(self, change: Change) -> None:
+        """Take one change. Raises ``InvalidInput`` when a segment that it needs is not read."""
+        match change:
+            case PutReport(entry, readers):
+                self._put_report(entry, readers)
+            case SetDeleted(report_id, time):
+                self._set_deleted(report_id, time)
+            case PutReaders(readers):
+                self._put_readers(readers)
+            case Purge(report_id):
+                self._purge(report_id)
+            case PutContact(contact):
+                self._put(CONTACTS, contact)
+            case PutDelegation(delegation):
+                self._put(DELEGATIONS, delegation)
+            case SetCursor(cursor):
+                self.cursor = _checked_cursor(cursor)
+            case SetDigests(parts):
+                self.keys = self.keys.with_digests(parts)
+            case SetKeys(keys):
+                self.keys = keys
+
+    def _put_report(self, entry: ReportEntry, readers: Readers | None) -> None:
+        place = self._place(REPORTS, entry.id)
+        if place is None:
+            self._append(REPORTS, entry)
+            self._append(READERS, readers or Readers(entry.id))
+            return
+        known = self._row(REPORTS, place)
+        if not isinstance(known, ReportEntry) or entry.revision < known.revision:
+            return
+        self._set(
+            REPORTS,
+            place,
+            replace(entry, deleted=known.deleted, extra={**known.extra, **entry.extra}),
+        )
+        if readers is not None:
+            self._set(READERS, place, readers)
+
+    def _set_deleted(self, report_id: str, time: str | None) -> None:
+        place = self._place(REPORTS, report_id)
+        known = None if place is None else self._row(REPORTS, place)
+        if place is not None and isinstance(known, ReportEntry):
+            self._set(REPORTS, place, known.deleted_at(time))
+
+    def _put_readers(self, readers: Readers) -> None:
+        place = self._place(REPORTS, readers.id)
+        if place is not None and isinstance(self._row(READERS, place), Readers):
+            self._set(READERS, place, readers)
+
+    def _purge(self, report_id: str) -> None:
+        place = self._place(REPORTS, report_id)
+        if place is not None:
+            self._set(REPORTS, place, Purged(report_id))
+            self._set(READERS, place, Purged(report_id))
+
+    def _put(self, table: str, row: Row) -> None:
+        place = self._place(table, row_key(row))
+        if place is None:
+            self._append(table, row)
+        else:
+            self._set(table, place, row)
+
+    def _place(self, table: str, key: str) -> int | None:
+        place = (self._state.table(table).places or {}).get(key)
+        return self._new_places.get(table, {}).get(key) if place is None else place
+
+    def _row(self, table: str, place: int) -> Row:
+        return self._segment(table, place // SEGMENT_ENTRIES)[place % SEGMENT_ENTRIES]
+
+    def _set(self, table: str, place: int, row: Row) -> None:
+        if self._row(table, place) != row:
+            self._touch(table, place // SEGMENT_ENTRIES)[place % SEGMENT_ENTRIES] = row
+
+    def _append(self, table: str, row: Row) -> None:
+        place = self._entries.get(table, 0)
+        number, offset = divmod(place, SEGMENT_ENTRIES)
+        if offset:
+            self._touch(table, number).append(row)
+        else:
+            self.touched.setdefault(table, {})[number] = [row]
+        self._entries[table] = place + 1
+        self._new_places.setdefault(table, {})[row_key(row)] = place
+
+    def _touch(self, table: str, number: int) -> list[Row]:
+        touched = self.touched.setdefault(table, {})
+        if number not in touched:
+            touched[number] = list(self._segment(table, number))
+        return touched[number]
+
+    def _segment(self, table: str, number: int) -> Sequence[Row]:
+        touched = self.touched.get(table, {}).get(number)
+        if touched is not None:
+            return touched
+        rows = self._state.table(table).segments[number].rows
+        if rows is None:
+            raise InvalidInput("A segment of the index has to be read before it is changed.")
+        return rows
+
+
+def _checked_cursor(cursor: str) -> str:
+    if not is_cursor(cursor):
+        raise InvalidInput("The server's cursor is longer than it may be.")
+    return cursor
+
+
+def load_for(state: IndexState, changes: Iterable[Change]) -> Reading[IndexState]:
+    """Read the segments of ``readers`` that ``changes`` will touch."""
+    reports = state.table(REPORTS)
+    numbers: set[int] = set()
+    for change in changes:
+        match change:
+            case PutReport(entry, readers):
+                if readers is None and entry.id in (reports.places or {}):
+                    continue
+                report_id = entry.id
+            case PutReaders(readers):
+                report_id = readers.id
+            case Purge(report_id):
+                pass
+            case _:
+                continue
+        place = (reports.places or {}).get(report_id)
+        if place is not None:
+            numbers.add(place // SEGMENT_ENTRIES)
+        elif reports.entries % SEGMENT_ENTRIES:
+            numbers.add(reports.entries // SEGMENT_ENTRIES)
+    return load_segments(state, READERS, sorted(numbers))

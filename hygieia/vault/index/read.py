@@ -1,0 +1,295 @@
+"""Reading an index, block by verified block, without doing I/O (docs/spec/13-index.md §6).
+
+A reading is a generator: it yields the CIDs it wants next, is sent their verified blocks in the
+same order, and returns its result. ``read_now`` drives one from a function that gets a block; the
+client and the recovery drive it from gateways, many blocks at a time. No list is longer than
+``SEGMENTS_PER_DIRECTORY``, which bounds what is in flight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+from hygieia.errors import DagRefused, EnvelopeRefused, IntegrityError, LimitExceeded
+from hygieia.ipld.block import Block
+from hygieia.ipld.builder import Built
+from hygieia.ipld.cid import CID, RAW
+from hygieia.ipld.dagpb import Link
+from hygieia.ipld.layout import PROFILE
+from hygieia.ipld.shapes import KEYS_NAME, EnvelopeNode, IndexNode, read_envelope, read_index_root
+from hygieia.ipld.unixfs import Child, decode_directory
+from hygieia.ipld.walk import FileWalk, Part
+from hygieia.limits import (
+    MAX_KEYS_FILE_BYTES,
+    MAX_NOTE_BYTES,
+    MAX_SEGMENT_BYTES,
+    SEGMENTS_PER_DIRECTORY,
+)
+from hygieia.openpgp.packets import parse_header_leaf
+from hygieia.openpgp.payload import decrypt_bytes
+from hygieia.openpgp.session_keys import SessionKey, unwrap_each
+from hygieia.vault.index.keys import KeysFile
+from hygieia.vault.index.note import Floor, IndexNote, TableSize, check_floor, open_index_note
+from hygieia.vault.index.rows import (
+    CONTACTS,
+    DELEGATIONS,
+    READERS,
+    REPORTS,
+    TABLES,
+    Row,
+    read_segment,
+    row_key,
+)
+from hygieia.vault.index.state import IndexState, Segment, Table
+
+if TYPE_CHECKING:
+    from hygieia.openpgp.keys import UnlockedKey
+
+T = TypeVar("T")
+Reading = Generator[Sequence[CID], Sequence[Block], T]
+
+
+def read_now(reading: Reading[T], get: Callable[[CID], Block]) -> T:
+    """Drive a reading with a function that returns one verified block at a time."""
+    try:
+        wanted = next(reading)
+        while True:
+            wanted = reading.send([get(cid) for cid in wanted])
+    except StopIteration as done:
+        result: T = done.value
+        return result
+
+
+def open_index(root: CID, key: UnlockedKey, *, floor: Floor | None = None) -> Reading[IndexState]:
+    """Read and verify an index: its note, its keys and every table but ``readers``.
+
+    Only ``index.pgp`` is opened by its PKESK. Segments of ``readers`` are read when a change
+    needs them (``load_for``): listing a vault does not.
+
+    Raises ``NoteRefused`` when the owner did not sign it, ``Rollback`` or ``Fork`` against
+    ``floor``, ``DagRefused``, ``EnvelopeRefused`` and ``IntegrityError`` when a part was changed.
+    """
+    [root_block] = yield from _fetch([root])
+    node = read_index_root(root_block.data)
+    note, session_key, header = yield from _open_note(node, key)
+    check_floor(note, str(root), floor)
+    if note.contents != str(node.contents.cid):
+        raise IntegrityError("The index's contents are not those that its owner signed.")
+    [contents] = yield from _fetch([node.contents.cid])
+    links = _entries(contents, node.contents, {KEYS_NAME, *note.tables})
+    keys = yield from _open_file(links[KEYS_NAME], header.cid, session_key, MAX_KEYS_FILE_BYTES)
+    state = IndexState(
+        root=root,
+        note=note,
+        session_key=session_key,
+        header=header,
+        keys=KeysFile.from_bytes(keys),
+        keys_file=_built(links[KEYS_NAME]),
+        tables={},
+        foreign={name: links[name] for name in note.tables if name not in TABLES},
+        pairs=node.pairs,
+    )
+    tables: dict[str, Table] = {}
+    for name in (REPORTS, READERS, CONTACTS, DELEGATIONS):
+        if name in note.tables:
+            tables[name] = yield from _open_table(state, name, note.tables[name], links[name])
+    _check_parallel(tables)
+    return replace(state, tables=tables)
+
+
+def load_segments(state: IndexState, name: str, numbers: Sequence[int]) -> Reading[IndexState]:
+    """Read segments ``numbers`` of a table, those that have not been read yet."""
+    table = state.table(name)
+    wanted = [number for number in sorted(set(numbers)) if table.segments[number].rows is None]
+    if not wanted:
+        return state
+    links = [_link(table.segments[number].file) for number in wanted]
+    segments = list(table.segments)
+    for start in range(0, len(wanted), SEGMENTS_PER_DIRECTORY):
+        part = wanted[start : start + SEGMENTS_PER_DIRECTORY]
+        read = yield from _open_segments(
+            state, table, part, links[start : start + SEGMENTS_PER_DIRECTORY]
+        )
+        for number, rows in zip(part, read, strict=True):
+            segments[number] = Segment(segments[number].file, rows)
+            if name == READERS:
+                _check_same_places(state.table(REPORTS).segments[number].rows, rows)
+    tables = dict(state.tables) | {name: replace(table, segments=tuple(segments))}
+    return replace(state, tables=tables)
+
+
+def load_all(state: IndexState) -> Reading[IndexState]:
+    """Read what has not been read yet: needed before a new session key."""
+    return load_segments(state, READERS, range(len(state.table(READERS).segments)))
+
+
+def _open_note(
+    node: IndexNode, key: UnlockedKey
+) -> Generator[Sequence[CID], Sequence[Block], tuple[IndexNote, SessionKey, Block]]:
+    [file_node] = yield from _fetch([node.index.cid])
+    envelope = read_envelope(file_node.data, node.index)
+    [header] = yield from _fetch([envelope.header.cid])
+    payload = yield from _payload(envelope.payload, MAX_NOTE_BYTES)
+    failure: IntegrityError = EnvelopeRefused("This key does not open the vault's index.")
+    for candidate in unwrap_each(parse_header_leaf(header.data), key):
+        try:
+            content = decrypt_bytes(payload, candidate.session_key, MAX_NOTE_BYTES)
+        except IntegrityError as error:
+            failure = error
+        else:
+            note = open_index_note(content, key.certificate)
+            return note, candidate.session_key, header
+    raise failure
+
+
+def _open_table(state: IndexState, name: str, size: TableSize, link: Link) -> Reading[Table]:
+    [block] = yield from _fetch([link.cid])
+    count = -(-size.segments // SEGMENTS_PER_DIRECTORY)
+    names = [f"{number:03d}" for number in range(count)]
+    directories = _entries(block, link, set(names))
+    table = Table(
+        name=name,
+        entries=size.entries,
+        directories=tuple(_built(directories[each]) for each in names),
+        root=_built(link),
+        segments=(_UNREAD,) * size.segments,
+    )
+    segments: list[Segment] = []
+    for number, each in enumerate(names):
+        segments += yield from _open_directory(state, table, number, directories[each])
+    return replace(table, segments=tuple(segments), places=_places(name, segments))
+
+
+def _open_directory(
+    state: IndexState, table: Table, number: int, link: Link
+) -> Reading[list[Segment]]:
+    [block] = yield from _fetch([link.cid])
+    names = [f"{place:02d}.pgp" for place in range(table.segments_in(number))]
+    entries = _entries(block, link, set(names))
+    links = [entries[name] for name in names]
+    if table.name == READERS:
+        return [Segment(_built(each)) for each in links]
+    first = number * SEGMENTS_PER_DIRECTORY
+    numbers = range(first, first + len(links))
+    rows = yield from _open_segments(state, table, numbers, links)
+    return [Segment(_built(each), found) for each, found in zip(links, rows, strict=True)]
+
+
+def _open_segments(
+    state: IndexState, table: Table, numbers: Sequence[int], links: Sequence[Link]
+) -> Reading[list[tuple[Row, ...]]]:
+    """Read the segments that ``links`` lead to; ``numbers`` are their places in the table."""
+    nodes = yield from _fetch([link.cid for link in links])
+    envelopes = [
+        _checked(read_envelope(node.data, link), state.header.cid)
+        for node, link in zip(nodes, links, strict=True)
+    ]
+    payloads = yield from _payloads([envelope.payload for envelope in envelopes])
+    return [
+        read_segment(
+            table.name,
+            decrypt_bytes(payload, state.session_key, MAX_SEGMENT_BYTES),
+            table.rows_in(number),
+        )
+        for number, payload in zip(numbers, payloads, strict=True)
+    ]
+
+
+def _open_file(link: Link, header: CID, session_key: SessionKey, max_bytes: int) -> Reading[bytes]:
+    [node] = yield from _fetch([link.cid])
+    envelope = _checked(read_envelope(node.data, link), header)
+    payload = yield from _payload(envelope.payload, max_bytes)
+    return decrypt_bytes(payload, session_key, max_bytes)
+
+
+def _checked(envelope: EnvelopeNode, header: CID) -> EnvelopeNode:
+    """Everything in an index is to the owner alone, under one header (FORMATS §7)."""
+    if envelope.header.cid != header:
+        raise EnvelopeRefused("A part of the index has recipients of its own.")
+    return envelope
+
+
+def _payloads(children: Sequence[Child]) -> Reading[list[bytes]]:
+    """Read many payloads, of which nearly all are one leaf, in as few steps as possible."""
+    single = [child for child in children if child.cid.codec == RAW]
+    leaves = yield from _fetch([child.cid for child in single])
+    found = dict(zip((child.cid for child in single), leaves, strict=True))
+    payloads = []
+    for child in children:
+        if child.cid.codec == RAW:
+            payloads.append(_exact(found[child.cid].data, child))
+        else:
+            payloads.append((yield from _payload(child, MAX_SEGMENT_BYTES)))
+    return payloads
+
+
+def _payload(child: Child, max_bytes: int) -> Reading[bytes]:
+    # PADME adds an eighth at most; framing and tags are far less than the rest.
+    if child.size_bytes > max_bytes + max_bytes // 4 + 65536:
+        raise LimitExceeded("A part of the index is longer than it may be.")
+    walk = FileWalk(Part(child.cid, child.size_bytes, child.tsize, PROFILE.level(child.size_bytes)))
+    pieces: list[bytes] = []
+    while not walk.finished:
+        for block in (yield from _fetch(walk.wanted(SEGMENTS_PER_DIRECTORY))):
+            pieces += walk.feed(block)
+    return b"".join(pieces)
+
+
+def _exact(data: bytes, child: Child) -> bytes:
+    if len(data) != child.size_bytes:
+        raise DagRefused("A leaf of the index has another size than its node says.")
+    return data
+
+
+def _fetch(cids: Sequence[CID]) -> Generator[Sequence[CID], Sequence[Block], Sequence[Block]]:
+    if not cids:
+        return []
+    blocks = yield cids
+    if [block.cid for block in blocks] != list(cids):
+        raise DagRefused("Other blocks were given than those asked for.")
+    return blocks
+
+
+def _entries(block: Block, link: Link, names: set[str]) -> Mapping[str, Link]:
+    """A directory's entries, which must have exactly ``names``. Raises ``DagRefused``."""
+    entries = {entry.name: entry for entry in decode_directory(block.data).entries}
+    if link.tsize != len(block.data) + sum(entry.tsize for entry in entries.values()):
+        raise DagRefused("A directory of the index has a false size.")
+    if set(entries) != names:
+        raise DagRefused("A directory of the index has other entries than its owner signed.")
+    return entries
+
+
+def _places(name: str, segments: Sequence[Segment]) -> dict[str, int] | None:
+    if name == READERS:
+        return None
+    rows = [row for segment in segments for row in segment.rows or ()]
+    places = {row_key(row): place for place, row in enumerate(rows)}
+    if len(places) != len(rows):
+        raise IntegrityError("The index has an entry twice.")
+    return places
+
+
+def _check_parallel(tables: Mapping[str, Table]) -> None:
+    """``readers`` has an entry for every report, at the same place."""
+    entries = [tables[name].entries if name in tables else 0 for name in (REPORTS, READERS)]
+    if entries[0] != entries[1]:
+        raise IntegrityError("The index's reports and readers do not run parallel.")
+
+
+def _check_same_places(reports: Sequence[Row] | None, readers: Sequence[Row]) -> None:
+    if reports is None or [row_key(row) for row in reports] != [row_key(row) for row in readers]:
+        raise IntegrityError("The index's reports and readers do not run parallel.")
+
+
+def _built(link: Link) -> Built:
+    return Built(link.cid, 0, link.tsize)
+
+
+def _link(built: Built) -> Link:
+    return Link(built.cid, "", built.tsize)
+
+
+_UNREAD = Segment(Built(CID.of(RAW, b""), 0, 0))

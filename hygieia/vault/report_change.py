@@ -1,0 +1,110 @@
+"""Later revisions of a report: edit and update (docs/spec/12-report.md §5).
+
+An edit writes a new meta under the same session key and a fresh salt; content and header stay as
+they are. An update, and an edit after somebody was unshared, has a new session key: it is made
+like a new report, with the ``Revision`` that ``next_revision`` gives.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from hygieia.errors import Forbidden, InvalidInput
+from hygieia.ipld.builder import directory, join
+from hygieia.ipld.shapes import DATA_NAME, META_NAME
+from hygieia.openpgp.signing import sign_note
+from hygieia.vault import words
+from hygieia.vault.report_build import BuiltReport, Revision, origin_of, seal_content
+from hygieia.vault.report_entry import ReportEntry
+from hygieia.vault.report_meta import META_CONTEXT, Draft, ReportMeta
+
+if TYPE_CHECKING:
+    from hygieia.openpgp.keys import UnlockedKey
+    from hygieia.vault.people import People
+    from hygieia.vault.report import Report
+    from hygieia.vault.share_note import Readers
+
+
+def next_revision(report: Report, *, same_content: bool) -> Revision:
+    """The revision after ``report``; ``same_content`` carries the note that introduced it."""
+    return Revision(
+        id=report.meta.id,
+        number=report.meta.revision + 1,
+        previous=str(report.encrypted.meta.cid),
+        origin=origin_of(report.note, report.meta) if same_content else None,
+    )
+
+
+def draft_of(meta: ReportMeta, author: str) -> Draft:
+    """What a next revision by ``author`` says unless something is changed."""
+    return Draft(
+        title=meta.title,
+        file_name=meta.file_name,
+        media_type=meta.media_type,
+        owner=meta.owner,
+        author=author,
+        subject=meta.subject,
+        category=meta.category,
+        profession=meta.profession,
+        kind=meta.kind,
+        links=meta.links,
+    )
+
+
+def needs_new_session_key(readers: Readers | None) -> bool:
+    """Whether an edit has to re-key: somebody unshared still knows the session key."""
+    return readers is not None and bool(readers.removed)
+
+
+def edit_report(
+    report: Report,
+    *,
+    key: UnlockedKey,
+    people: People,
+    created: str,
+    title: str | None = None,
+    category: str | None = None,
+) -> BuiltReport:
+    """Sign and encrypt a new meta; four new blocks, whatever the content's size.
+
+    Check ``needs_new_session_key`` first. ``blocks`` of the result: the meta's payload, its file
+    node, the directory. Raises ``Forbidden`` for someone who is not the owner, ``InvalidInput`` when
+    nothing would change.
+    """
+    meta = report.meta
+    if not people.is_me(meta.owner):
+        raise Forbidden("Only the owner of a report can change what it says.")
+    wanted = replace(
+        meta,
+        title=meta.title if title is None else words.check_title(title),
+        category=meta.category if category is None else words.check_slug(category),
+    )
+    if wanted == meta:
+        raise InvalidInput("The report already has this title and category.")
+    revision = next_revision(report, same_content=True)
+    wanted = replace(
+        wanted,
+        author=key.key_id,
+        profession=None if key.key_id != meta.author else meta.profession,
+        revision=revision.number,
+        previous=revision.previous,
+        origin=revision.origin,
+        created=created,
+    )
+    return _with_new_meta(report, wanted, sign_note(key, META_CONTEXT, wanted.to_body()))
+
+
+def _with_new_meta(report: Report, meta: ReportMeta, note: bytes) -> BuiltReport:
+    encrypted = report.encrypted
+    blocks, payload = seal_content(note, report.session_key)
+    meta_block, meta_file = join(encrypted.header, payload)
+    root_block, root = directory([(DATA_NAME, encrypted.data_file), (META_NAME, meta_file)])
+    return BuiltReport(
+        root=root,
+        blocks=(*blocks, meta_block, root_block),
+        meta=meta,
+        note=note,
+        entry=ReportEntry.of(meta, cid=str(root.cid), meta_payload_cid=str(payload.cid)),
+        recipients=(),
+    )

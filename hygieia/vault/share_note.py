@@ -1,0 +1,167 @@
+"""Notes ``hygieia share 1``: who added which PKESK for whom (docs/spec/12-report.md §6).
+
+PKESKs are anonymous, so a note that names the packet's digest is the only way to find a reader's
+packet again. Here stand the note's shape and its check; sharing itself is not in this module.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from hygieia.errors import IntegrityError, NoteRefused
+from hygieia.limits import MAX_PKESKS
+from hygieia.openpgp.notes import Note, Verdict, parse_note, verify_note
+from hygieia.openpgp.packets import pkesk_digest
+from hygieia.openpgp.signing import sign_note
+from hygieia.vault import words
+from hygieia.vault.fields import Fields, unknown
+from hygieia.vault.report_meta import is_sha256
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from hygieia.openpgp.keys import UnlockedKey
+    from hygieia.vault.people import People
+
+SHARE_CONTEXT: Final = "hygieia share 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What a share note says. ``delegation`` is the delegation's id, or None."""
+
+    report: str
+    reader: str
+    pkesk: str
+    delegation: str | None
+    created: str
+
+    def to_body(self) -> dict[str, Any]:
+        """The JSON object that is signed."""
+        return {
+            "report": self.report,
+            "reader": self.reader,
+            "pkesk": self.pkesk,
+            "delegation": self.delegation,
+            "created": self.created,
+        }
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, Any]) -> Share:
+        """Read a note's body. Raises ``NoteRefused``."""
+        fields = Fields(body, NoteRefused, "The share note")
+        return cls(
+            report=fields.text("report", words.is_report_id),
+            reader=fields.text("reader", words.is_key_id),
+            pkesk=fields.text("pkesk", is_sha256),
+            delegation=fields.text_or_none("delegation", words.is_report_id),
+            created=fields.text("created", words.is_time),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedShare:
+    """A share note whose signer was looked for among the pinned certificates."""
+
+    share: Share
+    signer: str
+    verdict: Verdict
+
+
+def sign_share(key: UnlockedKey, share: Share) -> bytes:
+    """The signed note for ``share``, by whoever adds the packet."""
+    return sign_note(key, SHARE_CONTEXT, share.to_body())
+
+
+def open_share(data: bytes, *, report: str, signer: str, people: People) -> VerifiedShare:
+    """Read a share note for ``report`` that ``signer`` claims to have made.
+
+    Raises ``NoteRefused`` when it is malformed, for another report, or its signature is invalid;
+    a stranger's note comes back with the verdict that says so.
+    """
+    note: Note = parse_note(data, SHARE_CONTEXT)
+    share = Share.from_body(note.body)
+    if share.report != report:
+        raise NoteRefused("The share note is for another report.")
+    certificate = people.certificate(signer)
+    if certificate is None:
+        return VerifiedShare(share, signer, Verdict.UNKNOWN_SIGNER)
+    verdict = verify_note(note, certificate)
+    if verdict is Verdict.INVALID:
+        raise NoteRefused("The share note's signature is not valid.")
+    return VerifiedShare(share, signer, verdict)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """One reader in the index: whose packet ``pkesk`` is (its digest), by which delegation."""
+
+    key: str
+    pkesk: str
+    delegation: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """The entry of the table ``readers`` that runs parallel to a report's.
+
+    ``removed`` lists those who were unshared since the session key was last new: until the next
+    one, an edit has to make it new (docs/spec/12-report.md §6).
+    """
+
+    id: str
+    readers: tuple[Reader, ...] = ()
+    removed: tuple[str, ...] = ()
+    extra: tuple[tuple[str, Any], ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The entry as it stands in a segment."""
+        return {
+            "id": self.id,
+            "readers": [
+                {"key": reader.key, "pkesk": reader.pkesk, "delegation": reader.delegation}
+                for reader in self.readers
+            ],
+            "removed": list(self.removed),
+        } | dict(self.extra)
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Readers:
+        """Read an entry. Raises ``IntegrityError``."""
+        fields = Fields(body, IntegrityError, "A readers entry of the index")
+        removed = fields.list("removed", MAX_PKESKS)
+        if not all(isinstance(key, str) and words.is_key_id(key) for key in removed):
+            raise fields.refused("removed")
+        return cls(
+            id=fields.text("id", words.is_report_id),
+            readers=tuple(
+                _read_reader(fields, item) for item in fields.list("readers", MAX_PKESKS)
+            ),
+            removed=tuple(removed),
+            extra=tuple(unknown(body, _READERS_FIELDS).items()),
+        )
+
+
+_READERS_FIELDS: Final = frozenset({"id", "readers", "removed"})
+
+
+def _read_reader(fields: Fields, item: object) -> Reader:
+    if not isinstance(item, dict):
+        raise fields.refused("readers")
+    reader = Fields(item, IntegrityError, "A reader in the index")
+    return Reader(
+        key=reader.text("key", words.is_key_id),
+        pkesk=reader.text("pkesk", is_sha256),
+        delegation=reader.text_or_none("delegation", words.is_report_id),
+    )
+
+
+def unnoted_packets(packets: Sequence[bytes], noted: Sequence[Reader], own: bytes) -> list[bytes]:
+    """The packets of a header that no note names and the owner's key does not open (RC-04).
+
+    ``own`` is the packet that the owner's key opened. What is left over is shown to the owner as
+    "readers differ" and dropped when the report gets a new session key.
+    """
+    digests = {reader.pkesk for reader in noted}
+    return [packet for packet in packets if packet != own and pkesk_digest(packet) not in digests]
