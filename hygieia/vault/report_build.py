@@ -2,8 +2,8 @@
 
 Two envelopes under one session key share one header leaf. Nothing here touches a file or a
 network: a caller feeds pieces, sends the blocks that come back, and gets root and index entry at
-the end. Long contents go through ``DataSealer`` (or, with hashing spread over threads, through
-``PayloadWriter`` and ``FileBuilder``, which it is made of); short ones through ``seal_report``.
+the end. A long content goes through ``PayloadWriter`` and ``FileBuilder``, as many threads as the
+caller likes, and then ``finish_report``; a short one through ``seal_report``.
 """
 
 from __future__ import annotations
@@ -18,11 +18,10 @@ from typing import TYPE_CHECKING, Any, Final
 from hygieia.errors import InvalidInput, LimitExceeded
 from hygieia.ipld.block import Block
 from hygieia.ipld.builder import Built, FileBuilder, directory, join, leaf
-from hygieia.ipld.cid import RAW
 from hygieia.ipld.shapes import DATA_NAME, META_NAME
 from hygieia.limits import MAX_NOTE_BYTES, MAX_PKESKS
 from hygieia.openpgp.packets import pkesk_digest
-from hygieia.openpgp.payload import PayloadWriter, encrypt_bytes, make_salt
+from hygieia.openpgp.payload import encrypt_bytes, make_salt
 from hygieia.openpgp.session_keys import SessionKey, make_session_key, wrap
 from hygieia.openpgp.signing import sign_note
 from hygieia.vault import words
@@ -30,7 +29,7 @@ from hygieia.vault.report_entry import ReportEntry
 from hygieia.vault.report_meta import META_CONTEXT, Draft, ReportMeta
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from hygieia.openpgp.certificates import Certificate
     from hygieia.openpgp.keys import UnlockedKey
@@ -124,36 +123,6 @@ def make_header(session_key: SessionKey, certificates: Iterable[Certificate]) ->
     block, built = leaf(b"".join(packet for _, packet in packets))
     recipients = tuple(Recipient(key_id, pkesk_digest(packet)) for key_id, packet in packets)
     return Header(block, built, recipients)
-
-
-class DataSealer:
-    """Encrypts one content piece by piece into the blocks of ``data.pgp``'s payload."""
-
-    def __init__(self, secrets: ReportSecrets) -> None:
-        self._writer = PayloadWriter(secrets.session_key, salt=secrets.salt)
-        self._builder = FileBuilder()
-        self._digest = hashlib.sha256()
-        self._size_bytes = 0
-
-    def update(self, piece: bytes | bytearray | memoryview) -> list[Block]:
-        """Take more content; the blocks that are finished, leaves before their parents."""
-        self._digest.update(piece)
-        self._size_bytes += len(piece)
-        return self._hash(self._writer.update(piece))
-
-    def finish(self) -> tuple[list[Block], SealedData]:
-        """End the content: the remaining blocks, and what the meta says about it."""
-        blocks = self._hash(self._writer.finish())
-        rest, payload = self._builder.finish()
-        sealed = SealedData(payload, self._size_bytes, self._digest.hexdigest())
-        return blocks + rest, sealed
-
-    def _hash(self, leaves: Sequence[bytearray]) -> list[Block]:
-        return [
-            block
-            for octets in leaves
-            for block in self._builder.add_leaf(Block.of(RAW, bytes(octets)))
-        ]
 
 
 def finish_report(
