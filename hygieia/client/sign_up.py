@@ -83,7 +83,7 @@ async def sign_up(
     email, name = normalise_email(email), check_name(name)
     password = check_new_password(password, email=email, name=name)
     refuse_other_account(store, email)
-    account = secrets.token_hex(16)
+    account = _account_id(invite)
     made = await asyncio.to_thread(_make_keys, email, name, account, password)
     ipns_name = name_of(made.ipns_key.public_key().public_bytes_raw())
     body = {
@@ -106,6 +106,15 @@ async def sign_up(
     profile = replace(profile, ipns_name=ipns_name)
     session = start_session(store, transport, profile, made.key, made.stretched, answer)
     return SignedUp(session, made.recovery, made.ipns_key)
+
+
+def _account_id(invite: str | None) -> str:
+    """A new id, or, after the operator's reset, the one whose reports are still there.
+
+    A reset's code is ``r-ACCOUNT-RANDOM`` (docs/spec/09-accounts.md).
+    """
+    kind, _, rest = (invite or "").partition("-")
+    return rest.partition("-")[0] if kind == "r" else secrets.token_hex(16)
 
 
 def make_recovery(key: UnlockedKey) -> Recovery:
