@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hygieia.openpgp.aead import ChunkSealer
 from hygieia.openpgp.keys import generate_key
-from hygieia.openpgp.packets import SEIPD_START, Tag, write_header
+from hygieia.openpgp.packets import SEIPD_START, Tag, read_header, write_header
 from hygieia.openpgp.padding import padding_header
 from hygieia.openpgp.payload import LITERAL_START, make_salt
 
@@ -31,6 +31,12 @@ def boris() -> UnlockedKey:
 
 def packet(tag: int, body: bytes) -> bytes:
     return write_header(tag, len(body)) + body
+
+
+def body_of(octets: bytes) -> bytes:
+    header = read_header(octets)
+    assert header is not None
+    return octets[header.octets :]
 
 
 def literal(content: bytes = b"content", start: bytes = LITERAL_START) -> bytes:
