@@ -13,7 +13,7 @@ from hygieia import __version__
 from hygieia.errors import HygieiaError, NotSignedIn, Unavailable
 from hygieia.server.api import JSON_MEDIA_TYPE, IfMatch, Role, Route
 from hygieia.server.problems import PROBLEM_MEDIA_TYPE, STATUS_OF_CODE
-from hygieia.server.schemas.common import Problem
+from hygieia.server.schemas.fields import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,7 +16,7 @@ from hygieia.errors import (
     Unavailable,
 )
 from hygieia.server.api import Answer, Call, IfMatch, Routes
-from hygieia.server.schemas.common import Nothing, PageQuery
+from hygieia.server.schemas.fields import Nothing, PageQuery
 from hygieia.server.schemas.reports import (
     ChangeIn,
     ChangesOut,

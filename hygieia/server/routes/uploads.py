@@ -13,7 +13,7 @@ from hygieia.errors import (
 )
 from hygieia.limits import CAR_BATCH_BYTES, CAR_BATCH_FRAMING_BYTES
 from hygieia.server.api import Call, Routes
-from hygieia.server.schemas.common import Nothing
+from hygieia.server.schemas.fields import Nothing
 from hygieia.server.schemas.reports import (
     MissingIn,
     MissingOut,

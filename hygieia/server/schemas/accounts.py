@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 
 from hygieia.limits import MAX_NAME_BYTES, MAX_NOTE_BYTES, MAX_SIGNATURE_BYTES
 from hygieia.server.api import Model, Parameters
-from hygieia.server.schemas.common import (
+from hygieia.server.schemas.fields import (
     Armored,
     ArmoredCertificate,
     Bytes,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from hygieia.server.api import Model
-from hygieia.server.schemas.common import Base64, CidText, Id, Rev, Sequence
+from hygieia.server.schemas.fields import Base64, CidText, Id, Rev, Sequence
 
 
 class IndexOut(Model):

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from hygieia.limits import MAX_BATCH_CIDS, MAX_COMMIT_REPORTS
 from hygieia.server.api import Model, Parameters
-from hygieia.server.schemas.common import Bytes, CidText, Id, PageQuery, Problem, Rev, Time
+from hygieia.server.schemas.fields import Bytes, CidText, Id, PageQuery, Problem, Rev, Time
 
 ChangeKind = Literal["create", "update", "edit", "readers"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from hygieia.server.api import Model
-from hygieia.server.schemas.common import Bytes, Time
+from hygieia.server.schemas.fields import Bytes, Time
 
 
 class ServerOut(Model):

@@ -1,0 +1,48 @@
+"""Cleaning up after a commit that died or was refused half-way: the other half of ``claims``.
+
+For each root the attempt named: if the report came to have it, what was left undone is done; if
+not, claim and pin are taken back. Room taken becomes just what was committed. All of it may be
+repeated.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hygieia.domain.changes import Change
+from hygieia.domain.claims import is_committed
+from hygieia.domain.reports import Version, pin_name
+from hygieia.ipld.cid import CID
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hygieia.domain.stores import Stores
+
+
+async def clean_up(
+    stores: Stores, account: str, attempt: str, items: Sequence[tuple[str, str]]
+) -> None:
+    """Finish or take back each ``(report id, root)`` of ``attempt``, then settle its room."""
+    committed_bytes = 0
+    for report_id, root in items:
+        version = await stores.reports.version(root)
+        if version is None or (version.report, version.attempt) != (report_id, attempt):
+            continue  # never claimed, or another attempt has taken it over
+        committed_bytes += await _finish_or_undo(stores, version)
+    await stores.quotas.settle(account, f"commit-{attempt}", committed_bytes)
+
+
+async def _finish_or_undo(stores: Stores, version: Version) -> int:
+    """Returns the bytes that the version adds to the account's use."""
+    report = await stores.reports.find(version.report)
+    if report is not None and is_committed(report, version):
+        if report.is_visible:
+            change = Change(report.id, report.root, report.rev, report.deleted is not None)
+            await stores.changes.record(report.account, change)
+        return version.charged_bytes
+    undoing = await stores.claims.begin_undo(version)
+    if undoing is not None:
+        await stores.blocks.unpin(CID.parse(version.root), name=pin_name(version.report))
+        await stores.claims.finish_undo(undoing)
+    return 0

@@ -1,0 +1,378 @@
+"""Committing reports by their roots, many at once, each standing or falling alone (FORMATS §9).
+
+The order of the steps, and why nothing half-done is ever visible, stands in ``claims``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from hygieia.domain.changes import Change
+from hygieia.domain.claims import CLEAN_UP_AFTER, Attempt
+from hygieia.domain.commit_cleanup import clean_up
+from hygieia.domain.inspection import MAX_MISSING_NAMED, inspect_all
+from hygieia.domain.report_shape import ReportShape, inspect_report
+from hygieia.domain.reports import (
+    COLLECTION,
+    Report,
+    Stage,
+    State,
+    Version,
+    pin_name,
+    read_report,
+    report_body,
+    scope_of,
+)
+from hygieia.errors import (
+    BlockMissing,
+    Conflict,
+    DagRefused,
+    Duplicate,
+    HygieiaError,
+    NotFound,
+    QuotaExceeded,
+    StaleRevision,
+)
+from hygieia.ipld.cid import CID
+from hygieia.openpgp.times import format_time, now
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from hygieia.documents.port import JSON, Body
+    from hygieia.domain.stores import Stores
+    from hygieia.domain.uploads import Upload
+
+JOB: Final = "clean-up-commit"
+
+Outcome = Report | HygieiaError
+
+
+@dataclass(frozen=True, slots=True)
+class NewReport:
+    """A report to commit: the id its client made, and the root."""
+
+    id: str
+    root: CID
+
+
+@dataclass(slots=True)
+class _Item:
+    """One report on its way through the steps."""
+
+    wanted: NewReport
+    place: int
+    shape: ReportShape | None = None
+    outcome: Outcome | None = None
+
+
+class Commits:
+    """Commits new reports and new roots of old ones."""
+
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
+
+    async def create(self, upload: Upload, wanted: Sequence[NewReport]) -> list[Outcome]:
+        """Commit new reports; each outcome is the report or what kept it out, in order.
+
+        Outcomes: ``DagRefused``, ``EnvelopeRefused``, ``LimitExceeded``, ``BlockMissing`` (with the
+        list), ``QuotaExceeded``, ``Duplicate`` (root or id), ``Conflict``, ``NotFound`` (an id that
+        is not this account's to use).
+        """
+        items = [_Item(report, place) for place, report in enumerate(wanted)]
+        _refuse_repeats(items)
+        await self._inspect(upload, items)
+        await self._hold_blocks(upload, items)
+        attempt = Attempt()
+        if await self._take_room(upload, attempt, items):
+            await self._commit(upload, attempt, items)
+        return [_outcome(item) for item in items]
+
+    async def change(
+        self, upload: Upload, report_id: str, rev: int, root: CID, kind: str
+    ) -> Report:
+        """Give a report a new root. ``kind`` is ``update``, ``edit`` or ``readers``.
+
+        Raises the refusals of ``create``, ``NotFound``, ``StaleRevision`` when ``rev`` is not the
+        current one, and ``Conflict`` for a report in the trash.
+        """
+        stores = self._stores
+        report = await stores.reports.get(upload.account, report_id)
+        if report.rev != rev:
+            raise StaleRevision("The report was changed meanwhile: read it again.")
+        if report.state is State.TRASH:
+            raise Conflict("The report is in the trash: restore it first.")
+        room = await stores.quotas.room(upload.account)
+        inspection = inspect_report(root, room + report.size_bytes)
+        item = _Item(NewReport(report_id, root), 0)
+        _take_results([item], await inspect_all([inspection], stores.facts))
+        await self._hold_blocks(upload, [item])
+        shape = _shape_or_raise(item)
+        charged = shape.size_bytes - _shared_bytes(report, shape, kind)
+        attempt = Attempt()
+        await self._begin(upload.account, attempt, [item], charged)
+        try:
+            changed = await self._replace_root(attempt, report, shape, kind, charged)
+        except HygieiaError:
+            await self._take_back(upload.account, attempt, [item])
+            raise
+        await self._settle(upload, attempt, charged)
+        return changed
+
+    async def _inspect(self, upload: Upload, items: list[_Item]) -> None:
+        room = await self._stores.quotas.room(upload.account)
+        open_items = [item for item in items if item.outcome is None]
+        inspections = [inspect_report(item.wanted.root, room) for item in open_items]
+        _take_results(open_items, await inspect_all(inspections, self._stores.facts))
+
+    async def _hold_blocks(self, upload: Upload, items: list[_Item]) -> None:
+        """Hold every block of the DAGs: from here on a sweep passes them by."""
+        shapes = [item.shape for item in items if item.outcome is None and item.shape]
+        cids = [cid for shape in shapes for cid in shape.cids]
+        if not cids:
+            return
+        missing = set(
+            await self._stores.blocks.missing(cids, holder=upload.holder, until=upload.expires)
+        )
+        if not missing:
+            return
+        for item in items:
+            absent = [str(cid) for cid in item.shape.cids if cid in missing] if item.shape else []
+            if absent and item.outcome is None:
+                item.outcome = BlockMissing(
+                    "Blocks are missing.", missing=absent[:MAX_MISSING_NAMED]
+                )
+
+    async def _take_room(self, upload: Upload, attempt: Attempt, items: list[_Item]) -> bool:
+        """Steps 1 and 2. Reports that no room is left for are refused, the others go on."""
+        room = await self._stores.quotas.room(upload.account)
+        total = 0
+        for item in items:
+            if item.outcome is None and item.shape is not None:
+                if total + item.shape.size_bytes > room:
+                    item.outcome = QuotaExceeded("The account's space is used up.")
+                else:
+                    total += item.shape.size_bytes
+        going = [item for item in items if item.outcome is None]
+        if not going:
+            return False
+        await self._begin(upload.account, attempt, going, total)
+        return True
+
+    async def _begin(
+        self, account: str, attempt: Attempt, items: list[_Item], charged: int
+    ) -> None:
+        named: list[JSON] = [[item.wanted.id, str(item.wanted.root)] for item in items]
+        body: Body = {"account": account, "items": named}
+        await self._stores.jobs.schedule(JOB, attempt.id, now() + CLEAN_UP_AFTER, body)
+        await self._stores.quotas.hold(account, attempt.hold_key, charged)
+
+    async def _take_back(self, account: str, attempt: Attempt, items: list[_Item]) -> None:
+        """Clean up at once after an attempt that is known to be over."""
+        named = [(item.wanted.id, str(item.wanted.root)) for item in items]
+        await clean_up(self._stores, account, attempt.id, named)
+        await self._stores.jobs.cancel(JOB, attempt.id)
+
+    async def _commit(self, upload: Upload, attempt: Attempt, items: list[_Item]) -> None:
+        """Steps 3 to 6 for all reports together."""
+        going = [item for item in items if item.outcome is None]
+        time = datetime.now(UTC)
+        created = format_time(time)
+        await self._each(items, lambda item: self._claim(upload, attempt, item, created))
+        await self._each(items, self._pin)
+        attempt.require_time()
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        await self._each(items, lambda item: self._insert(upload, item, created, stamp))
+        done = [item.outcome for item in items if isinstance(item.outcome, Report)]
+        await asyncio.gather(*(self._tell(report) for report in done))
+        charged = sum(report.size_bytes for report in done)
+        if len(done) < len(going):
+            await self._take_back(upload.account, attempt, going)
+            await self._stores.quotas.take_upload(upload.account, upload.id, charged)
+        else:
+            await self._settle(upload, attempt, charged)
+
+    async def _each(
+        self, items: list[_Item], step: Callable[[_Item], Awaitable[Report | None]]
+    ) -> None:
+        """Do a step for every report still going; what refuses one leaves the others alone."""
+        going = [item for item in items if item.outcome is None]
+        results = await asyncio.gather(*(step(item) for item in going), return_exceptions=True)
+        for item, result in zip(going, results, strict=True):
+            if isinstance(result, (Report, Duplicate, Conflict, NotFound)):
+                item.outcome = result
+            elif isinstance(result, BaseException):
+                raise result
+
+    async def _claim(
+        self, upload: Upload, attempt: Attempt, item: _Item, created: str
+    ) -> Report | None:
+        shape = _shape_or_raise(item)
+        await self._stores.claims.claim(
+            Version(
+                root=str(shape.root),
+                document_rev=0,
+                report=item.wanted.id,
+                account=upload.account,
+                attempt=attempt.id,
+                stage=Stage.CLAIMED,
+                change="create",
+                rev=1,
+                size_bytes=shape.size_bytes,
+                charged_bytes=shape.size_bytes,
+                created=created,
+            )
+        )
+        return None
+
+    async def _pin(self, item: _Item) -> Report | None:
+        await self._stores.blocks.pin(item.wanted.root, name=pin_name(item.wanted.id))
+        return None
+
+    async def _insert(self, upload: Upload, item: _Item, created: str, stamp: str) -> Report | None:
+        shape = _shape_or_raise(item)
+        root = str(shape.root)
+        report = Report(
+            id=item.wanted.id,
+            rev=1,
+            account=upload.account,
+            state=State.LIVE,
+            root=root,
+            first_root=root,
+            size_bytes=shape.size_bytes,
+            readers=shape.readers,
+            data_payload=str(shape.data_payload),
+            data_payload_bytes=shape.data_payload_bytes,
+            meta_payload=str(shape.meta_payload),
+            meta_payload_bytes=shape.meta_payload_bytes,
+            created=created,
+            changed=created,
+        )
+        try:
+            document = await self._stores.documents.insert(
+                COLLECTION,
+                report.id,
+                report_body(report),
+                scope=scope_of(upload.account, State.LIVE),
+                sort=f"{stamp}-{item.place:04d}",
+            )
+        except Duplicate:
+            existing = await self._stores.reports.find(report.id)
+            if existing is not None and existing.account != upload.account:
+                raise NotFound("There is no such report.") from None
+            raise Duplicate("A report with this id exists already.") from None
+        return replace(report, rev=document.rev)
+
+    async def _replace_root(
+        self,
+        attempt: Attempt,
+        report: Report,
+        shape: ReportShape,
+        kind: str,
+        charged: int,
+    ) -> Report:
+        stores = self._stores
+        created = format_time(now())
+        # The current root's claim may still await its mark, if a crash came in between; once this
+        # change has gone through, the report no longer tells that it was committed.
+        current = await stores.reports.version(report.root)
+        if current is not None:
+            await stores.claims.mark_committed(current)
+        version = await stores.claims.claim(
+            Version(
+                root=str(shape.root),
+                document_rev=0,
+                report=report.id,
+                account=report.account,
+                attempt=attempt.id,
+                stage=Stage.CLAIMED,
+                change=kind,
+                rev=report.rev + 1,
+                size_bytes=shape.size_bytes,
+                charged_bytes=charged,
+                created=created,
+            )
+        )
+        await stores.blocks.update_pin(
+            CID.parse(report.root), shape.root, name=report.pin_name, keep_old=True
+        )
+        attempt.require_time()
+        changed = replace(
+            report,
+            root=str(shape.root),
+            size_bytes=shape.size_bytes,
+            readers=shape.readers,
+            data_payload=str(shape.data_payload),
+            data_payload_bytes=shape.data_payload_bytes,
+            meta_payload=str(shape.meta_payload),
+            meta_payload_bytes=shape.meta_payload_bytes,
+            changed=created,
+        )
+        document = await stores.documents.replace(
+            COLLECTION, report.id, report.rev, report_body(changed)
+        )
+        changed = read_report(document)
+        await asyncio.gather(stores.claims.mark_committed(version), self._tell(changed))
+        return changed
+
+    async def _tell(self, report: Report) -> None:
+        change = Change(report.id, report.root, report.rev, deleted=False)
+        await self._stores.changes.record(report.account, change)
+
+    async def _settle(self, upload: Upload, attempt: Attempt, charged: int) -> None:
+        """Room taken becomes use, and the upload's share of it is no longer counted twice."""
+        quotas = self._stores.quotas
+        await quotas.settle(upload.account, attempt.hold_key, charged)
+        await asyncio.gather(
+            quotas.take_upload(upload.account, upload.id, charged),
+            self._stores.jobs.cancel(JOB, attempt.id),
+        )
+
+
+def _refuse_repeats(items: list[_Item]) -> None:
+    """The same id or root twice in one request: the first one counts."""
+    ids: set[str] = set()
+    roots: set[CID] = set()
+    for item in items:
+        if item.wanted.id in ids or item.wanted.root in roots:
+            item.outcome = Duplicate("The request names this report or root twice.")
+        ids.add(item.wanted.id)
+        roots.add(item.wanted.root)
+
+
+def _take_results(items: list[_Item], results: list[ReportShape | HygieiaError]) -> None:
+    for item, result in zip(items, results, strict=True):
+        if isinstance(result, HygieiaError):
+            item.outcome = result
+        else:
+            item.shape = result
+
+
+def _shape_or_raise(item: _Item) -> ReportShape:
+    if isinstance(item.outcome, HygieiaError):
+        raise item.outcome
+    if item.shape is None:
+        raise DagRefused("The report was not inspected.")
+    return item.shape
+
+
+def _outcome(item: _Item) -> Outcome:
+    if item.outcome is None:
+        raise DagRefused("The report was not committed.")
+    return item.outcome
+
+
+def _shared_bytes(report: Report, shape: ReportShape, kind: str) -> int:
+    """Bytes that the new root shares with the current one; checks that ``kind`` is true."""
+    same_data = str(shape.data_payload) == report.data_payload
+    same_meta = str(shape.meta_payload) == report.meta_payload
+    expected = {"update": (False, False), "edit": (True, False), "readers": (True, True)}[kind]
+    if str(shape.root) == report.root:
+        raise Duplicate("This root has been committed already.")
+    if (same_data, same_meta) != expected:
+        raise DagRefused(f"The new root's payloads are not those of a change of kind {kind}.")
+    shared = shape.data_payload_bytes if same_data else 0
+    return shared + (shape.meta_payload_bytes if same_meta else 0)

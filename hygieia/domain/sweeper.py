@@ -1,0 +1,155 @@
+"""Background work: due jobs, expired documents, blocks that nothing keeps.
+
+Any number of servers may run a sweeper; leases give each piece to one at a time. A job that fails
+is put off, so that one broken thing does not hold up the rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, cast
+
+from hygieia.domain import commits, index, trash, uploads
+from hygieia.domain.commit_cleanup import clean_up
+from hygieia.errors import Conflict, Failed, HygieiaError
+from hygieia.openpgp.times import now
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from hygieia.domain.jobs import Job
+    from hygieia.domain.leases import Leases
+    from hygieia.domain.stores import Stores
+
+DROP_ACCOUNT_JOB: Final = "drop-account"
+DROP_ACCOUNT_AGAIN_JOB: Final = "drop-account-again"
+DROP_AGAIN_AFTER: Final = timedelta(hours=1)
+PUT_OFF: Final = timedelta(minutes=5)
+LEASE_SECONDS: Final = 600
+_JOBS_AT_ONCE: Final = 100
+_EXPIRED_AT_ONCE: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What one round did."""
+
+    jobs: int = 0
+    failed_jobs: tuple[tuple[str, str], ...] = ()
+    expired: int = 0
+    blocks: int = 0
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rules whose jobs the sweeper does."""
+
+    uploads: uploads.Uploads
+    trash: trash.Trash
+    indexes: index.Indexes
+
+
+class Sweeper:
+    """Does what is due."""
+
+    def __init__(self, stores: Stores, rules: Rules, leases: Leases) -> None:
+        self._stores = stores
+        self._rules = rules
+        self._leases = leases
+        self._does: dict[str, Callable[[Job], Awaitable[None]]] = {
+            uploads.JOB: self._end_upload,
+            commits.JOB: self._clean_up_commit,
+            trash.JOB: self._purge_report,
+            index.JOB: self._clean_up_index,
+            index.KIT_JOB: self._release_kept,
+            DROP_ACCOUNT_JOB: self._drop_account,
+            DROP_ACCOUNT_AGAIN_JOB: self._drop_account,
+        }
+
+    async def drop_account(self, account: str) -> None:
+        """Have everything of an account unpinned and forgotten, beginning at the next round.
+
+        Twice, the second time an hour later: a commit may have been under way when it went.
+        """
+        jobs = self._stores.jobs
+        again = now() + DROP_AGAIN_AFTER
+        await jobs.schedule(DROP_ACCOUNT_AGAIN_JOB, account, again, {"account": account})
+        await jobs.schedule(DROP_ACCOUNT_JOB, account, now(), {"account": account})
+
+    async def sweep(self) -> Sweep:
+        """One whole round: jobs, expired documents, then blocks."""
+        done = await self.do_jobs()
+        expired = await self._purge_expired()
+        async with self._leases.claim("sweep-blocks", LEASE_SECONDS) as ours:
+            if not ours:
+                return Sweep(done.jobs, done.failed_jobs, expired)
+            try:
+                swept = await self._stores.blocks.sweep()
+            except Conflict:
+                return Sweep(done.jobs, done.failed_jobs, expired)
+        return Sweep(done.jobs, done.failed_jobs, expired, swept.blocks, swept.size_bytes)
+
+    async def do_jobs(self) -> Sweep:
+        """Do every job that is due now, the oldest first."""
+        done = 0
+        failed: list[tuple[str, str]] = []
+        async with self._leases.claim("jobs", LEASE_SECONDS) as ours:
+            started = now()
+            while ours and now() < started + timedelta(seconds=LEASE_SECONDS // 2):
+                due = await self._stores.jobs.due(now(), _JOBS_AT_ONCE)
+                if not due:
+                    break
+                for job in due:
+                    error = await self._do(job)
+                    done += 1
+                    if error is not None:
+                        failed.append((job.kind, error.code))
+        return Sweep(done, tuple(failed))
+
+    async def _do(self, job: Job) -> HygieiaError | None:
+        try:
+            handler = self._does.get(job.kind)
+            if handler is None:
+                raise Failed("A job is of a kind that this version does not know.")
+            await handler(job)
+        except HygieiaError as error:
+            await self._stores.jobs.postpone(job, now() + PUT_OFF)
+            return error
+        await self._stores.jobs.finish(job)
+        return None
+
+    async def _purge_expired(self) -> int:
+        purged = 0
+        while True:
+            count = await self._stores.documents.purge_expired(now(), _EXPIRED_AT_ONCE)
+            purged += count
+            if count < _EXPIRED_AT_ONCE:
+                return purged
+
+    async def _end_upload(self, job: Job) -> None:
+        await self._rules.uploads.let_go(cast("str", job.body["account"]), job.subject)
+
+    async def _clean_up_commit(self, job: Job) -> None:
+        items = cast("list[list[str]]", job.body["items"])
+        named = [(report, root) for report, root in items]
+        await clean_up(self._stores, cast("str", job.body["account"]), job.subject, named)
+
+    async def _purge_report(self, job: Job) -> None:
+        await self._rules.trash.purge_if_due(job.subject)
+
+    async def _clean_up_index(self, job: Job) -> None:
+        roots = cast("list[str]", job.body["roots"])
+        await self._rules.indexes.clean_up(cast("str", job.body["account"]), roots)
+
+    async def _release_kept(self, job: Job) -> None:
+        await self._rules.trash.release_kept(job.subject)
+
+    async def _drop_account(self, job: Job) -> None:
+        account = job.subject
+        await self._rules.uploads.drop_account(account)
+        await self._rules.trash.drop_account(account)
+        await self._rules.indexes.forget(account)
+        await self._stores.changes.drop_account(account)
+        await self._stores.quotas.drop(account)

@@ -1,0 +1,195 @@
+"""Trash, restore, purge (FORMATS §7: what the latest kit names stays until the next kit).
+
+A purge is a row of steps that may be repeated from any of them: the report's state says how far it
+has come, and the job that does it is finished only when nothing is left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from hygieia.domain.changes import Change
+from hygieia.domain.reports import (
+    COLLECTION,
+    VERSIONS,
+    Report,
+    State,
+    Version,
+    read_report,
+    read_version,
+    report_body,
+    scope_of,
+)
+from hygieia.errors import Conflict, StaleRevision
+from hygieia.ipld.cid import CID
+from hygieia.limits import MAX_PAGE_ITEMS
+from hygieia.openpgp.times import format_time, now
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from hygieia.domain.index import Indexes
+    from hygieia.domain.stores import Stores
+
+JOB: Final = "purge-report"
+_TRIES: Final = 20
+
+
+class Trash:
+    """Puts reports in the trash, takes them out, and purges them."""
+
+    def __init__(self, stores: Stores, indexes: Indexes, *, keep: timedelta) -> None:
+        self._stores = stores
+        self._indexes = indexes
+        self._keep = keep
+
+    async def put(self, account: str, report_id: str, rev: int | None) -> Report:
+        """Put a report in the trash; one that is there already stays as it is.
+
+        Raises ``NotFound``, and ``StaleRevision`` when ``rev`` is given and not the current one.
+        """
+        deleted = now()
+        # The job first: a report in the trash that nothing purges would stay for ever. It looks
+        # again before it does anything.
+        report = await self._stores.reports.get(account, report_id)
+        if report.state is State.TRASH and rev in {None, report.rev}:
+            return report
+        await self._stores.jobs.schedule(JOB, report_id, deleted + self._keep)
+        return await self._move(account, report_id, rev, State.TRASH, format_time(deleted))
+
+    async def restore(self, account: str, report_id: str, rev: int | None) -> Report:
+        """Take a report out of the trash. Raises as ``put`` does."""
+        report = await self._stores.reports.get(account, report_id)
+        if report.state is State.LIVE and rev in {None, report.rev}:
+            return report
+        restored = await self._move(account, report_id, rev, State.LIVE, None)
+        await self._stores.jobs.cancel(JOB, report_id)
+        return restored
+
+    async def purge(self, account: str, report_id: str) -> None:
+        """Purge a report that is in the trash. Raises ``NotFound``, or ``Conflict`` if it is not."""
+        report = await self._stores.reports.get(account, report_id)
+        if report.state is not State.TRASH:
+            raise Conflict("Only a report in the trash can be purged.")
+        await self._stores.jobs.schedule(JOB, report_id, now())
+        await self._purge(report)
+        await self._stores.jobs.cancel(JOB, report_id)
+
+    async def purge_if_due(self, report_id: str) -> None:
+        """The job: purge the report if it is in the trash for long enough, or half purged."""
+        report = await self._stores.reports.find(report_id)
+        if report is None or report.state in {State.LIVE, State.KEPT}:
+            return
+        deleted_at = report.deleted_at
+        if report.state is State.TRASH and (deleted_at is None or deleted_at + self._keep > now()):
+            return
+        await self._purge(report)
+
+    async def release_kept(self, account: str) -> None:
+        """After a new kit: purge what only the kit before it still named."""
+        covered_until = await self._indexes.kit_time(account)
+        async for report in self._all(account, State.KEPT):
+            purged_at = report.deleted_at
+            if covered_until is None or (purged_at is not None and purged_at < covered_until):
+                await self._release(report)
+
+    async def drop_account(self, account: str) -> None:
+        """Purge everything an account has, in whatever state."""
+        for state in State:
+            async for report in self._all(account, state):
+                await self._release(report)
+
+    async def _move(
+        self, account: str, report_id: str, rev: int | None, state: State, deleted: str | None
+    ) -> Report:
+        for _ in range(_TRIES):
+            report = await self._stores.reports.get(account, report_id)
+            if rev is not None and report.rev != rev:
+                raise StaleRevision("The report was changed meanwhile: read it again.")
+            moved = replace(report, state=state, deleted=deleted, changed=format_time(now()))
+            try:
+                result = await self._replace(moved)
+            except StaleRevision:
+                continue
+            await self._tell(result)
+            return result
+        raise Conflict("The report is being changed by too many requests at once.")
+
+    async def _purge(self, report: Report) -> None:
+        """Purge now, or keep the ciphertext until the next kit where the latest one names it."""
+        covered_until = await self._indexes.kit_time(report.account)
+        created = datetime.fromisoformat(report.created)
+        if report.state is State.TRASH and covered_until and created <= covered_until:
+            kept = replace(report, state=State.KEPT, deleted=format_time(now()))
+            await self._tell_gone(await self._replace(kept))
+            return
+        await self._release(report)
+
+    async def _release(self, report: Report) -> None:
+        """Unpin every version, give the room back, forget the report."""
+        stores = self._stores
+        key = f"purge-{report.id}"
+        if report.state is not State.RELEASING:
+            report = await self._begin_release(report, key)
+        await stores.quotas.settle(report.account, key, -report.release_bytes)
+        async for version in self._versions(report):
+            await stores.documents.delete(VERSIONS, version.root)
+        await stores.documents.delete(COLLECTION, report.id)
+        await self._tell_gone(report)
+
+    async def _begin_release(self, report: Report, key: str) -> Report:
+        if report.state is not State.PURGING:
+            report = await self._replace(replace(report, state=State.PURGING))
+        released = 0
+        async for version in self._versions(report):
+            await self._stores.blocks.unpin(CID.parse(version.root), name=report.pin_name)
+            released += version.charged_bytes if report.has_committed(version) else 0
+        # A hold of nothing marks that the room is still to be given back; the state after it, that
+        # the mark has been set. So repeating either gives it back once.
+        await self._stores.quotas.hold(report.account, key, 0)
+        return await self._replace(replace(report, state=State.RELEASING, release_bytes=released))
+
+    async def _replace(self, report: Report) -> Report:
+        document = await self._stores.documents.replace(
+            COLLECTION,
+            report.id,
+            report.rev,
+            report_body(report),
+            scope=scope_of(report.account, report.state),
+        )
+        return read_report(document)
+
+    async def _tell(self, report: Report) -> None:
+        change = Change(report.id, report.root, report.rev, report.deleted is not None)
+        await self._stores.changes.record(report.account, change)
+
+    async def _tell_gone(self, report: Report) -> None:
+        change = Change(report.id, None, report.rev, deleted=True)
+        await self._stores.changes.record(report.account, change)
+
+    async def _all(self, account: str, state: State) -> AsyncIterator[Report]:
+        after: str | None = None
+        while True:
+            page = await self._stores.reports.page(account, state=state, after=after, limit=100)
+            for report in page.items:
+                yield report
+            if page.next is None:
+                return
+            after = page.next
+
+    async def _versions(self, report: Report) -> AsyncIterator[Version]:
+        """Every version document, claims that came to nothing too."""
+        after: str | None = None
+        while True:
+            page = await self._stores.documents.page(
+                VERSIONS, report.id, after=after, limit=MAX_PAGE_ITEMS
+            )
+            for item in page.items:
+                version = read_version(item)
+                if version.account == report.account:
+                    yield version
+            if page.next is None:
+                return
+            after = page.next

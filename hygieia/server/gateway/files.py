@@ -1,0 +1,52 @@
+"""A file's bytes, in order, with the next blocks being read while the last are being sent."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from hygieia.ipld.block import Block
+from hygieia.ipld.walk import FileWalk
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from hygieia.blocks.port import BlockStore
+    from hygieia.ipld.cid import CID
+
+BLOCKS_AHEAD: Final = 4
+
+
+async def file_bytes(blocks: BlockStore, root: CID, first: int, end: int) -> AsyncIterator[bytes]:
+    """Yield bytes ``first`` … ``end`` (exclusive) of a UnixFS file of any layout.
+
+    At most ``BLOCKS_AHEAD`` blocks are in memory beside the one being sent. Raises
+    ``BlockMissing``, ``BlockRefused``, ``DagRefused``.
+    """
+    walk = FileWalk(root, start=first, end=end, any_layout=True)
+    reads: dict[CID, asyncio.Task[bytes]] = {}
+    try:
+        while not walk.finished:
+            wanted = walk.wanted(BLOCKS_AHEAD)
+            for cid in wanted:
+                if cid not in reads:
+                    reads[cid] = asyncio.create_task(_get(blocks, cid))
+            cid = wanted[0]
+            data = await reads[cid]
+            del reads[cid]
+            # Already hashed by the store: only its place in the file is left to check.
+            for piece in walk.feed(Block(cid, data)):
+                yield piece
+    finally:
+        for read in reads.values():
+            read.cancel()
+            read.add_done_callback(_forget)
+
+
+async def _get(blocks: BlockStore, cid: CID) -> bytes:
+    return await blocks.get(cid)
+
+
+def _forget(read: asyncio.Task[bytes]) -> None:
+    if not read.cancelled():
+        read.exception()
