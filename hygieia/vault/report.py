@@ -49,7 +49,7 @@ class Ownership(StrEnum):
 class UploadRight(Protocol):
     """The owner's judgement of someone else's upload for her."""
 
-    def __call__(self, author: str, meta: ReportMeta) -> bool:
+    def __call__(self, author: str, meta: ReportMeta, /) -> bool:
         """Whether ``author`` held her right to upload when ``meta`` was made."""
 
 

@@ -21,7 +21,7 @@ from hygieia.vault.index.changes import (
 from hygieia.vault.index.draft import load_for
 from hygieia.vault.index.keys import KeysFile, digest_of, make_keys_file
 from hygieia.vault.index.note import Floor, IndexNote, check_floor
-from hygieia.vault.index.read import Reading, load_all, load_segments, open_index, read_now
+from hygieia.vault.index.read import load_all, load_segments, open_index
 from hygieia.vault.index.rows import DelegationNote, Purged
 from hygieia.vault.index.state import IndexState
 from hygieia.vault.index.write import IndexUpdate, apply, new_index, rekey
@@ -40,7 +40,6 @@ __all__ = [
     "PutDelegation",
     "PutReaders",
     "PutReport",
-    "Reading",
     "SetCursor",
     "SetDeleted",
     "SetDigests",
@@ -54,6 +53,5 @@ __all__ = [
     "make_keys_file",
     "new_index",
     "open_index",
-    "read_now",
     "rekey",
 ]

@@ -20,7 +20,7 @@ from hygieia.vault.index.changes import (
     SetKeys,
 )
 from hygieia.vault.index.note import is_cursor
-from hygieia.vault.index.read import Reading, load_segments
+from hygieia.vault.index.read import load_segments
 from hygieia.vault.index.rows import (
     CONTACTS,
     DELEGATIONS,
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from hygieia.vault.index.state import IndexState
+    from hygieia.vault.reading import Reading
 
 
 class Draft:

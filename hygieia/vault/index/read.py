@@ -1,26 +1,19 @@
 """Reading an index, block by verified block, without doing I/O (docs/spec/13-index.md §6).
 
-A reading is a generator: it yields the CIDs it wants next, is sent their verified blocks in the
-same order, and returns its result. ``read_now`` drives one from a function that gets a block; the
-client and the recovery drive it from gateways, many blocks at a time. No list is longer than
-``SEGMENTS_PER_DIRECTORY``, which bounds what is in flight.
+Readings (``hygieia.vault.reading``): whoever drives them gets the blocks, from wherever it likes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from hygieia.errors import DagRefused, EnvelopeRefused, IntegrityError, LimitExceeded
-from hygieia.ipld.block import Block
+from hygieia.errors import DagRefused, EnvelopeRefused, IntegrityError
 from hygieia.ipld.builder import Built
 from hygieia.ipld.cid import CID, RAW
 from hygieia.ipld.dagpb import Link
-from hygieia.ipld.layout import PROFILE
 from hygieia.ipld.shapes import KEYS_NAME, EnvelopeNode, IndexNode, read_envelope, read_index_root
 from hygieia.ipld.unixfs import Child, decode_directory
-from hygieia.ipld.walk import FileWalk, Part
 from hygieia.limits import (
     MAX_KEYS_FILE_BYTES,
     MAX_NOTE_BYTES,
@@ -43,41 +36,34 @@ from hygieia.vault.index.rows import (
     row_key,
 )
 from hygieia.vault.index.state import IndexState, Segment, Table
+from hygieia.vault.reading import Reading, fetch, read_payload
 
 if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping, Sequence
+
+    from hygieia.ipld.block import Block
     from hygieia.openpgp.keys import UnlockedKey
 
-T = TypeVar("T")
-Reading = Generator[Sequence[CID], Sequence[Block], T]
 
-
-def read_now(reading: Reading[T], get: Callable[[CID], Block]) -> T:
-    """Drive a reading with a function that returns one verified block at a time."""
-    try:
-        wanted = next(reading)
-        while True:
-            wanted = reading.send([get(cid) for cid in wanted])
-    except StopIteration as done:
-        result: T = done.value
-        return result
-
-
-def open_index(root: CID, key: UnlockedKey, *, floor: Floor | None = None) -> Reading[IndexState]:
+def open_index(
+    root: CID, key: UnlockedKey, *, floor: Floor | None = None, known: IndexState | None = None
+) -> Reading[IndexState]:
     """Read and verify an index: its note, its keys and every table but ``readers``.
 
     Only ``index.pgp`` is opened by its PKESK. Segments of ``readers`` are read when a change
-    needs them (``load_for``): listing a vault does not.
+    needs them (``load_for``): listing a vault does not. Of an index that is ``known`` already,
+    whatever is the same file is not read again.
 
     Raises ``NoteRefused`` when the owner did not sign it, ``Rollback`` or ``Fork`` against
     ``floor``, ``DagRefused``, ``EnvelopeRefused`` and ``IntegrityError`` when a part was changed.
     """
-    [root_block] = yield from _fetch([root])
+    [root_block] = yield from fetch([root])
     node = read_index_root(root_block.data)
     note, session_key, header = yield from _open_note(node, key)
     check_floor(note, str(root), floor)
     if note.contents != str(node.contents.cid):
         raise IntegrityError("The index's contents are not those that its owner signed.")
-    [contents] = yield from _fetch([node.contents.cid])
+    [contents] = yield from fetch([node.contents.cid])
     links = _entries(contents, node.contents, {KEYS_NAME, *note.tables})
     keys = yield from _open_file(links[KEYS_NAME], header.cid, session_key, MAX_KEYS_FILE_BYTES)
     state = IndexState(
@@ -94,7 +80,9 @@ def open_index(root: CID, key: UnlockedKey, *, floor: Floor | None = None) -> Re
     tables: dict[str, Table] = {}
     for name in (REPORTS, READERS, CONTACTS, DELEGATIONS):
         if name in note.tables:
-            tables[name] = yield from _open_table(state, name, note.tables[name], links[name])
+            before = known.table(name) if known is not None else Table(name)
+            table = yield from _open_table(state, name, note.tables[name], links[name], before)
+            tables[name] = table
     _check_parallel(tables)
     return replace(state, tables=tables)
 
@@ -128,10 +116,10 @@ def load_all(state: IndexState) -> Reading[IndexState]:
 def _open_note(
     node: IndexNode, key: UnlockedKey
 ) -> Generator[Sequence[CID], Sequence[Block], tuple[IndexNote, SessionKey, Block]]:
-    [file_node] = yield from _fetch([node.index.cid])
+    [file_node] = yield from fetch([node.index.cid])
     envelope = read_envelope(file_node.data, node.index)
-    [header] = yield from _fetch([envelope.header.cid])
-    payload = yield from _payload(envelope.payload, MAX_NOTE_BYTES)
+    [header] = yield from fetch([envelope.header.cid])
+    payload = yield from read_payload(envelope.payload, MAX_NOTE_BYTES)
     failure: IntegrityError = EnvelopeRefused("This key does not open the vault's index.")
     for candidate in unwrap_each(parse_header_leaf(header.data), key):
         try:
@@ -144,8 +132,10 @@ def _open_note(
     raise failure
 
 
-def _open_table(state: IndexState, name: str, size: TableSize, link: Link) -> Reading[Table]:
-    [block] = yield from _fetch([link.cid])
+def _open_table(
+    state: IndexState, name: str, size: TableSize, link: Link, known: Table
+) -> Reading[Table]:
+    [block] = yield from fetch([link.cid])
     count = -(-size.segments // SEGMENTS_PER_DIRECTORY)
     names = [f"{number:03d}" for number in range(count)]
     directories = _entries(block, link, set(names))
@@ -158,30 +148,41 @@ def _open_table(state: IndexState, name: str, size: TableSize, link: Link) -> Re
     )
     segments: list[Segment] = []
     for number, each in enumerate(names):
-        segments += yield from _open_directory(state, table, number, directories[each])
+        first = number * SEGMENTS_PER_DIRECTORY
+        before = known.segments[first : first + SEGMENTS_PER_DIRECTORY]
+        segments += yield from _open_directory(state, table, number, directories[each], before)
     return replace(table, segments=tuple(segments), places=_places(name, segments))
 
 
 def _open_directory(
-    state: IndexState, table: Table, number: int, link: Link
+    state: IndexState, table: Table, number: int, link: Link, known: Sequence[Segment]
 ) -> Reading[list[Segment]]:
-    [block] = yield from _fetch([link.cid])
+    [block] = yield from fetch([link.cid])
     names = [f"{place:02d}.pgp" for place in range(table.segments_in(number))]
     entries = _entries(block, link, set(names))
     links = [entries[name] for name in names]
-    if table.name == READERS:
-        return [Segment(_built(each)) for each in links]
+    segments = [Segment(_built(each)) for each in links]
     first = number * SEGMENTS_PER_DIRECTORY
-    numbers = range(first, first + len(links))
-    rows = yield from _open_segments(state, table, numbers, links)
-    return [Segment(_built(each), found) for each, found in zip(links, rows, strict=True)]
+    for place, before in enumerate(known[: len(segments)]):
+        same = before.file.cid == links[place].cid
+        if same and len(before.rows or ()) == table.rows_in(first + place):
+            segments[place] = before
+    if table.name == READERS:
+        return segments
+    unread = [place for place, segment in enumerate(segments) if segment.rows is None]
+    rows = yield from _open_segments(
+        state, table, [first + place for place in unread], [links[place] for place in unread]
+    )
+    for place, found in zip(unread, rows, strict=True):
+        segments[place] = Segment(segments[place].file, found)
+    return segments
 
 
 def _open_segments(
     state: IndexState, table: Table, numbers: Sequence[int], links: Sequence[Link]
 ) -> Reading[list[tuple[Row, ...]]]:
     """Read the segments that ``links`` lead to; ``numbers`` are their places in the table."""
-    nodes = yield from _fetch([link.cid for link in links])
+    nodes = yield from fetch([link.cid for link in links])
     envelopes = [
         _checked(read_envelope(node.data, link), state.header.cid)
         for node, link in zip(nodes, links, strict=True)
@@ -198,9 +199,9 @@ def _open_segments(
 
 
 def _open_file(link: Link, header: CID, session_key: SessionKey, max_bytes: int) -> Reading[bytes]:
-    [node] = yield from _fetch([link.cid])
+    [node] = yield from fetch([link.cid])
     envelope = _checked(read_envelope(node.data, link), header)
-    payload = yield from _payload(envelope.payload, max_bytes)
+    payload = yield from read_payload(envelope.payload, max_bytes)
     return decrypt_bytes(payload, session_key, max_bytes)
 
 
@@ -214,42 +215,21 @@ def _checked(envelope: EnvelopeNode, header: CID) -> EnvelopeNode:
 def _payloads(children: Sequence[Child]) -> Reading[list[bytes]]:
     """Read many payloads, of which nearly all are one leaf, in as few steps as possible."""
     single = [child for child in children if child.cid.codec == RAW]
-    leaves = yield from _fetch([child.cid for child in single])
+    leaves = yield from fetch([child.cid for child in single])
     found = dict(zip((child.cid for child in single), leaves, strict=True))
     payloads = []
     for child in children:
         if child.cid.codec == RAW:
             payloads.append(_exact(found[child.cid].data, child))
         else:
-            payloads.append((yield from _payload(child, MAX_SEGMENT_BYTES)))
+            payloads.append((yield from read_payload(child, MAX_SEGMENT_BYTES)))
     return payloads
-
-
-def _payload(child: Child, max_bytes: int) -> Reading[bytes]:
-    # PADME adds an eighth at most; framing and tags are far less than the rest.
-    if child.size_bytes > max_bytes + max_bytes // 4 + 65536:
-        raise LimitExceeded("A part of the index is longer than it may be.")
-    walk = FileWalk(Part(child.cid, child.size_bytes, child.tsize, PROFILE.level(child.size_bytes)))
-    pieces: list[bytes] = []
-    while not walk.finished:
-        for block in (yield from _fetch(walk.wanted(SEGMENTS_PER_DIRECTORY))):
-            pieces += walk.feed(block)
-    return b"".join(pieces)
 
 
 def _exact(data: bytes, child: Child) -> bytes:
     if len(data) != child.size_bytes:
         raise DagRefused("A leaf of the index has another size than its node says.")
     return data
-
-
-def _fetch(cids: Sequence[CID]) -> Generator[Sequence[CID], Sequence[Block], Sequence[Block]]:
-    if not cids:
-        return []
-    blocks = yield cids
-    if [block.cid for block in blocks] != list(cids):
-        raise DagRefused("Other blocks were given than those asked for.")
-    return blocks
 
 
 def _entries(block: Block, link: Link, names: set[str]) -> Mapping[str, Link]:

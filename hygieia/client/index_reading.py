@@ -1,0 +1,63 @@
+"""Drives the vault's readings from wherever blocks come from (docs/spec/13-index.md §6)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hygieia.ipld.block import Block
+    from hygieia.ipld.cid import CID
+    from hygieia.vault.reading import Reading
+
+T = TypeVar("T")
+
+_PARALLEL: Final = 16
+
+
+class BlockSource(Protocol):
+    """Something that finds blocks: the server's gateway, or any others."""
+
+    async def get(self, cid: CID) -> Block:
+        """The block, verified against its CID. Raises ``BlockMissing``, ``Unreachable``."""
+        ...
+
+
+async def read_from(reading: Reading[T], source: BlockSource) -> T:
+    """Drive a reading to its end; deciphering runs in a thread, never on the event loop.
+
+    Raises whatever the reading and the source raise.
+    """
+    places = asyncio.Semaphore(_PARALLEL)
+
+    async def get(cid: CID) -> Block:
+        async with places:
+            return await source.get(cid)
+
+    wanted, result = await asyncio.to_thread(_step, reading, None)
+    while wanted is not None:
+        blocks = await _all([asyncio.ensure_future(get(cid)) for cid in wanted])
+        wanted, result = await asyncio.to_thread(_step, reading, blocks)
+    return result  # type: ignore[return-value]  # set when nothing more is wanted
+
+
+async def _all(tasks: Sequence[asyncio.Future[Block]]) -> Sequence[Block]:
+    """Every block, or the first failure as it is; nothing goes on behind the caller's back."""
+    try:
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
+
+
+def _step(
+    reading: Reading[T], blocks: Sequence[Block] | None
+) -> tuple[Sequence[CID] | None, T | None]:
+    try:
+        return (next(reading) if blocks is None else reading.send(blocks)), None
+    except StopIteration as done:
+        return None, done.value

@@ -1,0 +1,124 @@
+"""Finds what was committed but is not in the index, and enters it (FORMATS §7).
+
+A crash between commit and index, another device that never came to its index, someone who
+uploaded for this user: the server's list of changes names such reports. It is only a hint. What
+it names is entered if the report's own signed meta verifies and the rules of the index allow it;
+what it leaves out, no index would show anyway.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from hygieia.client.index_reading import read_from
+from hygieia.errors import HygieiaError, IntegrityError, InvalidInput, NoteRefused, NotFound
+from hygieia.ipld.cid import CID
+from hygieia.openpgp.notes import Verdict
+from hygieia.openpgp.times import format_time, now
+from hygieia.vault import words
+from hygieia.vault.index import Change, Purged, PutReport, SetCursor, SetDeleted
+from hygieia.vault.report import Expected, Report
+from hygieia.vault.report_entry import ReportEntry
+from hygieia.vault.report_read import read_report
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hygieia.client.index_sync import IndexSync
+    from hygieia.vault.people import People
+    from hygieia.vault.report_meta import ReportMeta
+
+_PAGE_ITEMS: Final = 500
+# A cursor alone is worth a new index only when the next reading would be long without it.
+_SKIPPED_WORTH_A_CURSOR: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A report that the server names and that was not entered: shown, closed (THREATS MS-18)."""
+
+    report: str
+    root: str
+    error: HygieiaError
+
+
+@dataclass(slots=True)
+class Repaired:
+    """What a repair did: the entries it made or renewed, and what it refused."""
+
+    entered: list[ReportEntry] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+
+
+async def repair(sync: IndexSync) -> Repaired:
+    """Read the server's changes since the index's cursor and enter what is missing.
+
+    Raises ``Unreachable`` and what ``IndexSync.change`` raises; a report that does not verify is
+    in ``refused`` and stops nothing.
+    """
+    done = Repaired()
+    people = await asyncio.to_thread(sync.state.people, sync.key.certificate)
+    changes: list[Change] = []
+    cursor = sync.state.note.cursor
+    skipped, more = 0, True
+    while more:
+        query: dict[str, str | int] = {"limit": _PAGE_ITEMS}
+        if cursor is not None:
+            query["after"] = cursor
+        page = (await sync.transport.call("GET", "/changes", query=query)).document
+        for item in page["items"]:
+            found = await _change_for(sync, people, item, done)
+            changes += found
+            skipped += not found
+        more = bool(page.get("more")) and page["next"] != cursor
+        cursor = str(page["next"])
+    if changes or skipped > _SKIPPED_WORTH_A_CURSOR:
+        if cursor is not None:
+            changes.append(SetCursor(cursor))
+        await sync.change(changes)
+    return done
+
+
+async def _change_for(
+    sync: IndexSync, people: People, item: Mapping[str, Any], done: Repaired
+) -> list[Change]:
+    report_id, root = item.get("report"), item.get("root")
+    if not isinstance(report_id, str) or not words.is_report_id(report_id):
+        raise InvalidInput("The server's list of changes is not understood.")
+    known = sync.state.find(report_id)
+    if isinstance(known, Purged) or not isinstance(root, str):
+        # Purged stays purged; and that a report is gone is the owner's to say, not the server's.
+        return []
+    changes: list[Change] = []
+    if known is None or known.cid != root:
+        try:
+            report = await _open(sync, people, report_id, root, known)
+        except (IntegrityError, InvalidInput, NotFound) as error:
+            done.refused.append(Refused(report_id, root, error))
+            return []
+        entry = ReportEntry.of(
+            report.meta, cid=root, meta_payload_cid=str(report.encrypted.meta.cid)
+        )
+        changes.append(PutReport(entry))
+        done.entered.append(entry)
+    was_deleted = known is not None and known.deleted is not None
+    if bool(item.get("deleted")) != was_deleted:
+        changes.append(SetDeleted(report_id, None if was_deleted else format_time(now())))
+    return changes
+
+
+async def _open(
+    sync: IndexSync, people: People, report_id: str, root: str, known: ReportEntry | None
+) -> Report:
+    expected = Expected(id=report_id, entry=known, upload_right=_no_right)
+    report = await read_from(read_report(CID.parse(root), sync.key, people, expected), sync.source)
+    if report.verdict is not Verdict.VALID:
+        raise NoteRefused(f"The report is from a stranger: {report.verdict.value}.")
+    return report
+
+
+def _no_right(_author: str, _meta: ReportMeta) -> bool:
+    """Nobody has a right to upload yet: delegations come with sharing."""
+    return False
