@@ -84,10 +84,11 @@ class BlockStore(Protocol):
         """
         ...
 
-    async def get_many(self, cids: Sequence[CID]) -> list[bytes]:
+    async def get_many(self, cids: Sequence[CID], *, max_bytes: int | None = None) -> list[bytes]:
         """As ``get`` for each, in order; one missing or damaged block fails the call.
 
-        The caller bounds the memory: it knows from the links how large the blocks are.
+        With ``max_bytes`` the answer ends early, with the last block that fits; the first block
+        always does. So a caller bounds its memory without trusting what links say of sizes.
         """
         ...
 

@@ -158,9 +158,9 @@ class EmbeddedBlockStore:
         """See ``BlockStore.get``."""
         return (await self.get_many([cid]))[0]
 
-    async def get_many(self, cids: Sequence[CID]) -> list[bytes]:
+    async def get_many(self, cids: Sequence[CID], *, max_bytes: int | None = None) -> list[bytes]:
         """See ``BlockStore.get_many``."""
-        return await self._read(self._get_many, cids)
+        return await self._read(self._get_many, cids, max_bytes)
 
     async def sizes(self, cids: Sequence[CID]) -> list[int | None]:
         """See ``BlockStore.sizes``."""
@@ -296,10 +296,20 @@ class EmbeddedBlockStore:
         if keys:
             batch.packs.append(self._packs.write([(key, batch.data[key]) for key in keys]))
 
-    def _get_many(self, cids: Sequence[CID]) -> list[bytes]:
-        return [self._get(cid) for cid in cids]
+    def _get_many(self, cids: Sequence[CID], max_bytes: int | None) -> list[bytes]:
+        found: list[bytes] = []
+        room = max_bytes
+        for cid in cids:
+            data = self._get(cid, None if not found else room)
+            if data is None:
+                break
+            found.append(data)
+            if room is not None:
+                room -= len(data)
+        return found
 
-    def _get(self, cid: CID) -> bytes:
+    def _get(self, cid: CID, room: int | None) -> bytes | None:
+        """A block's verified bytes; None when they would not fit in ``room``."""
         if is_inline(cid):
             return cid.digest
         key, failed = key_of(cid), None
@@ -307,6 +317,8 @@ class EmbeddedBlockStore:
             row = catalogue.find(self._connection(), key)
             if row is None:
                 raise BlockMissing(f"The block {str(cid)[:64]} is not here.")
+            if room is not None and row.size_bytes > room:
+                return None
             data = self._bytes_at(row)
             try:
                 return verify_any(cid, data or b"").data
