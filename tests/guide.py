@@ -1,0 +1,66 @@
+"""The shell lines of a guide, taken out of its Markdown and run as they stand."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_FENCE = re.compile(r"^```sh ?(\w*)\n(.*?)^```$", re.M | re.S)
+
+
+def shell_lines(guide: Path, *, careful: bool) -> str:
+    """All of a guide's blocks in order.
+
+    Blocks marked ``careful`` are the ones to be pasted right after the one marked ``setup``; the
+    one marked ``cleanup`` is for people alone.
+    """
+    blocks = _FENCE.findall(guide.read_text("utf-8"))
+    extra = "".join(text for mark, text in blocks if mark == "careful")
+    lines = []
+    for mark, text in blocks:
+        if mark in {"careful", "cleanup"}:
+            continue
+        lines.append(text)
+        if mark == "setup" and careful:
+            lines.append(extra)
+    return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Chroot:
+    """A folder of one's own inside another Debian, and a shell that starts in it."""
+
+    root: Path
+    folder: Path
+
+    def bash(
+        self, script: str, *, stdin: str, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a script there with nothing of our environment."""
+        (self.folder / "script.sh").write_text(script, encoding="utf-8")
+        inside = "/" + str(self.folder.relative_to(self.root))
+        return subprocess.run(
+            ["chroot", self.root, "bash", "-c", f"cd {inside} && exec bash script.sh"],
+            env={"HOME": inside, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **variables},
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=500,
+            check=False,
+        )
+
+
+@contextlib.contextmanager
+def folder_in(root: Path) -> Iterator[Chroot]:
+    """A new folder inside the chroot; nothing is mounted, so removing it removes only files."""
+    folder = Path(tempfile.mkdtemp(prefix="guide-", dir=root / "tmp"))
+    try:
+        yield Chroot(root, folder)
+    finally:
+        shutil.rmtree(folder)
