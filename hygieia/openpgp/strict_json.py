@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Final, NoReturn
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from hygieia.errors import InvalidInput
 from hygieia.limits import MAX_INTEGER, MAX_JSON_DEPTH
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _MAX_INTEGER_DIGITS: Final = len(str(MAX_INTEGER))
 
@@ -96,25 +100,28 @@ def _refuse_number(_: str) -> NoReturn:
 
 def _check_value(value: object, *, check_strings: bool, check_scalars: bool = False) -> None:
     """Walk a JSON value without recursion: depth always, strings and scalars when asked."""
-    level: list[object] = [value]
-    for _ in range(MAX_JSON_DEPTH + 1):
-        following: list[object] = []
-        for item in level:
-            if isinstance(item, dict):
-                following.extend(item.values())
-                if check_strings:
-                    following.extend(item)
-            elif isinstance(item, list):
-                following.extend(item)
-            elif isinstance(item, str):
-                if check_strings and _FORBIDDEN_CHARACTER.search(item):
-                    raise InvalidInput("A JSON string has U+0000 or half a surrogate pair.")
-            elif check_scalars:
-                _check_scalar(item)
-        if not following:
+    level = [value]
+    for _ in range(MAX_JSON_DEPTH):
+        containers: list[object] = []
+        for container in level:
+            for item in _members(container, with_keys=check_strings):
+                if isinstance(item, (dict, list)):
+                    containers.append(item)
+                elif isinstance(item, str):
+                    if check_strings and _FORBIDDEN_CHARACTER.search(item):
+                        raise InvalidInput("A JSON string has U+0000 or half a surrogate pair.")
+                elif check_scalars:
+                    _check_scalar(item)
+        if not containers:
             return
-        level = following
+        level = containers
     raise InvalidInput(f"The JSON document nests deeper than {MAX_JSON_DEPTH} levels.")
+
+
+def _members(container: object, *, with_keys: bool) -> Iterable[object]:
+    if isinstance(container, dict):
+        return chain(container, container.values()) if with_keys else container.values()
+    return container if isinstance(container, list) else (container,)
 
 
 def _check_scalar(item: object) -> None:
