@@ -30,6 +30,12 @@ def records() -> None:
     said = {"value": VALUE, "sequence": 7, "validity": "2126-11-21T00:00:00Z", "ttl_seconds": 300}
     add("both", "both signatures", record, said)
     add("new-only", "the new signature only", only(record, {8, 9}), said)
+    add(
+        "old-signature-wrong",
+        "only the old signature is wrong: it says nothing",
+        flip(record, 2),
+        said,
+    )
     add("old-only", "the old signature only", only(record, {1, 2, 3, 4, 5, 6}))
     other = Ed25519PrivateKey.from_private_bytes(bytes(32))
     public = other.public_key().public_bytes_raw()
