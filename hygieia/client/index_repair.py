@@ -12,12 +12,12 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from hygieia.client.index_reading import read_from
 from hygieia.errors import HygieiaError, IntegrityError, InvalidInput, NoteRefused, NotFound
 from hygieia.ipld.cid import CID
 from hygieia.openpgp.notes import Verdict
 from hygieia.openpgp.times import format_time, now
 from hygieia.vault import words
+from hygieia.vault.driving import read_from
 from hygieia.vault.index import Change, Purged, PutReport, SetCursor, SetDeleted
 from hygieia.vault.report import Expected, Report
 from hygieia.vault.report_entry import ReportEntry

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hygieia.client.batches import BatchSender
 from hygieia.client.commits import start_upload
-from hygieia.client.index_reading import BlockSource, read_from
 from hygieia.client.state import IndexFloor, ProfileStore
 from hygieia.client.transport import Transport
 from hygieia.errors import Conflict, InvalidInput, NotFound, Rollback, StaleRevision
 from hygieia.ipld.cid import CID
 from hygieia.openpgp.keys import UnlockedKey
 from hygieia.openpgp.times import format_time, now
+from hygieia.vault.driving import BlockSource, read_from
 from hygieia.vault.index import (
     Change,
     Floor,

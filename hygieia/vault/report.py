@@ -23,6 +23,8 @@ from hygieia.errors import (
 from hygieia.ipld.builder import Built
 from hygieia.ipld.cid import CID
 from hygieia.ipld.shapes import ReportNode, read_envelope, read_report
+from hygieia.ipld.unixfs import Child
+from hygieia.ipld.walk import Part, payload_part
 from hygieia.limits import MAX_NOTE_BYTES
 from hygieia.openpgp.notes import Note, Verdict, parse_note, read_note, verify_note
 from hygieia.openpgp.packets import parse_header_leaf
@@ -86,6 +88,11 @@ class EncryptedReport:
             data_file=_built(links.data.cid, data.size_bytes, data.tsize),
             meta_file=_built(links.meta.cid, meta.size_bytes, meta.tsize),
         )
+
+    @property
+    def content(self) -> Part:
+        """Where a walk over the content's ciphertext starts (``FileWalk``)."""
+        return payload_part(Child(self.data.cid, self.data.size_bytes, self.data.tsize))
 
     @staticmethod
     def nodes(root: Block) -> ReportNode:

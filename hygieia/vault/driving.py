@@ -1,4 +1,4 @@
-"""Drives the vault's readings from wherever blocks come from (docs/spec/13-index.md §6)."""
+"""Drives readings from wherever blocks come from, many at a time (docs/spec/13-index.md §6)."""
 
 from __future__ import annotations
 
@@ -30,21 +30,22 @@ async def read_from(reading: Reading[T], source: BlockSource) -> T:
 
     Raises whatever the reading and the source raise.
     """
+    wanted, result = await asyncio.to_thread(_step, reading, None)
+    while wanted is not None:
+        blocks = await fetch_all(wanted, source)
+        wanted, result = await asyncio.to_thread(_step, reading, blocks)
+    return result  # type: ignore[return-value]  # set when nothing more is wanted
+
+
+async def fetch_all(cids: Sequence[CID], source: BlockSource) -> Sequence[Block]:
+    """Get blocks side by side, in order; the first failure as it is, and nothing left running."""
     places = asyncio.Semaphore(_PARALLEL)
 
     async def get(cid: CID) -> Block:
         async with places:
             return await source.get(cid)
 
-    wanted, result = await asyncio.to_thread(_step, reading, None)
-    while wanted is not None:
-        blocks = await _all([asyncio.ensure_future(get(cid)) for cid in wanted])
-        wanted, result = await asyncio.to_thread(_step, reading, blocks)
-    return result  # type: ignore[return-value]  # set when nothing more is wanted
-
-
-async def _all(tasks: Sequence[asyncio.Future[Block]]) -> Sequence[Block]:
-    """Every block, or the first failure as it is; nothing goes on behind the caller's back."""
+    tasks = [asyncio.ensure_future(get(cid)) for cid in cids]
     try:
         return await asyncio.gather(*tasks)
     except BaseException:
