@@ -18,8 +18,8 @@ from hygieia.domain.server_secrets import ServerSecrets
 from hygieia.domain.sign_in import Origin, Started
 from hygieia.ipld.ipns import name_of
 from hygieia.openpgp.armor import MESSAGE, PRIVATE_KEY, armor
-from hygieia.openpgp.kdf import DEFAULT_KDF, KdfParams
 from hygieia.openpgp.keys import UnlockedKey, generate_key
+from hygieia.openpgp.parameters import DEFAULT_KDF, KdfParams
 from hygieia.openpgp.signing import sign_note
 
 ORIGIN = "https://vault.example.org"
@@ -94,7 +94,7 @@ class Person:
         }
         return NewAccount(**{**fields, **changes})
 
-    def reset_proof(self, nonce: str, seal: Seal, **changes: Any) -> ResetProof:  # noqa: ANN401
+    def reset_proof(self, nonce: str, seal: Seal, /, **changes: Any) -> ResetProof:  # noqa: ANN401
         """The note that a client signs to set ``seal``; ``changes`` to its body make it wrong."""
         body: dict[str, Any] = {
             "origin": ORIGIN,

@@ -13,7 +13,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from hygieia.errors import NotFound
-from hygieia.openpgp.kdf import KdfParams
+from hygieia.openpgp.parameters import KdfParams
 from hygieia.openpgp.times import format_time, parse_time
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from hygieia.domain.account import (
 from hygieia.domain.sessions import token_hash
 from hygieia.errors import InvalidInput, NotFound
 from hygieia.openpgp.certificates import Certificate
-from hygieia.openpgp.kdf import normalise_email
+from hygieia.openpgp.parameters import normalise_email
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -15,7 +15,7 @@ from hygieia.domain.sessions import token_hash
 from hygieia.errors import Duplicate, Forbidden, HygieiaError, InvalidInput, StaleRevision
 from hygieia.ipld import ipns
 from hygieia.limits import MAX_NAME_BYTES
-from hygieia.openpgp.kdf import normalise_email
+from hygieia.openpgp.parameters import check_account_id, normalise_email
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from hygieia.domain.sign_in import Origin, SignIn, Started
 
 Mode = Literal["open", "invite", "closed"]
-_ACCOUNT_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _RECLAIM_CODE: Final = re.compile(r"r-([0-9a-f]{32})-[A-Za-z0-9_-]+", re.ASCII)
 
 
@@ -50,8 +49,7 @@ class NewAccount:
             InvalidInput: a part is not what it should be.
             CertificateRefused: the certificate is none that anybody could use.
         """
-        if not _ACCOUNT_ID.fullmatch(self.account):
-            raise InvalidInput("The account id is not 32 lower-case hex digits.")
+        check_account_id(self.account)
         email = normalise_email(self.email)
         if len(self.name.encode()) > MAX_NAME_BYTES or not self.name.isprintable():
             raise InvalidInput("The name is too long or has control characters.")

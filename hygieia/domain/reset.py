@@ -28,8 +28,8 @@ from hygieia.domain.strangers import Strangers
 from hygieia.errors import CredentialsError, Duplicate, IntegrityError, InvalidInput
 from hygieia.limits import CLOCK_SKEW_SECONDS, RESET_NONCE_SECONDS
 from hygieia.openpgp.certificates import Certificate
-from hygieia.openpgp.kdf import normalise_email
 from hygieia.openpgp.notes import Note, Verdict, read_note, verify_note
+from hygieia.openpgp.parameters import normalise_email
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

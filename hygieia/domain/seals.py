@@ -14,7 +14,7 @@ from hygieia.errors import CertificateRefused, InvalidInput, KdfRefused
 from hygieia.limits import MAX_SEALED_KEY_BYTES
 from hygieia.openpgp.armor import MESSAGE, PRIVATE_KEY, ArmorError, dearmor
 from hygieia.openpgp.certificates import Certificate
-from hygieia.openpgp.kdf import KdfParams, normalise_email
+from hygieia.openpgp.parameters import KdfParams, normalise_email
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -14,7 +14,7 @@ from hygieia.domain.attempts import Attempts, Bucket, InFlight, network_of
 from hygieia.domain.seals import check_login_secret
 from hygieia.domain.sessions import Session
 from hygieia.errors import CredentialsError
-from hygieia.openpgp.kdf import KdfParams, normalise_email
+from hygieia.openpgp.parameters import KdfParams, normalise_email
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from hygieia.documents.body import encode_cursor
 from hygieia.domain.account import COLLECTION, read_account
-from hygieia.openpgp.kdf import DEFAULT_KDF, KdfParams
+from hygieia.openpgp.parameters import DEFAULT_KDF, KdfParams
 
 if TYPE_CHECKING:
     from hygieia.documents.port import DocumentStore
