@@ -134,10 +134,13 @@ class House:
 
 
 def make_house(
-    documents: DocumentStore, clock: Clock, policy: IdentityPolicy | None = None
+    documents: DocumentStore,
+    clock: Clock,
+    policy: IdentityPolicy | None = None,
+    *,
+    secret: bytes = b"\x07" * 32,
 ) -> House:
-    server_secrets = ServerSecrets(b"\x07" * 32)
+    server_secrets = ServerSecrets(secret)
     policy = policy or IdentityPolicy(origins=(ORIGIN,))
-    return House(
-        documents, clock, server_secrets, build_identity(documents, server_secrets, clock, policy)
-    )
+    identity = build_identity(documents, server_secrets, clock, policy)
+    return House(documents, clock, server_secrets, identity)
