@@ -51,31 +51,32 @@ class Chunker:
     """Cuts a stream into leaves: hash them where you like, then hand them to a ``FileBuilder``."""
 
     def __init__(self, layout: Layout = PROFILE) -> None:
-        self._size = layout.chunk_bytes
-        self._rest = bytearray()
+        self._chunk_bytes = layout.chunk_bytes
+        self._parts: list[memoryview] = []
+        self._size = 0
 
     def update(self, data: bytes | bytearray | memoryview) -> list[bytes]:
         """Take more of the stream; return the leaves that are now full."""
-        view = memoryview(data)
+        # What can still change is copied; of bytes only the finished leaf is, once.
+        view = memoryview(data if isinstance(data, bytes) else bytes(data))
         leaves: list[bytes] = []
-        position = 0
-        if self._rest:
-            position = min(self._size - len(self._rest), len(view))
-            self._rest += view[:position]
-            if len(self._rest) < self._size:
-                return leaves
-            leaves.append(bytes(self._rest))
-            self._rest = bytearray()
-        while len(view) - position >= self._size:
-            leaves.append(bytes(view[position : position + self._size]))
-            position += self._size
-        self._rest += view[position:]
+        while len(view) >= (missing := self._chunk_bytes - self._size):
+            self._parts.append(view[:missing])
+            leaves.append(self._join())
+            view = view[missing:]
+        if view:
+            self._parts.append(view)
+            self._size += len(view)
         return leaves
 
     def finish(self) -> list[bytes]:
         """Return the last, shorter leaf, if there is one."""
-        rest, self._rest = bytes(self._rest), bytearray()
-        return [rest] if rest else []
+        return [self._join()] if self._size else []
+
+    def _join(self) -> bytes:
+        joined = b"".join(self._parts)
+        self._parts, self._size = [], 0
+        return joined
 
 
 class FileBuilder:

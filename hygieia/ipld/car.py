@@ -55,7 +55,10 @@ class CarReader:
         self.block_count = 0
         self._vault_only = vault_only
         self._max_blocks = max_blocks
-        self._rest = bytearray()
+        # One buffer for the whole CAR, its first ``_fill`` octets in use: it grows to the longest
+        # section once, and no section costs a new one.
+        self._buffer = bytearray()
+        self._fill = 0
         self._needed = 1
 
     def feed(self, data: bytes) -> list[Block]:
@@ -64,38 +67,48 @@ class CarReader:
 
     def feed_unverified(self, data: bytes) -> list[UnverifiedBlock]:
         """Take a piece; return the blocks it completes, not yet hashed."""
-        if self._rest or len(data) < self._needed:
-            self._rest += data
-            if len(self._rest) < self._needed:
-                return []
-            found, end = self._sections(self._rest)
-            del self._rest[:end]
-        else:
-            found, end = self._sections(data)
-            self._rest += memoryview(data)[end:]
+        if not self._fill:
+            with memoryview(data) as view:
+                found, end = self._sections(view)
+                self._keep(view[end:])
+            return found
+        self._keep(data)
+        if self._fill < self._needed:
+            return []
+        with memoryview(self._buffer) as buffer, buffer[: self._fill] as view:
+            found, end = self._sections(view)
+            rest = bytes(view[end:])
+        self._fill = 0
+        self._keep(rest)
         return found
 
     def finish(self) -> None:
         """Say that the stream has ended; raises ``BlockRefused`` if that cuts the CAR short."""
-        if self._rest or self.roots is None:
+        if self._fill or self.roots is None:
             raise BlockRefused("A CAR is cut short.")
 
-    def _sections(self, data: bytes | bytearray) -> tuple[list[UnverifiedBlock], int]:
-        """Return the whole sections in ``data`` and where the first unfinished one begins."""
+    def _keep(self, data: bytes | memoryview) -> None:
+        end = self._fill + len(data)
+        if end > len(self._buffer):
+            self._buffer.extend(bytes(max(end, 2 * len(self._buffer)) - len(self._buffer)))
+        self._buffer[self._fill : end] = data
+        self._fill = end
+
+    def _sections(self, view: memoryview) -> tuple[list[UnverifiedBlock], int]:
+        """Return the whole sections in ``view`` and where the first unfinished one begins."""
         found: list[UnverifiedBlock] = []
-        position, end = 0, len(data)
-        with memoryview(data) as view:
-            while True:
-                start, length = self._length(view, position)
-                if length < 0 or length > end - start:
-                    self._needed = start + length - position if length >= 0 else end - position + 1
-                    return found, position
-                with view[start : start + length] as section:
-                    if self.roots is None:
-                        self.roots = _read_header(bytes(section))
-                    else:
-                        found.append(self._block(section))
-                position = start + length
+        position, end = 0, len(view)
+        while True:
+            start, length = self._length(view, position)
+            if length < 0 or length > end - start:
+                self._needed = start + length - position if length >= 0 else end - position + 1
+                return found, position
+            with view[start : start + length] as section:
+                if self.roots is None:
+                    self.roots = _read_header(bytes(section))
+                else:
+                    found.append(self._block(section))
+            position = start + length
 
     def _length(self, view: memoryview, position: int) -> tuple[int, int]:
         """Return where a section's content starts and its length; -1 if more octets are needed."""

@@ -1,8 +1,7 @@
 """dag-pb nodes: an ordered list of named, sized links and some bytes.
 
 Spec: https://ipld.io/specs/codecs/dag-pb/spec/. ``decode_node`` accepts exactly the octets that
-``encode_node`` writes: it encodes again and compares. ``decode_any`` reads whatever protobuf
-allows, for the public gateway.
+``encode_node`` writes. ``decode_any`` reads whatever protobuf allows, for the public gateway.
 """
 
 from __future__ import annotations
@@ -25,6 +24,7 @@ _NODE_LINK: Final = 2
 _LINK_HASH: Final = 1
 _LINK_NAME: Final = 2
 _LINK_TSIZE: Final = 3
+_LINK_TAG: Final = 0x12
 _HASH_HEAD: Final = b"\x0a" + bytes((VAULT_CID_BYTES,))
 
 
@@ -67,18 +67,51 @@ def encode_node(links: Iterable[Link], data: bytes) -> bytes:
 
 
 def decode_node(octets: bytes) -> Node:
-    """Read a node in its one canonical form, with vault CIDs only; raises ``DagRefused``."""
-    node = decode_any(octets)
-    if node.data is None:
-        raise DagRefused("A node has no data.")
-    for link in node.links:
-        if not link.cid.is_vault:
-            raise DagRefused("A node links a CID that is not of the vault's kind.")
-        if link.tsize > MAX_INTEGER:
-            raise DagRefused("A node claims an impossible size.")
-    if encode_node(node.links, node.data) != octets:
-        raise DagRefused("A node is not in canonical form.")
-    return node
+    """Read a node in its one canonical form, with vault CIDs only; raises ``DagRefused``.
+
+    Every octet is expected before it is read, so whatever is accepted encodes again to itself.
+    """
+    if len(octets) > MAX_BLOCK_BYTES:
+        raise DagRefused("A node is over 2 MiB.")
+    try:
+        links: list[Link] = []
+        position = 0
+        while octets[position] == _LINK_TAG:
+            link, position = _read_link(octets, position + 1)
+            links.append(link)
+            if len(links) > MAX_NODE_LINKS_READ:
+                raise DagRefused("A node has too many links.")
+        position = _expect(octets, position, b"\x0a")
+        length, position = varint.decode(octets, position)
+        if length != len(octets) - position:
+            raise DagRefused("A node is not in canonical form.")
+    except (ValueError, EOFError, IndexError, InvalidInput) as error:
+        raise DagRefused("A node is not in canonical form, or not of the vault's kind.") from error
+    return Node(tuple(links), octets[position:])
+
+
+def _read_link(octets: bytes, position: int) -> tuple[Link, int]:
+    """Read a canonical link after its tag; return it and the position after it."""
+    length, position = varint.decode(octets, position)
+    end = position + length
+    position = _expect(octets, position, _HASH_HEAD)
+    cid = CID.decode(octets[position : position + VAULT_CID_BYTES])
+    position = _expect(octets, position + VAULT_CID_BYTES, b"\x12")
+    length, position = varint.decode(octets, position)
+    name = octets[position : position + length].decode()
+    position = _expect(octets, position + length, b"\x18")
+    tsize, position = varint.decode(octets, position)
+    if position != end:
+        raise ValueError("the link is longer or shorter than it says")
+    if tsize > MAX_INTEGER:
+        raise DagRefused("A node claims an impossible size.")
+    return Link(cid, name, tsize), end
+
+
+def _expect(octets: bytes, position: int, expected: bytes) -> int:
+    if not octets.startswith(expected, position):
+        raise ValueError("another field is expected here")
+    return position + len(expected)
 
 
 def decode_any(octets: bytes) -> Node:

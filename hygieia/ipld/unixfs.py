@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _DIRECTORY_DATA: Final = b"\x08\x01"
+_FILE_HEAD: Final = b"\x08\x02\x18"
+_BLOCK_SIZE_TAG: Final = 0x20
 _MAX_HAMT_FANOUT: Final = 1024
 
 
@@ -106,23 +108,33 @@ def decode_file(octets: bytes) -> FileNode:
     It has 1 … 1024 nameless links, one block size over 0 for each, their sum as its size, no
     content of its own, and nothing else; a raw child's Tsize is its size.
     """
-    node = dagpb.decode_any(octets)
-    claim = _decode_data(node.data or b"")
-    if claim.kind is not Kind.FILE:
-        raise DagRefused("A node is not a file.")
-    if not 1 <= len(node.links) <= MAX_LINKS or len(claim.block_sizes) != len(node.links):
+    node = dagpb.decode_node(octets)
+    size_bytes, block_sizes = _read_file_data(node.data or b"")
+    if not 1 <= len(node.links) <= MAX_LINKS or len(block_sizes) != len(node.links):
         raise DagRefused("A file node has the wrong number of links or sizes.")
     children = tuple(
-        _checked_child(link, size) for link, size in zip(node.links, claim.block_sizes, strict=True)
+        _checked_child(link, size) for link, size in zip(node.links, block_sizes, strict=True)
     )
-    size_bytes = sum(claim.block_sizes)
-    if size_bytes > MAX_INTEGER:
-        raise DagRefused("A file node claims an impossible size.")
-    # Encoding again settles the rest: inline data, false file size, mode, time, order of fields.
-    # It is done once, here: that is why the node was read leniently above.
-    if encode_file(children) != octets:
-        raise DagRefused("A file node's size is false, or it is not in canonical form.")
+    if size_bytes != sum(block_sizes) or size_bytes > MAX_INTEGER:
+        raise DagRefused("A file node's size is not the sum of its parts.")
     return FileNode(children, size_bytes)
+
+
+def _read_file_data(data: bytes) -> tuple[int, list[int]]:
+    """Read a vault file's UnixFS data: type, size, block sizes, in this order and nothing else."""
+    if not data.startswith(_FILE_HEAD):
+        raise DagRefused("A node is not a plain file.")
+    block_sizes: list[int] = []
+    try:
+        size_bytes, position = varint.decode(data, len(_FILE_HEAD))
+        while position < len(data):
+            if data[position] != _BLOCK_SIZE_TAG:
+                raise DagRefused("A file node has a field that vault files do not have.")
+            block_size, position = varint.decode(data, position + 1)
+            block_sizes.append(block_size)
+    except (ValueError, EOFError) as error:
+        raise DagRefused("A file node is not in canonical form.") from error
+    return size_bytes, block_sizes
 
 
 def decode_directory(octets: bytes) -> DirectoryNode:
@@ -163,13 +175,11 @@ def decode_any(octets: bytes) -> AnyNode:
 
 
 def _checked_child(link: Link, size_bytes: int) -> Child:
-    if link.name or not link.cid.is_vault:
-        raise DagRefused("A file node's link has a name, or a CID not of the vault's kind.")
+    if link.name:
+        raise DagRefused("A file node's link has a name.")
     if not 0 < size_bytes <= MAX_INTEGER:
         raise DagRefused("A file node claims an impossible size.")
-    if not size_bytes <= link.tsize <= MAX_INTEGER or (
-        link.cid.codec == RAW and link.tsize != size_bytes
-    ):
+    if link.tsize < size_bytes or (link.cid.codec == RAW and link.tsize != size_bytes):
         raise DagRefused("A file node's Tsize is false.")
     return Child(link.cid, size_bytes, link.tsize)
 

@@ -33,6 +33,8 @@ def decode(data: bytes | bytearray | memoryview, position: int = 0) -> tuple[int
     Raises ``EOFError`` when ``data`` ends inside it, ``ValueError`` when it is longer than nine
     octets or not minimal.
     """
+    if position < len(data) and data[position] < 0x80:
+        return data[position], position + 1
     number, shift = 0, 0
     for index in range(position, min(len(data), position + MAX_OCTETS)):
         octet = data[index]
