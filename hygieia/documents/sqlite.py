@@ -198,12 +198,20 @@ def _connect(path: Path, max_size_bytes: int | None) -> sqlite3.Connection:
         isolation_level=None,  # transactions are ours to begin
         check_same_thread=False,  # opened where errors can be raised, used by one thread
     )
+    try:
+        _set_up(connection, max_size_bytes)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _set_up(connection: sqlite3.Connection, max_size_bytes: int | None) -> None:
     connection.execute("pragma synchronous = full")
     connection.execute(f"pragma journal_size_limit = {JOURNAL_BYTES}")
     if max_size_bytes is not None:
         page_bytes: int = connection.execute("pragma page_size").fetchone()[0]
         connection.execute(f"pragma max_page_count = {max(1, max_size_bytes // page_bytes)}")
-    return connection
 
 
 def _translate(error: sqlite3.Error) -> HygieiaError:
