@@ -17,6 +17,7 @@ from hygieia.ipld.car import CarReader, car_header, car_section
 from hygieia.ipld.cid import CID, DAG_PB, RAW, decode_any, parse_any
 from hygieia.ipld.dagpb import Link
 from hygieia.ipld.layout import Layout
+from hygieia.ipld.protobuf import bytes_field, varint_field
 from hygieia.ipld.walk import FileWalk, read_file
 from tests.unit.ipld.factories import Blocks, noise
 
@@ -100,6 +101,36 @@ def test_a_node_has_one_encoding(links: list[Link], data: bytes) -> None:
         assert any(link.tsize >= 1 << 53 for link in links)
     else:
         assert (list(node.links), node.data) == (links, data)
+
+
+FIELDS = st.lists(
+    st.one_of(
+        st.builds(bytes_field, st.integers(1, 3), st.binary(max_size=3)),
+        st.builds(varint_field, st.integers(1, 3), st.integers(0, 300)),
+        st.builds(dagpb.encode_link, CIDS, st.binary(max_size=2), st.integers(0, 300)),
+        st.just(b"\x0a\x82\x00\x08\x01"),
+        st.just(b"\x0a\x02\x08\x01"),
+        st.just(b"\x0a\x06\x08\x02\x18\x02\x20\x02"),
+    ),
+    max_size=4,
+).map(b"".join)
+
+
+@given(FIELDS)
+@settings(max_examples=300)
+def test_the_strict_reader_takes_just_what_encodes_again_to_itself(octets: bytes) -> None:
+    try:
+        node = dagpb.decode_any(octets)
+    except IntegrityError:
+        canonical = False
+    else:
+        canonical = node.data is not None and dagpb.encode_node(node.links, node.data) == octets
+    try:
+        assert dagpb.decode_node(octets) == dagpb.decode_any(octets)
+    except IntegrityError:
+        assert not canonical
+    else:
+        assert canonical
 
 
 @given(st.data())
