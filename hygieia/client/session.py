@@ -50,9 +50,8 @@ class Session:
         return self.unlocked.key
 
     def remember(self, profile: Profile) -> None:
-        """Save a changed profile."""
-        self.store.save(profile)
-        self.profile = profile
+        """Save a changed profile; a newer index seen meanwhile is not forgotten over it."""
+        self.profile = self.store.save_keeping_floor(profile)
 
 
 def signed_in_profile(store: ProfileStore) -> Profile:

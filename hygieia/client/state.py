@@ -66,6 +66,7 @@ class Profile:
     ipns_name: str
     index_floor: IndexFloor | None = None
     sealed: str | None = None
+    sealed_first_index: str | None = None
     signed_in: bool = False
     keyring: bool = False
 
@@ -154,6 +155,20 @@ class ProfileStore:
         write_atomically(
             self._file, json.dumps({"format": FORMAT, **asdict(profile)}, indent=1).encode()
         )
+
+    def save_keeping_floor(self, profile: Profile) -> Profile:
+        """Save all of a profile but a lower floor than the one on disk for the same index."""
+        with self.locked():
+            known = self.load()
+            floor = known.index_floor if known is not None else None
+            same = known is not None and known.ipns_name == profile.ipns_name
+            lower = profile.index_floor is None or (
+                floor is not None and floor.sequence > profile.index_floor.sequence
+            )
+            if same and lower:
+                profile = replace(profile, index_floor=floor)
+            self.save(profile)
+            return profile
 
     def raise_floor(self, floor: IndexFloor) -> None:
         """Remember a newer index; an older one is ignored, whatever wrote it."""

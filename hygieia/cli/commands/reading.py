@@ -1,0 +1,287 @@
+"""``ls``, ``info``, ``get``, ``cat``, ``versions``."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hygieia.cli.invocation import STANDARD_INPUT
+from hygieia.cli.options import command
+from hygieia.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from hygieia.cli.invocation import Invocation
+    from hygieia.client.reading import ReportFetcher
+    from hygieia.vault.listing import Listed
+    from hygieia.vault.report import Report
+    from hygieia.vault.report_entry import ReportEntry
+
+STANDARD_OUTPUT = STANDARD_INPUT
+
+
+@command("ls")
+@click.option("--category", help="Only this category.")
+@click.option("--search", metavar="WORDS", help="Words in title, file name or category.")
+@click.option("--trash", is_flag=True, help="What is in the trash.")
+@click.option("--limit", type=click.IntRange(min=1), help="How many at most.")
+@click.option("--after", metavar="CURSOR", help="Go on after an earlier page.")
+def ls(
+    invocation: Invocation,
+    category: str | None,
+    search: str | None,
+    trash: bool,
+    limit: int | None,
+    after: str | None,
+) -> None:
+    """List reports, newest first."""
+    from hygieia.cli.reports import describe, report_table
+    from hygieia.cli.sessions import run
+    from hygieia.vault.listing import list_reports
+
+    async def work() -> Listed:
+        async with _fetcher(invocation) as fetcher:
+            return list_reports(
+                fetcher.index.state.reports(),
+                category=category,
+                search=search,
+                trash=trash,
+                limit=limit,
+                after=after,
+            )
+
+    listed = run(work())
+    document = {"reports": [describe(entry) for entry in listed.reports], "next": listed.next}
+    invocation.result(document, lambda: report_table(listed.reports))
+    if not listed.reports:
+        invocation.message("There is nothing here." if trash else "No reports match.")
+    elif listed.next and not invocation.json:
+        invocation.message(f"There is more: --after {listed.next}")
+
+
+@command("info")
+@click.argument("report", metavar="REPORT")
+def info(invocation: Invocation, report: str) -> None:
+    """Show everything about one report, as its author signed it."""
+    from hygieia.cli.sessions import run
+    from hygieia.vault.listing import find_report
+
+    async def work() -> dict[str, Any]:
+        async with _fetcher(invocation) as fetcher:
+            entry = find_report(fetcher.index.state, report)
+            opened = await fetcher.open(entry)
+            server = await fetcher.session.transport.call("GET", f"/reports/{entry.id}")
+            return _info(entry, opened, int(server.document["rev"]))
+
+    document = run(work())
+    invocation.result(document, lambda: _info_text(document))
+
+
+def _info(entry: ReportEntry, opened: Report, rev: int) -> dict[str, Any]:
+    from hygieia.cli.reports import describe
+
+    meta = opened.meta
+    return describe(entry) | {
+        "rev": rev,
+        "data_payload_cid": meta.data_payload_cid,
+        "meta_payload_cid": entry.meta_payload_cid,
+        "sha256": meta.sha256,
+        "subject": meta.subject,
+        "author": meta.author,
+        "profession": meta.profession,
+        "readers": len(opened.packets),
+        "signature": str(opened.verdict),
+    }
+
+
+def _info_text(document: dict[str, Any]) -> str:
+    from hygieia.cli.text import facts, size
+
+    shown = {
+        "Title": document["title"],
+        "File": f"{document['file_name']} ({document['media_type']})",
+        "Size": f"{size(document['size_bytes'])} ({document['size_bytes']} bytes)",
+        "Category": document["category"],
+        "Written": document["created"],
+        "Revision": str(document["revision"]),
+        "Readers": str(document["readers"]),
+        "Signature": document["signature"],
+        "SHA-256": document["sha256"],
+        "ID": document["id"],
+        "CID": document["cid"],
+        "In the trash": document.get("deleted") or "no",
+    }
+    return facts(list(shown.items()))
+
+
+@command("versions")
+@click.argument("report", metavar="REPORT")
+def versions(invocation: Invocation, report: str) -> None:
+    """List a report's versions; get --revision N fetches one."""
+    from hygieia.cli.sessions import run
+    from hygieia.cli.text import size, table
+    from hygieia.vault.listing import find_report
+
+    async def work() -> list[dict[str, Any]]:
+        async with _fetcher(invocation) as fetcher:
+            entry = find_report(fetcher.index.state, report)
+            return [
+                {
+                    "revision": version.report.meta.revision,
+                    "cid": version.cid,
+                    "title": version.report.meta.title,
+                    "size_bytes": version.report.meta.size_bytes,
+                    "created": version.created,
+                    "signature": str(version.report.verdict),
+                }
+                for version in await fetcher.versions(entry)
+            ]
+
+    found = run(work())
+
+    def human() -> str:
+        rows = [
+            (str(v["revision"]), v["created"], size(v["size_bytes"]), v["title"]) for v in found
+        ]
+        return table(("REVISION", "WRITTEN", "SIZE", "TITLE"), rows)
+
+    invocation.result({"versions": found}, human)
+
+
+@command("get")
+@click.argument("reports", nargs=-1, required=True, metavar="REPORT…")
+@click.option("-o", "out", metavar="PATH", help="A file or folder to write to; - is stdout.")
+@click.option("--gateway", "gateways", multiple=True, metavar="URL", help="Blocks from here only.")
+@click.option("--revision", type=click.IntRange(min=1), help="An earlier version.")
+def get(
+    invocation: Invocation,
+    reports: tuple[str, ...],
+    out: str | None,
+    gateways: tuple[str, ...],
+    revision: int | None,
+) -> None:
+    """Fetch reports, verify and decrypt them, and write them here."""
+    from hygieia.cli.sessions import run
+
+    if revision is not None and len(reports) > 1:
+        raise click.UsageError("One revision is of one report.")
+    if out == STANDARD_OUTPUT:
+        if len(reports) > 1:
+            raise click.UsageError("Several reports are written to files: -o FOLDER.")
+        if invocation.json:
+            raise click.UsageError("A report on standard output leaves no room for --json.")
+        run(_to_output(invocation, reports[0], gateways, revision))
+        return
+    saved = run(_to_files(invocation, reports, out, gateways, revision))
+    invocation.result(
+        {"reports": saved}, lambda: "\n".join(str(document["path"]) for document in saved)
+    )
+
+
+@command("cat")
+@click.argument("report", metavar="REPORT")
+def cat(invocation: Invocation, report: str) -> None:
+    """Write one report's content to standard output."""
+    from hygieia.cli.sessions import run
+
+    if invocation.json:
+        raise click.UsageError("A report on standard output leaves no room for --json.")
+    run(_to_output(invocation, report, (), None))
+
+
+async def _to_output(
+    invocation: Invocation, name: str, gateways: Sequence[str], revision: int | None
+) -> None:
+    async with _fetcher(invocation, gateways) as fetcher:
+        _, opened = await _find(fetcher, name, revision)
+        _say_verdict(invocation, opened)
+        output = sys.stdout.buffer
+        await fetcher.stream(opened, output.writelines)
+        output.flush()
+
+
+async def _to_files(
+    invocation: Invocation,
+    names: Sequence[str],
+    out: str | None,
+    gateways: Sequence[str],
+    revision: int | None,
+) -> list[dict[str, Any]]:
+    from hygieia.cli.progress import progress
+    from hygieia.cli.reports import describe
+
+    saved: list[dict[str, Any]] = []
+    async with _fetcher(invocation, gateways) as fetcher:
+        found = [await _find(fetcher, name, revision) for name in names]
+        total = sum(opened.meta.size_bytes for _, opened in found)
+        done = 0
+        with progress(invocation, "Fetching") as show:
+            for entry, opened in found:
+                path = _destination(out, opened.meta.file_name, several=len(found) > 1)
+
+                def advance(size: int, label: str = path.name) -> None:
+                    nonlocal done
+                    done += size
+                    show(done, total, label)
+
+                kept = await fetcher.save(opened, path, progress=advance)
+                _say_verdict(invocation, opened)
+                document = describe(entry) | {"revision": opened.meta.revision}
+                saved.append(document | {"path": str(kept), "signature": str(opened.verdict)})
+    return saved
+
+
+async def _find(
+    fetcher: ReportFetcher, name: str, revision: int | None
+) -> tuple[ReportEntry, Report]:
+    from hygieia.vault.listing import find_report
+
+    entry = find_report(fetcher.index.state, name)
+    if revision is None:
+        return entry, await fetcher.open(entry)
+    return entry, await fetcher.revision(entry, revision)
+
+
+def _destination(out: str | None, file_name: str, *, several: bool) -> Path:
+    """Where to write: a folder that is there or ends in a slash takes the report's own name."""
+    from hygieia.vault.words import safe_file_name
+
+    name = safe_file_name(file_name)
+    if out is None:
+        return Path(name)
+    path = Path(out)
+    if path.is_dir() or out.endswith("/") or several:
+        if path.exists() and not path.is_dir():
+            raise UsageError(f"{out!r} is a file; several reports need a folder.")
+        return path / name
+    return path
+
+
+def _say_verdict(invocation: Invocation, opened: Report) -> None:
+    from hygieia.openpgp.notes import Verdict
+
+    if opened.verdict is not Verdict.VALID:
+        invocation.warn(
+            f"the author's signature is not confirmed ({opened.verdict}): "
+            "you do not know this author's key, or it has changed."
+        )
+
+
+@contextlib.asynccontextmanager
+async def _fetcher(
+    invocation: Invocation, gateways: Sequence[str] = ()
+) -> AsyncIterator[ReportFetcher]:
+    from hygieia.cli.sessions import signed_in
+    from hygieia.client.reading import ReportFetcher
+    from hygieia.client.vault import open_vault
+
+    async with (
+        signed_in(invocation) as session,
+        open_vault(session, gateways) as (index, reader),
+    ):
+        yield ReportFetcher(session, index, reader)

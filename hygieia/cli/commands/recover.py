@@ -1,0 +1,154 @@
+"""``recover`` (no server) and ``reset-password`` (with the server)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hygieia.cli.options import command
+from hygieia.errors import Failed, HygieiaError, IntegrityError, UsageError
+
+if TYPE_CHECKING:
+    from hygieia.cli.invocation import Invocation
+    from hygieia.recovery import RecoveryResult
+
+
+@command("recover")
+@click.argument("kit", metavar="KIT", type=click.Path(path_type=Path))
+@click.option("--gateway", "gateways", multiple=True, metavar="URL", help="Where to look; repeat.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Where files go.")
+@click.option("--code-file", metavar="FILE", help="Open with the code in FILE, not the password.")
+@click.option("--list", "only_list", is_flag=True, help="Only list what is there.")
+def recover(
+    invocation: Invocation,
+    kit: Path,
+    gateways: tuple[str, ...],
+    out: Path | None,
+    code_file: str | None,
+    only_list: bool,
+) -> None:
+    """Restore a whole vault from its KIT and any IPFS gateways; no server is needed.
+
+    Run it again to go on after an interruption: what is restored already is not fetched again.
+    """
+    from hygieia.cli.recoveries import read_kit, recovery_progress, secret_for
+    from hygieia.cli.sessions import run
+    from hygieia.recovery import recover as recover_vault
+
+    if not gateways:
+        raise click.UsageError("Name at least one gateway with --gateway URL.")
+    if out is None and not only_list:
+        raise click.UsageError("Say where the files go with --out DIR, or --list to only look.")
+    made = read_kit(kit)
+    secret = secret_for(invocation, made, code_file)
+
+    async def work() -> RecoveryResult:
+        with recovery_progress(invocation) as report:
+            folder = None if only_list else out
+            return await recover_vault(made, secret, gateways, folder, progress=report)
+
+    result = run(work())
+    for warning in result.warnings:
+        invocation.warn(warning)
+    invocation.result(_document(result), lambda: _words(result, out))
+    if not result.complete:
+        raise _incomplete(result)
+
+
+def _document(result: RecoveryResult) -> dict[str, Any]:
+    from hygieia.cli.reports import describe
+
+    restored = {one.entry.id: one for one in result.restored}
+    reports = []
+    for entry in result.entries:
+        document = describe(entry)
+        if entry.id in restored:
+            one = restored[entry.id]
+            document |= {"sha256": one.sha256, "signature": str(one.verdict)}
+            document["path"] = str(one.path) if one.path is not None else None
+        reports.append(document)
+    return {
+        "index_cid": str(result.root),
+        "sequence": result.sequence,
+        "created": result.created,
+        "newest_by_name": result.from_record,
+        "reports": reports,
+        "missing": [
+            {"id": one.entry.id, "title": one.entry.title, "code": one.error.code}
+            for one in result.missing
+        ],
+        "warnings": result.warnings,
+    }
+
+
+def _words(result: RecoveryResult, out: Path | None) -> str:
+    from hygieia.cli.reports import report_table
+    from hygieia.cli.text import printable
+
+    index = f"Index {result.sequence} of {result.created}"
+    if out is None:
+        return f"{report_table(result.entries)}\n{index}: {len(result.entries)} reports."
+    lines = [f"{index}: {len(result.restored)} reports restored to {out}, each as it was signed."]
+    lines += [f"  not restored: {printable(m.entry.title)}: {m.error}" for m in result.missing]
+    unsure = [one for one in result.restored if str(one.verdict) != "valid"]
+    lines += [f"  signature {one.verdict}: {printable(one.entry.title)}" for one in unsure]
+    return "\n".join(lines)
+
+
+def _incomplete(result: RecoveryResult) -> HygieiaError:
+    count = len(result.missing)
+    if any(one.altered for one in result.missing):
+        return IntegrityError(f"{count} reports were not restored; some do not verify.")
+    return Failed(
+        f"{count} reports were not restored: no gateway given has them.",
+        hint="Name more gateways, and run it again: what is restored is kept.",
+    )
+
+
+@command("reset-password")
+@click.argument("kit", metavar="KIT", type=click.Path(path_type=Path))
+@click.option("--code-file", metavar="FILE", help="Read the recovery code from FILE.")
+@click.option("--new-password-file", metavar="FILE", help="Read the new password from FILE.")
+def reset_password(
+    invocation: Invocation, kit: Path, code_file: str | None, new_password_file: str | None
+) -> None:
+    """Set a new password with KIT and the recovery code. All sessions end; nothing is lost."""
+    from hygieia.cli.recoveries import read_kit
+    from hygieia.cli.sessions import device_label, profile_store, run
+    from hygieia.client.reset import reset_password as reset
+    from hygieia.client.transport import Transport
+    from hygieia.client.vault import open_vault
+
+    made = read_kit(kit)
+    code = (
+        invocation.secret_from_file(code_file)
+        if code_file is not None
+        else invocation.ask_secret("Recovery code")
+    )
+    if new_password_file is not None:
+        new = invocation.secret_from_file(new_password_file)
+    else:
+        new = invocation.password("New password", confirm=True)
+    server = invocation.server or made.server
+    if not server:
+        raise UsageError("The kit names no server: say --server URL.")
+
+    async def work() -> dict[str, Any]:
+        async with Transport(server) as transport:
+            session = await reset(
+                profile_store(invocation),
+                transport,
+                kit=made,
+                code=code,
+                new_password=new,
+                label=device_label(),
+            )
+            async with open_vault(session) as (index, _):
+                await index.rotate()
+            return {"email": session.profile.email, "changed": True}
+
+    document = run(work())
+    invocation.message("Write the kit's file afresh now: hygieia kit --file-only --out DIR")
+    invocation.result(document, f"The password of {document['email']} is changed.")

@@ -1,0 +1,47 @@
+"""How reports are shown: as promised JSON fields, and as a table for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from hygieia.cli.text import size, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hygieia.vault.report_entry import ReportEntry
+
+_FIELDS: Final = (
+    "id",
+    "cid",
+    "title",
+    "file_name",
+    "media_type",
+    "size_bytes",
+    "category",
+    "revision",
+    "created",
+    "owner",
+)
+SHORT_ID_CHARACTERS: Final = 8
+
+
+def describe(entry: ReportEntry) -> dict[str, Any]:
+    """A report as ``--json`` shows it (INTERFACES)."""
+    document = {name: getattr(entry, name) for name in _FIELDS}
+    return document | ({"deleted": entry.deleted} if entry.deleted else {})
+
+
+def report_table(entries: Iterable[ReportEntry]) -> str:
+    """Reports as rows: short ID, date, category, size, title."""
+    rows = [
+        (
+            entry.id[:SHORT_ID_CHARACTERS],
+            entry.created[:10],
+            entry.category,
+            size(entry.size_bytes),
+            entry.title,
+        )
+        for entry in entries
+    ]
+    return table(("ID", "DATE", "CATEGORY", "SIZE", "TITLE"), rows) if rows else ""

@@ -1,0 +1,182 @@
+"""Changes to stored reports: new labels, new content, trash (FORMATS §5).
+
+Every change says which state it is based on: when another device was faster, the server refuses
+it and nothing is lost. The index follows the commit; a crash in between is repaired at the next
+opening (FORMATS §7).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from hygieia.client.batches import BatchSender
+from hygieia.client.commits import start_upload
+from hygieia.client.content import upload_content
+from hygieia.client.index_sync import IndexSync
+from hygieia.client.journal import Source
+from hygieia.client.session import Session
+from hygieia.errors import ContentChanged, Failed, MetaMismatch, StaleRevision
+from hygieia.ipld.cid import CID
+from hygieia.openpgp.times import format_time, now
+from hygieia.vault.driving import BlockSource, read_from
+from hygieia.vault.index import PutReport, SetDeleted
+from hygieia.vault.report import Expected, Report
+from hygieia.vault.report_build import ReportSecrets, finish_report, make_header
+from hygieia.vault.report_change import draft_of, edit_report, needs_new_session_key, next_revision
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from hygieia.client.sources import FoundFile
+    from hygieia.vault.people import People
+    from hygieia.vault.report_build import BuiltReport
+    from hygieia.vault.report_entry import ReportEntry
+from hygieia.vault.report_read import read_report
+
+_UPDATE: Final = "update"
+_EDIT: Final = "edit"
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """A report as the server has it now, verified: what a change is based on."""
+
+    report: Report
+    rev: int
+
+
+@dataclass(slots=True)
+class Changer:
+    """Changes reports of a signed-in account."""
+
+    session: Session
+    index: IndexSync
+    source: BlockSource
+
+    async def current(self, entry: ReportEntry) -> Current:
+        """Read the report's current root from the server and verify it against the index.
+
+        Raises:
+            Rollback, MetaMismatch: the server shows an older or another report.
+        """
+        answer = (await self.session.transport.call("GET", f"/reports/{entry.id}")).document
+        root, rev = answer.get("root"), answer.get("rev")
+        if not isinstance(root, str) or type(rev) is not int:
+            raise MetaMismatch("The server's answer about the report is not understood.")
+        reading = read_report(
+            CID.parse(root), self.session.key, self._people(), Expected(entry=entry)
+        )
+        report = await read_from(reading, self.source)
+        return Current(report, rev)
+
+    async def edit(
+        self, entry: ReportEntry, *, title: str | None = None, category: str | None = None
+    ) -> ReportEntry:
+        """Change a report's title or category; its content is not touched.
+
+        Raises:
+            StaleRevision: another device changed it meanwhile.
+        """
+        current = await self.current(entry)
+        if needs_new_session_key(self.index.state.readers(entry.id)):
+            raise Failed(
+                "Someone was taken off this report's readers; its labels change with its content.",
+                hint=f"Store it anew: hygieia update {entry.id[:8]} FILE",
+            )
+        built = await asyncio.to_thread(
+            edit_report,
+            current.report,
+            key=self.session.key,
+            people=self._people(),
+            created=format_time(now()),
+            title=title,
+            category=category,
+        )
+        upload = await start_upload(self.session.transport)
+        sender = BatchSender(self.session.transport, upload)
+        return await self._commit(built, current, upload, sender, _EDIT)
+
+    async def update(
+        self, entry: ReportEntry, file: FoundFile, progress: Callable[[int], None]
+    ) -> ReportEntry:
+        """Store new content as the next revision, under a new session key.
+
+        Raises:
+            StaleRevision: another device changed it meanwhile.
+            ContentChanged: the file changed while it was read.
+        """
+        current = await self.current(entry)
+        key, made = self.session.key, ReportSecrets.make()
+        draft = draft_of(current.report.meta, key.key_id)
+        upload = await start_upload(self.session.transport)
+        sender = BatchSender(self.session.transport, upload)
+        try:
+            with file.path.open("rb") as stream:
+                sealed = await upload_content(stream, made, sender, progress=progress)
+            if await asyncio.to_thread(Source.of, file.path) != file.source:
+                _refuse_changed(file)
+        except BaseException:
+            await sender.abandon()
+            raise
+        built = finish_report(
+            draft,
+            next_revision(current.report, same_content=sealed.sha256 == current.report.meta.sha256),
+            sealed,
+            make_header(made.session_key, [key.certificate]),
+            session_key=made.session_key,
+            key=key,
+            created=format_time(now()),
+        )
+        return await self._commit(built, current, upload, sender, _UPDATE)
+
+    async def trash(self, entries: Sequence[ReportEntry]) -> None:
+        """Put reports in the trash, from where they come back for 30 days."""
+        for entry in entries:
+            await self.session.transport.call("DELETE", f"/reports/{entry.id}")
+        time = format_time(now())
+        await self.index.change([SetDeleted(entry.id, time) for entry in entries])
+
+    async def restore(self, entries: Sequence[ReportEntry]) -> None:
+        """Take reports out of the trash."""
+        for entry in entries:
+            path = f"/reports/{entry.id}/restore"
+            await self.session.transport.call("POST", path, body={}, repeatable=True)
+        await self.index.change([SetDeleted(entry.id, None) for entry in entries])
+
+    def _people(self) -> People:
+        return self.index.state.people(self.session.key.certificate)
+
+    async def _commit(
+        self,
+        built: BuiltReport,
+        current: Current,
+        upload: str,
+        sender: BatchSender,
+        change: str,
+    ) -> ReportEntry:
+        try:
+            await sender.add(built.blocks)
+            await sender.flush()
+        except BaseException:
+            await sender.abandon()
+            raise
+        path = f"/reports/{built.entry.id}"
+        body = {"upload": upload, "root": built.entry.cid, "change": change}
+        try:
+            await self.session.transport.call("PUT", path, body=body, if_match=current.rev)
+        except StaleRevision:
+            # It may be our own change that won, whose answer was lost on the way.
+            answer = (await self.session.transport.call("GET", path)).document
+            if answer.get("root") != built.entry.cid:
+                raise
+        await self.index.change([PutReport(built.entry)])
+        return built.entry
+
+
+def _refuse_changed(file: FoundFile) -> None:
+    raise ContentChanged(
+        f"{file.path.name!r} changed while it was read; nothing was changed in the vault.",
+        hint="Run again once nobody writes to it.",
+    )

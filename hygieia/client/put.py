@@ -1,0 +1,318 @@
+"""Storing files: encrypt, upload, commit, enter in the index; run again to resume (FORMATS §9).
+
+Short files travel in groups, sealed in a thread while the group before is being sent and
+committed; a long one is streamed. The index is renewed once for many reports.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+from hygieia.client.batches import BatchSender
+from hygieia.client.commits import NewRoot, commit_reports, is_committed, start_upload
+from hygieia.client.content import upload_content
+from hygieia.client.index_sync import IndexSync
+from hygieia.client.journal import Journal, Pending, Source, job_name
+from hygieia.client.session import Session
+from hygieia.client.sources import FoundFile, media_type_of
+from hygieia.errors import ContentChanged, UsageError
+from hygieia.limits import CAR_BATCH_BYTES, SMALL_REPORT_BYTES
+from hygieia.openpgp.session_keys import SessionKey
+from hygieia.openpgp.times import format_time, now
+from hygieia.vault import words
+from hygieia.vault.index import PutReport
+from hygieia.vault.report_build import (
+    BuiltReport,
+    ReportSecrets,
+    Revision,
+    finish_report,
+    make_header,
+    seal_report,
+)
+from hygieia.vault.report_entry import ReportEntry
+from hygieia.vault.report_meta import Draft
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    Progress = Callable[[int, int | None, str], None]
+
+_GROUP_REPORTS: Final = 128
+# An index change writes whole segments: 2,000 reports renew 63 of them, once.
+_INDEX_EVERY_REPORTS: Final = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What a person says about what she stores; None leaves it to the file."""
+
+    title: str | None = None
+    file_name: str | None = None
+    category: str = words.DEFAULT_CATEGORY
+    subject: str | None = None
+    profession: str | None = None
+
+    def as_options(self) -> list[str]:
+        """The labels as text, to tell one job from another."""
+        return [repr(self)]
+
+
+@dataclass(slots=True)
+class Putter:
+    """Stores files for a signed-in account."""
+
+    session: Session
+    index: IndexSync
+    labels: Labels
+    progress: Progress
+    _journal: Journal | None = None
+    _upload: str = ""
+    _stored: list[ReportEntry] = field(default_factory=list)
+    _unindexed: list[ReportEntry] = field(default_factory=list)
+    _done_bytes: int = 0
+    _total_bytes: int | None = None
+    _commit: asyncio.Task[None] | None = None
+
+    async def put_files(self, files: Sequence[FoundFile]) -> list[ReportEntry]:
+        """Store files; what an interrupted run of the same job stored is not stored again.
+
+        Raises:
+            HygieiaError: what stopped it; run again to go on from there.
+        """
+        if not files:
+            raise UsageError("There is nothing to store: the folders hold no files.")
+        if len(files) > 1 and (self.labels.title or self.labels.file_name):
+            raise UsageError("One title or name cannot be given to several files.")
+        self._total_bytes = sum(file.source.size_bytes for file in files)
+        job = job_name([file.path for file in files], self.labels.as_options())
+        folder = self.session.store.uploads_folder
+        with Journal(folder, job, self.session.unlocked.state_key) as journal:
+            self._journal = journal
+            try:
+                await self._run(files, journal)
+            finally:
+                await self._settle()
+            journal.finish()
+        return self._stored
+
+    async def put_stream(self, stream: BinaryIO, file_name: str) -> ReportEntry:
+        """Store what a stream gives; it cannot be read twice, so it cannot be resumed."""
+        self._upload = await start_upload(self.session.transport)
+        secrets_ = ReportSecrets.make()
+        sender = BatchSender(self.session.transport, self._upload)
+        draft = self._draft(words.clean_file_name(file_name), words.title_from_file_name(file_name))
+        draft.check()
+        try:
+            await self._send_long(stream, draft, words.make_id(), secrets_, sender, None)
+        except BaseException:
+            await sender.abandon()
+            raise
+        await self._renew_index()
+        return self._stored[0]
+
+    async def _run(self, files: Sequence[FoundFile], journal: Journal) -> None:
+        self._upload = journal.upload or await start_upload(self.session.transport)
+        if journal.upload is None:
+            journal.use_upload(self._upload)
+        group: list[FoundFile] = []
+        group_bytes = 0
+        for file in await self._not_yet_stored(files, journal):
+            size = file.source.size_bytes
+            if size > SMALL_REPORT_BYTES:
+                await self._put_long(file, journal)
+                continue
+            if len(group) == _GROUP_REPORTS or group_bytes + size > CAR_BATCH_BYTES:
+                await self._put_group(group, journal)
+                group, group_bytes = [], 0
+            group.append(file)
+            group_bytes += size
+        if group:
+            await self._put_group(group, journal)
+        await self._settle()
+        await self._renew_index()
+
+    async def _not_yet_stored(
+        self, files: Sequence[FoundFile], journal: Journal
+    ) -> list[FoundFile]:
+        """Leave out what this job stored before it was interrupted, if the server has it."""
+        rest = []
+        for file in files:
+            document = journal.committed_report(file.source)
+            if document is not None and await is_committed(
+                self.session.transport, str(document["id"]), str(document["cid"])
+            ):
+                entry = ReportEntry.from_json(document)
+                self._stored.append(entry)
+                self._unindexed.append(entry)
+                self._advance(file.source.size_bytes, "")
+            else:
+                rest.append(file)
+        return rest
+
+    # -- short files ---------------------------------------------------------------------
+
+    async def _put_group(self, group: Sequence[FoundFile], journal: Journal) -> None:
+        sealed = await asyncio.to_thread(self._seal_group, group)
+        await self._settle()
+        self._commit = asyncio.create_task(self._commit_group(sealed, journal))
+
+    def _seal_group(self, group: Sequence[FoundFile]) -> list[tuple[Source, BuiltReport]]:
+        key, sealed = self.session.key, []
+        for file in group:
+            content = file.path.read_bytes()
+            # Read now, so this is what is stored: a fresh key for each attempt needs no memory.
+            source = replace(file.source, size_bytes=len(content))
+            report = seal_report(
+                self._draft(file.file_name, file.title),
+                content,
+                [key.certificate],
+                key=key,
+                created=format_time(now()),
+            )
+            sealed.append((source, report))
+        return sealed
+
+    async def _commit_group(
+        self, sealed: Sequence[tuple[Source, BuiltReport]], journal: Journal
+    ) -> None:
+        sender = BatchSender(self.session.transport, self._upload)
+        try:
+            for _, report in sealed:
+                await sender.add(report.blocks)
+            await sender.flush()
+        except BaseException:
+            await sender.abandon()
+            raise
+        await self._commit_reports(sealed, journal)
+        self._advance(sum(source.size_bytes for source, _ in sealed), "")
+
+    async def _settle(self) -> None:
+        """Wait for the group under way; its failure is raised here."""
+        commit, self._commit = self._commit, None
+        if commit is not None:
+            await commit
+
+    # -- long files ----------------------------------------------------------------------
+
+    async def _put_long(self, file: FoundFile, journal: Journal) -> None:
+        await self._settle()
+        before = self._done_bytes
+        pending = journal.pending.get(file.source.path)
+        if pending is None or pending.source != file.source:
+            pending = self._begin(file, journal)
+        try:
+            await self._stream_long(file, pending)
+        except ContentChanged:
+            # The file is not what it was: a new session key, and nothing of the old upload.
+            self._done_bytes = before
+            file = FoundFile(file.path, await asyncio.to_thread(Source.of, file.path))
+            await self._stream_long(file, self._begin(file, journal))
+
+    def _begin(self, file: FoundFile, journal: Journal) -> Pending:
+        made = ReportSecrets.make()
+        pending = Pending(
+            source=file.source,
+            report=words.make_id(),
+            session_key=made.session_key.octets,
+            salt=made.salt,
+            created=format_time(now()),
+        )
+        journal.begin(pending)
+        return pending
+
+    async def _stream_long(self, file: FoundFile, pending: Pending) -> None:
+        sender = BatchSender(self.session.transport, self._upload)
+        made = ReportSecrets(SessionKey(pending.session_key), pending.salt)
+        draft = self._draft(file.file_name, file.title)
+        draft.check()
+        try:
+            with file.path.open("rb") as stream:
+                await self._send_long(stream, draft, pending.report, made, sender, pending)
+        except BaseException:
+            await sender.abandon()
+            raise
+
+    async def _send_long(
+        self,
+        stream: BinaryIO,
+        draft: Draft,
+        report_id: str,
+        made: ReportSecrets,
+        sender: BatchSender,
+        pending: Pending | None,
+    ) -> None:
+        label = draft.file_name
+        sealed = await upload_content(
+            stream,
+            made,
+            sender,
+            journal=self._journal,
+            pending=pending,
+            progress=lambda size: self._advance(size, label),
+        )
+        if pending is not None:
+            await asyncio.to_thread(_check_unchanged, pending.source)
+        key = self.session.key
+        report = finish_report(
+            draft,
+            Revision.first(report_id),
+            sealed,
+            make_header(made.session_key, [key.certificate]),
+            session_key=made.session_key,
+            key=key,
+            created=format_time(now()),
+        )
+        await sender.add(report.blocks)
+        await sender.flush()
+        source = pending.source if pending is not None else None
+        await self._commit_reports([(source, report)], self._journal)
+
+    # -- both ----------------------------------------------------------------------------
+
+    def _draft(self, file_name: str, title: str) -> Draft:
+        name = self.labels.file_name or file_name
+        me = self.session.key.key_id
+        return Draft(
+            title=self.labels.title or title,
+            file_name=name,
+            media_type=media_type_of(name),
+            owner=me,
+            author=me,
+            subject=self.labels.subject or me,
+            category=self.labels.category,
+            profession=self.labels.profession,
+        )
+
+    async def _commit_reports(
+        self, reports: Sequence[tuple[Source | None, BuiltReport]], journal: Journal | None
+    ) -> None:
+        known = [(source, report.entry.to_json()) for source, report in reports if source]
+        if journal is not None and known:
+            await asyncio.to_thread(journal.record_committed, known)
+        roots = [NewRoot(report.entry.id, report.entry.cid) for _, report in reports]
+        await commit_reports(self.session.transport, self._upload, roots)
+        entries = [report.entry for _, report in reports]
+        self._stored += entries
+        self._unindexed += entries
+        if len(self._unindexed) >= _INDEX_EVERY_REPORTS:
+            await self._renew_index()
+
+    async def _renew_index(self) -> None:
+        entries, self._unindexed = self._unindexed, []
+        if entries:
+            await self.index.change([PutReport(entry) for entry in entries])
+
+    def _advance(self, size_bytes: int, label: str) -> None:
+        self._done_bytes += size_bytes
+        self.progress(self._done_bytes, self._total_bytes, label)
+
+
+def _check_unchanged(source: Source) -> None:
+    if Source.of(Path(source.path)) != source:
+        raise ContentChanged(
+            f"{Path(source.path).name!r} changed while it was stored; it was not committed.",
+            hint="Run again once nobody writes to it.",
+        )
