@@ -17,6 +17,7 @@ from hygieia.domain.inspection import MAX_MISSING_NAMED, inspect_all
 from hygieia.domain.report_shape import ReportShape, inspect_report
 from hygieia.domain.reports import (
     COLLECTION,
+    ChangeKind,
     Report,
     Stage,
     State,
@@ -92,7 +93,7 @@ class Commits:
         return [_outcome(item) for item in items]
 
     async def change(
-        self, upload: Upload, report_id: str, rev: int, root: CID, kind: str
+        self, upload: Upload, report_id: str, rev: int, root: CID, kind: ChangeKind
     ) -> Report:
         """Give a report a new root. ``kind`` is ``update``, ``edit`` or ``readers``.
 
@@ -271,7 +272,7 @@ class Commits:
         attempt: Attempt,
         report: Report,
         shape: ReportShape,
-        kind: str,
+        kind: ChangeKind,
         charged: int,
     ) -> Report:
         stores = self._stores
@@ -365,11 +366,11 @@ def _outcome(item: _Item) -> Outcome:
     return item.outcome
 
 
-def _shared_bytes(report: Report, shape: ReportShape, kind: str) -> int:
+def _shared_bytes(report: Report, shape: ReportShape, kind: ChangeKind) -> int:
     """Bytes that the new root shares with the current one; checks that ``kind`` is true."""
     same_data = str(shape.data_payload) == report.data_payload
     same_meta = str(shape.meta_payload) == report.meta_payload
-    expected = {"update": (False, False), "edit": (True, False), "readers": (True, True)}[kind]
+    expected = {"edit": (True, False), "readers": (True, True)}.get(kind, (False, False))
     if str(shape.root) == report.root:
         raise Duplicate("This root has been committed already.")
     if (same_data, same_meta) != expected:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, cast
 
+from hygieia.domain.account import COLLECTION as ACCOUNTS
 from hygieia.errors import Conflict, Duplicate, NotFound, QuotaExceeded, StaleRevision
 
 if TYPE_CHECKING:
@@ -54,11 +55,17 @@ class Usage:
 
 
 class Quotas:
-    """The usage documents. ``limit_bytes`` is what an account may use."""
+    """The usage documents. ``default_bytes`` may be used where the host made no exception."""
 
-    def __init__(self, documents: DocumentStore, limit_bytes: int) -> None:
+    def __init__(self, documents: DocumentStore, default_bytes: int) -> None:
         self._documents = documents
-        self.limit_bytes = limit_bytes
+        self._default_bytes = default_bytes
+
+    async def limit(self, account: str) -> int:
+        """Bytes that the account may use."""
+        document = await self._documents.get(ACCOUNTS, account)
+        own = None if document is None else document.body["quota_bytes"]
+        return own if isinstance(own, int) else self._default_bytes
 
     async def usage(self, account: str) -> Usage:
         """What the account uses now."""
@@ -67,15 +74,17 @@ class Quotas:
 
     async def room(self, account: str) -> int:
         """Bytes that may still be committed."""
-        return max(0, self.limit_bytes - (await self.usage(account)).used_bytes)
+        return max(0, await self.limit(account) - (await self.usage(account)).used_bytes)
 
     async def hold(self, account: str, key: str, size_bytes: int) -> None:
         """Take room under ``key``, or raise ``QuotaExceeded``. Repeating it changes nothing."""
+        limit = await self.limit(account)
 
         def take(usage: Usage) -> Usage:
             if usage.held(key) is not None:
                 return usage
-            self._require_room(usage.used_bytes + size_bytes)
+            if size_bytes:
+                _require_room(usage.used_bytes + size_bytes, limit)
             return usage.with_hold(key, size_bytes)
 
         await self._change(account, take)
@@ -97,9 +106,10 @@ class Quotas:
 
     async def add_upload(self, account: str, upload: str, size_bytes: int) -> None:
         """Count bytes put under an upload, or raise ``QuotaExceeded``."""
+        limit = await self.limit(account)
 
         def add(usage: Usage) -> Usage:
-            self._require_room(usage.used_bytes + usage.uploading_bytes + size_bytes)
+            _require_room(usage.used_bytes + usage.uploading_bytes + size_bytes, limit)
             key = UPLOAD_PREFIX + upload
             return usage.with_hold(key, (usage.held(key) or 0) + size_bytes)
 
@@ -122,13 +132,6 @@ class Quotas:
         """Forget an account that is gone."""
         await self._documents.delete(COLLECTION, account)
 
-    def _require_room(self, wanted_bytes: int) -> None:
-        if wanted_bytes > self.limit_bytes:
-            raise QuotaExceeded(
-                "The account's space is used up.",
-                hint="Delete reports and empty the trash, or ask the host for more space.",
-            )
-
     async def _change(self, account: str, change: Callable[[Usage], Usage]) -> None:
         """Compare-and-set until it holds; each loss means that another change went through."""
         for _ in range(_TRIES):
@@ -146,6 +149,14 @@ class Quotas:
                 continue
             return
         raise Conflict("The account is being changed by too many requests at once.")
+
+
+def _require_room(wanted_bytes: int, limit_bytes: int) -> None:
+    if wanted_bytes > limit_bytes:
+        raise QuotaExceeded(
+            "The account's space is used up.",
+            hint="Delete reports and empty the trash, or ask the host for more space.",
+        )
 
 
 def _read(document: Document) -> Usage:

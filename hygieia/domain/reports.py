@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, Literal, cast
 
 from hygieia.errors import NotFound
 from hygieia.openpgp.times import parse_time
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 COLLECTION: Final = "reports"
 VERSIONS: Final = "versions"
+
+ChangeKind = Literal["create", "update", "edit", "readers"]
 
 
 class State(Enum):
@@ -95,7 +97,7 @@ class Version:
     account: str
     attempt: str
     stage: Stage
-    change: str
+    change: ChangeKind
     rev: int
     size_bytes: int
     charged_bytes: int
@@ -237,7 +239,7 @@ def read_version(document: Document) -> Version:
         account=cast("str", body["account"]),
         attempt=cast("str", body["attempt"]),
         stage=Stage(body["stage"]),
-        change=cast("str", body["change"]),
+        change=cast("ChangeKind", body["change"]),
         rev=cast("int", body["rev"]),
         size_bytes=cast("int", body["size_bytes"]),
         charged_bytes=cast("int", body["charged_bytes"]),

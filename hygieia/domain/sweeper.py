@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, cast
 
 from hygieia.domain import commits, index, trash, uploads
+from hygieia.domain.accounts import Accounts
 from hygieia.domain.commit_cleanup import clean_up
 from hygieia.errors import Conflict, Failed, HygieiaError
 from hygieia.openpgp.times import now
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from hygieia.domain.stores import Stores
 
 DROP_ACCOUNT_JOB: Final = "drop-account"
-DROP_ACCOUNT_AGAIN_JOB: Final = "drop-account-again"
 DROP_AGAIN_AFTER: Final = timedelta(hours=1)
 PUT_OFF: Final = timedelta(minutes=5)
 LEASE_SECONDS: Final = 600
@@ -49,6 +49,7 @@ class Rules:
     uploads: uploads.Uploads
     trash: trash.Trash
     indexes: index.Indexes
+    accounts: Accounts
 
 
 class Sweeper:
@@ -65,22 +66,12 @@ class Sweeper:
             index.JOB: self._clean_up_index,
             index.KIT_JOB: self._release_kept,
             DROP_ACCOUNT_JOB: self._drop_account,
-            DROP_ACCOUNT_AGAIN_JOB: self._drop_account,
         }
 
-    async def drop_account(self, account: str) -> None:
-        """Have everything of an account unpinned and forgotten, beginning at the next round.
-
-        Twice, the second time an hour later: a commit may have been under way when it went.
-        """
-        jobs = self._stores.jobs
-        again = now() + DROP_AGAIN_AFTER
-        await jobs.schedule(DROP_ACCOUNT_AGAIN_JOB, account, again, {"account": account})
-        await jobs.schedule(DROP_ACCOUNT_JOB, account, now(), {"account": account})
-
     async def sweep(self) -> Sweep:
-        """One whole round: jobs, expired documents, then blocks."""
+        """One whole round: jobs, deleted accounts, expired documents, then blocks."""
         done = await self.do_jobs()
+        await self._finish_deletions()
         expired = await self._purge_expired()
         async with self._leases.claim("sweep-blocks", LEASE_SECONDS) as ours:
             if not ours:
@@ -147,7 +138,19 @@ class Sweeper:
         await self._rules.trash.release_kept(job.subject)
 
     async def _drop_account(self, job: Job) -> None:
-        account = job.subject
+        await self._remove_belongings(job.subject)
+
+    async def _finish_deletions(self) -> None:
+        async with self._leases.claim("deletions", LEASE_SECONDS) as ours:
+            if ours:
+                await self._rules.accounts.finish_deletions(self._drop_twice)
+
+    async def _drop_twice(self, account: str) -> None:
+        """Remove what an account has, and look again later: a commit may have been under way."""
+        await self._stores.jobs.schedule(DROP_ACCOUNT_JOB, account, now() + DROP_AGAIN_AFTER)
+        await self._remove_belongings(account)
+
+    async def _remove_belongings(self, account: str) -> None:
         await self._rules.uploads.drop_account(account)
         await self._rules.trash.drop_account(account)
         await self._rules.indexes.forget(account)

@@ -1,1 +1,7 @@
-"""The HTTP server: routes, schemas, gateway and the composition root."""
+"""The HTTP server: API, gateway, pages. ``run(settings)`` serves; ``build_app`` is what it serves."""
+
+from __future__ import annotations
+
+from hygieia.server.app import build_app, run, serve
+
+__all__ = ["build_app", "run", "serve"]

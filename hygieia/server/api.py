@@ -13,18 +13,16 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Final, TypeAlias, TypedDict, Unpack, get_type_hints
+from typing import Final, TypeAlias, TypedDict, Unpack, get_type_hints
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hygieia.errors import HygieiaError, InvalidInput, NotSignedIn
 from hygieia.limits import MAX_JSON_BODY_BYTES
+from hygieia.server.callers import COOKIE_NAME, Caller
 from hygieia.server.problems import RequestRefused, from_validation_error
-
-if TYPE_CHECKING:
-    from hygieia.server.callers import Caller
-    from hygieia.server.services import Services
+from hygieia.server.services import Services
 
 JSON_MEDIA_TYPE: Final = "application/json"
 PARSE_IN_THREAD_BYTES: Final = 32 * 1024
@@ -140,11 +138,12 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer that is more than its model: another status, headers, a cookie."""
+    """An answer that is more than its model: another status, headers, a cookie ("" ends it)."""
 
     model: BaseModel | None
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    cookie: str | None = None
 
 
 class _Says(TypedDict, total=False):
@@ -290,4 +289,19 @@ def respond(route: Route, result: Answer | BaseModel | None) -> web.Response:
         if isinstance(rev, int):
             response.headers["ETag"] = f'"{rev}"'
     response.headers.update(answer.headers)
+    if answer.cookie is not None:
+        _set_cookie(response, answer.cookie)
     return response
+
+
+def _set_cookie(response: web.Response, token: str) -> None:
+    """Set the session's cookie, or with an empty token end it (docs/spec/09-accounts.md §3)."""
+    response.set_cookie(
+        COOKIE_NAME,
+        token,
+        max_age=None if token else 0,
+        path="/",
+        secure=True,
+        httponly=True,
+        samesite="Strict",
+    )

@@ -12,13 +12,13 @@ from pydantic.json_schema import models_json_schema
 from hygieia import __version__
 from hygieia.errors import HygieiaError, NotSignedIn, Unavailable
 from hygieia.server.api import JSON_MEDIA_TYPE, IfMatch, Role, Route
+from hygieia.server.callers import COOKIE_NAME
 from hygieia.server.problems import PROBLEM_MEDIA_TYPE, STATUS_OF_CODE
 from hygieia.server.schemas.fields import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COOKIE_NAME: Final = "__Host-hygieia"
 _MODEL_PLACE: Final = "#/components/schemas/{model}"
 _INTRODUCTION: Final = """\
 The API of a Hygieia server, a vault for health records that only their owner can read. The server
@@ -158,7 +158,8 @@ def _responses(route: Route, references: _References) -> dict[str, Any]:
 
 def _problem_codes(route: Route) -> dict[int, set[str]]:
     """What can go wrong: what the route declares and what follows from what it takes."""
-    codes = {error.code for error in (*route.says.problems, Unavailable)}
+    errors: tuple[type[HygieiaError], ...] = (*route.says.problems, Unavailable)
+    codes = {error.code for error in errors}
     codes |= {"usage"}
     if route.models:
         codes.add("invalid-input")
@@ -185,7 +186,8 @@ def problem_meanings() -> dict[str, str]:
     while pending:
         error = pending.pop()
         pending.extend(error.__subclasses__())
-        if "code" in vars(error) and error.__module__ == HygieiaError.__module__:
+        code = vars(error).get("code")
+        if isinstance(code, str) and error.__module__ == HygieiaError.__module__:
             text = " ".join((error.__doc__ or "").split())
-            meanings[error.code] = re.sub(r"``(.+?)``", r"\1", text)
+            meanings[code] = re.sub(r"``(.+?)``", r"\1", text)
     return dict(sorted(meanings.items()))

@@ -86,7 +86,9 @@ _CODE_OF_HTTP_STATUS: Final[Mapping[int, str]] = {
 class RequestRefused(UsageError):
     """The request is wrong as HTTP (media type, size, precondition), before any rule was asked."""
 
-    def __init__(self, code: str, message: str, *, headers: Mapping[str, str] | None = None):
+    def __init__(
+        self, code: str, message: str, *, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(message)
         self.problem_code = code
         self.headers = dict(headers or {})

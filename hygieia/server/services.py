@@ -2,9 +2,45 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from hygieia.config import Settings
+from hygieia.domain.attempts import Limit
+from hygieia.domain.commits import Commits
+from hygieia.domain.identity import Identity, IdentityPolicy, build_identity
+from hygieia.domain.index import Indexes
+from hygieia.domain.leases import Leases
+from hygieia.domain.server_secrets import load_server_secrets
+from hygieia.domain.stores import Stores
+from hygieia.domain.sweeper import Rules, Sweeper
+from hygieia.domain.trash import Trash
+from hygieia.domain.uploads import Uploads
+from hygieia.server.idempotency import Idempotency
+from hygieia.server.metrics import Metrics
+from hygieia.server.storage import (
+    build_stores,
+    make_data_folder,
+    open_blocks,
+    open_documents,
+    secrets_path,
+)
+
+if TYPE_CHECKING:
+    from hygieia.documents.port import DocumentStore
+
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+
+
+@dataclass(slots=True)
+class Lifecycle:
+    """What changes while a server runs: whether it still takes work, and that a sweep is wanted."""
+
+    draining: bool = False
+    sweep_wanted: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,3 +48,92 @@ class Services:
     """The server's parts."""
 
     settings: Settings
+    origins: tuple[str, ...]
+    stores: Stores
+    identity: Identity
+    uploads: Uploads
+    commits: Commits
+    trash: Trash
+    indexes: Indexes
+    sweeper: Sweeper
+    idempotency: Idempotency
+    metrics: Metrics
+    lifecycle: Lifecycle
+
+    async def close(self) -> None:
+        """Finish what was accepted and let go of files and threads."""
+        await asyncio.to_thread(self.identity.close)
+        await self.stores.blocks.close()
+        await self.stores.documents.close()
+
+
+def build_services(settings: Settings) -> Services:
+    """Open the stores and put everything together. Blocks briefly.
+
+    Raises:
+        ConfigError: a store or the secrets file cannot be opened.
+    """
+    make_data_folder(settings)
+    documents = open_documents(settings)
+    stores = build_stores(documents, open_blocks(settings), settings.quota_bytes)
+    origins = public_origins(settings)
+    identity = _identity(settings, documents, origins)
+    uploads = Uploads(
+        documents,
+        stores.blocks,
+        stores.facts,
+        stores.quotas,
+        stores.jobs,
+        lease=timedelta(hours=settings.upload_lease_hours),
+    )
+    indexes = Indexes(stores)
+    trash = Trash(stores, indexes, keep=timedelta(days=settings.trash_days))
+    rules = Rules(uploads, trash, indexes, identity.accounts)
+    return Services(
+        settings=settings,
+        origins=origins,
+        stores=stores,
+        identity=identity,
+        uploads=uploads,
+        commits=Commits(stores),
+        trash=trash,
+        indexes=indexes,
+        sweeper=Sweeper(stores, rules, Leases(documents)),
+        idempotency=Idempotency(documents),
+        metrics=Metrics(),
+        lifecycle=Lifecycle(),
+    )
+
+
+def public_url(settings: Settings) -> str:
+    """The address that people use, without a slash at the end."""
+    if settings.public_url:
+        return settings.public_url
+    host = "localhost" if settings.host in {"", "0.0.0.0", "::"} else settings.host  # noqa: S104
+    shown = f"[{host}]" if ":" in host else host
+    return f"{'https' if settings.tls else 'http'}://{shown}:{settings.port}"
+
+
+def public_origins(settings: Settings) -> tuple[str, ...]:
+    """The origins of this server, from its settings and never from a request."""
+    parts = urlsplit(public_url(settings))
+    port = parts.port
+    default = {"http": 80, "https": 443}[parts.scheme]
+    suffix = "" if port in {None, default} else f":{port}"
+    host = parts.netloc.rpartition(":")[0] if port is not None else parts.netloc
+    names = LOOPBACK_NAMES if host.lower() in LOOPBACK_NAMES else (host.lower(),)
+    first = [name for name in names if name == host.lower()]
+    return tuple(f"{parts.scheme}://{name}{suffix}" for name in dict.fromkeys([*first, *names]))
+
+
+def _identity(settings: Settings, documents: DocumentStore, origins: tuple[str, ...]) -> Identity:
+    window = timedelta(minutes=settings.sign_in_window_minutes)
+    policy = IdentityPolicy(
+        origins=origins,
+        registration=settings.registration,
+        session_lifetime=timedelta(days=settings.session_days),
+        account_limit=Limit(settings.sign_in_attempts_account, window),
+        address_limit=Limit(settings.sign_in_attempts_address, window),
+    )
+    secrets = load_server_secrets(secrets_path(settings))
+    return build_identity(documents, secrets, lambda: datetime.now(UTC), policy)

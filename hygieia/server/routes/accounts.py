@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from hygieia.domain.registration import NewAccount
+from hygieia.domain.reset import ResetProof
+from hygieia.domain.seals import RecoverySeal, Seal
 from hygieia.errors import (
     CertificateRefused,
     CredentialsError,
@@ -10,7 +13,14 @@ from hygieia.errors import (
     NoteRefused,
     StaleRevision,
     TooManyAttempts,
-    Unavailable,
+)
+from hygieia.openpgp.times import format_time
+from hygieia.server.account_answers import (
+    account_out,
+    kdf_out,
+    kdf_params,
+    origin_of,
+    signed_in_answer,
 )
 from hygieia.server.api import Answer, Call, IfMatch, Role, Routes
 from hygieia.server.schemas.accounts import (
@@ -40,7 +50,24 @@ routes = Routes("accounts")
 )
 async def sign_up(call: Call, body: SignUp) -> Answer:
     """Open an account and start its first session."""
-    raise Unavailable("Not yet.")
+    new = NewAccount(
+        account=body.account,
+        email=body.email,
+        name=body.name,
+        seal=Seal(
+            kdf=kdf_params(body.kdf),
+            certificate=body.certificate,
+            sealed_key=body.sealed_key,
+            mac=body.seal_mac,
+            login_secret=body.login_secret,
+        ),
+        recovery=RecoverySeal(body.recovery_key, body.recovery_mac, body.revocation),
+        ipns_name=body.ipns_name,
+        invite=body.invite,
+    )
+    origin = origin_of(call, label=body.label)
+    started = await call.services.identity.registration.sign_up(new, origin)
+    return await signed_in_answer(call, started, cookie=body.cookie)
 
 
 @routes.add(
@@ -56,13 +83,14 @@ async def sign_in_parameters(call: Call, body: ParametersIn) -> ParametersOut:
     An unknown email gets parameters too, always the same ones: the answer does not tell who has an
     account.
     """
-    raise Unavailable("Not yet.")
+    parameters = await call.services.identity.sign_in.parameters(body.email)
+    return ParametersOut(account=parameters.account, kdf=kdf_out(parameters.kdf))
 
 
 @routes.add("GET", "/api/v1/account", AccountOut)
 async def read_account(call: Call) -> AccountOut:
     """Read one's own account."""
-    raise Unavailable("Not yet.")
+    return await account_out(call, call.caller.account)
 
 
 @routes.add(
@@ -74,7 +102,17 @@ async def read_account(call: Call) -> AccountOut:
 )
 async def change_seal(call: Call, body: SealIn) -> AccountOut:
     """Change the password: the same key sealed again. Ends all other sessions."""
-    raise Unavailable("Not yet.")
+    seal = Seal(
+        kdf=kdf_params(body.kdf),
+        certificate=body.seal_certificate,
+        sealed_key=body.sealed_key,
+        mac=body.seal_mac,
+        login_secret=body.login_secret,
+    )
+    changed = await call.services.identity.accounts.change_seal(
+        call.caller.signed_in, call.rev, body.current_login_secret, seal
+    )
+    return await account_out(call, changed)
 
 
 @routes.add(
@@ -86,7 +124,13 @@ async def change_seal(call: Call, body: SealIn) -> AccountOut:
 )
 async def change_recovery(call: Call, body: RecoveryIn) -> AccountOut:
     """Store what a new recovery code seals."""
-    raise Unavailable("Not yet.")
+    changed = await call.services.identity.accounts.change_recovery(
+        call.caller.signed_in,
+        call.rev,
+        body.current_login_secret,
+        RecoverySeal(body.recovery_key, body.recovery_mac, body.revocation),
+    )
+    return await account_out(call, changed)
 
 
 @routes.add(
@@ -101,7 +145,10 @@ async def start_reset(call: Call, body: ResetStart) -> ResetStarted:
 
     An unknown email gets one too.
     """
-    raise Unavailable("Not yet.")
+    started = await call.services.identity.reset.start(body.email)
+    return ResetStarted(
+        account=started.account, nonce=started.nonce, expires=format_time(started.expires)
+    )
 
 
 @routes.add(
@@ -114,7 +161,17 @@ async def start_reset(call: Call, body: ResetStart) -> ResetStarted:
 )
 async def reset_password(call: Call, body: ResetIn) -> Answer:
     """Set a new password by the account's own key. Ends all sessions and starts one."""
-    raise Unavailable("Not yet.")
+    seal = Seal(
+        kdf=kdf_params(body.kdf),
+        certificate=body.seal_certificate,
+        sealed_key=body.sealed_key,
+        mac=body.seal_mac,
+        login_secret=body.login_secret,
+    )
+    proof = ResetProof(body.note, body.signature, body.nonce)
+    origin = origin_of(call, label=body.label)
+    started = await call.services.identity.reset.finish(body.email, proof, seal, origin)
+    return await signed_in_answer(call, started, cookie=body.cookie)
 
 
 @routes.add(
@@ -123,6 +180,10 @@ async def reset_password(call: Call, body: ResetIn) -> Answer:
     None,
     problems=(CredentialsError, TooManyAttempts),
 )
-async def delete_account(call: Call, body: DeleteAccountIn) -> None:
+async def delete_account(call: Call, body: DeleteAccountIn) -> Answer:
     """Delete the account, its reports and its index. Nothing brings them back."""
-    raise Unavailable("Not yet.")
+    await call.services.identity.accounts.delete(
+        call.caller.signed_in, body.confirm, body.login_secret
+    )
+    call.services.lifecycle.sweep_wanted.set()
+    return Answer(None, cookie="")

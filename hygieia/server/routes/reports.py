@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+from hygieia.domain.commits import NewReport
+from hygieia.domain.reports import Report, State
 from hygieia.errors import (
     BlockMissing,
     Conflict,
     DagRefused,
     Duplicate,
     EnvelopeRefused,
+    HygieiaError,
     LimitExceeded,
     NotFound,
     QuotaExceeded,
     StaleRevision,
     StorageFull,
-    Unavailable,
 )
+from hygieia.ipld.cid import CID
 from hygieia.server.api import Answer, Call, IfMatch, Routes
-from hygieia.server.schemas.fields import Nothing, PageQuery
+from hygieia.server.problems import problem_body
+from hygieia.server.request_ids import REQUEST_ID
+from hygieia.server.schemas.fields import Nothing, PageQuery, Problem
 from hygieia.server.schemas.reports import (
     ChangeIn,
+    ChangeOut,
     ChangesOut,
     CommitIn,
+    CommitItem,
     CommitOut,
     ReportOut,
     ReportPath,
     ReportsOut,
     ReportsQuery,
+    VersionOut,
     VersionsOut,
 )
 
@@ -49,19 +57,34 @@ async def commit_reports(call: Call, body: CommitIn) -> Answer:
     The server checks that each DAG is complete and has exactly the shape of a report, pins it and
     enters it. A root that was committed before is a ``duplicate``; so is an id that is in use.
     """
-    raise Unavailable("Not yet.")
+    services = call.services
+    upload = await services.uploads.get(call.caller.account_id, body.upload)
+    wanted = [NewReport(item.id, CID.parse(item.root)) for item in body.reports]
+    outcomes = await services.commits.create(upload, wanted)
+    request_id = call.request[REQUEST_ID]
+    items = [
+        _commit_item(report.id, outcome, request_id)
+        for report, outcome in zip(wanted, outcomes, strict=True)
+    ]
+    committed = sum(item.report is not None for item in items)
+    services.metrics.committed_reports.inc(committed)
+    return Answer(CommitOut(reports=items), status=201 if committed == len(items) else 207)
 
 
 @routes.add("GET", "/api/v1/reports", ReportsOut)
 async def list_reports(call: Call, query: ReportsQuery) -> ReportsOut:
     """List reports, newest first, or those in the trash."""
-    raise Unavailable("Not yet.")
+    state = State.TRASH if query.trash else State.LIVE
+    page = await call.services.stores.reports.page(
+        call.caller.account_id, state=state, after=query.after, limit=query.limit
+    )
+    return ReportsOut(items=[_report_out(report) for report in page.items], next=page.next)
 
 
 @routes.add("GET", "/api/v1/reports/{report}", ReportOut, problems=(NotFound,))
 async def read_report(call: Call, path: ReportPath) -> ReportOut:
     """Read what the server knows of a report."""
-    raise Unavailable("Not yet.")
+    return _report_out(await call.services.stores.reports.get(call.caller.account_id, path.report))
 
 
 @routes.add(
@@ -74,13 +97,32 @@ async def read_report(call: Call, path: ReportPath) -> ReportOut:
 )
 async def change_report(call: Call, path: ReportPath, body: ChangeIn) -> ReportOut:
     """Give a report a new root: new content, new meta or other readers."""
-    raise Unavailable("Not yet.")
+    services = call.services
+    await services.stores.reports.get(call.caller.account_id, path.report)
+    upload = await services.uploads.get(call.caller.account_id, body.upload)
+    report = await services.commits.change(
+        upload, path.report, call.rev, CID.parse(body.root), body.change
+    )
+    return _report_out(report)
 
 
 @routes.add("GET", "/api/v1/reports/{report}/versions", VersionsOut, problems=(NotFound,))
 async def list_versions(call: Call, path: ReportPath, query: PageQuery) -> VersionsOut:
     """List the roots committed for a report, newest first. All of them are kept."""
-    raise Unavailable("Not yet.")
+    reports = call.services.stores.reports
+    report = await reports.get(call.caller.account_id, path.report)
+    page = await reports.versions(report, after=query.after, limit=query.limit)
+    items = [
+        VersionOut(
+            root=version.root,
+            rev=version.rev,
+            created=version.created,
+            change=version.change,
+            size_bytes=version.size_bytes,
+        )
+        for version in page.items
+    ]
+    return VersionsOut(items=items, next=page.next)
 
 
 @routes.add(
@@ -92,7 +134,9 @@ async def list_versions(call: Call, path: ReportPath, query: PageQuery) -> Versi
 )
 async def trash_report(call: Call, path: ReportPath) -> ReportOut:
     """Put a report in the trash, from which it is purged after 30 days."""
-    raise Unavailable("Not yet.")
+    return _report_out(
+        await call.services.trash.put(call.caller.account_id, path.report, call.if_match)
+    )
 
 
 @routes.add(
@@ -104,13 +148,15 @@ async def trash_report(call: Call, path: ReportPath) -> ReportOut:
 )
 async def restore_report(call: Call, path: ReportPath, body: Nothing) -> ReportOut:
     """Take a report out of the trash."""
-    raise Unavailable("Not yet.")
+    return _report_out(
+        await call.services.trash.restore(call.caller.account_id, path.report, call.if_match)
+    )
 
 
 @routes.add("DELETE", "/api/v1/reports/{report}/purge", None, problems=(NotFound, Conflict))
 async def purge_report(call: Call, path: ReportPath) -> None:
     """Purge a report that is in the trash, now and for good."""
-    raise Unavailable("Not yet.")
+    await call.services.trash.purge(call.caller.account_id, path.report)
 
 
 @routes.add("GET", "/api/v1/changes", ChangesOut)
@@ -120,4 +166,30 @@ async def list_changes(call: Call, query: PageQuery) -> ChangesOut:
     Without ``after`` it begins at the beginning. Keep ``next`` and ask again with it: what lies
     near the end may be told twice, nothing is left out.
     """
-    raise Unavailable("Not yet.")
+    page = await call.services.stores.changes.page(call.caller.account_id, query.after, query.limit)
+    items = [
+        ChangeOut(report=change.report, root=change.root, rev=change.rev, deleted=change.deleted)
+        for change in page.items
+    ]
+    return ChangesOut(items=items, next=page.next, more=page.more)
+
+
+def _report_out(report: Report) -> ReportOut:
+    return ReportOut(
+        id=report.id,
+        root=report.root,
+        rev=report.rev,
+        owner=report.account,
+        created=report.created,
+        changed=report.changed,
+        deleted=report.deleted,
+        size_bytes=report.size_bytes,
+        readers=report.readers,
+    )
+
+
+def _commit_item(report_id: str, outcome: Report | HygieiaError, request_id: str) -> CommitItem:
+    if isinstance(outcome, Report):
+        return CommitItem(id=report_id, report=_report_out(outcome))
+    problem = Problem.model_validate(problem_body(outcome, request_id))
+    return CommitItem(id=report_id, error=problem)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from hygieia import __version__
 from hygieia.server.api import Call, Role, Routes
 from hygieia.server.schemas.server import ServerOut
+from hygieia.server.services import public_url
 
 routes = Routes("server")
 
@@ -18,7 +19,7 @@ async def describe_server(call: Call) -> ServerOut:
     return ServerOut(
         version=__version__,
         registration=settings.registration,
-        gateways=list(settings.gateways),
+        gateways=list(settings.gateways) or [public_url(settings)],
         quota_default=settings.quota_bytes,
         ipns=True,
         time=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),

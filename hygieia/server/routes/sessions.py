@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from hygieia.errors import CredentialsError, NotFound, TooManyAttempts, Unavailable
+from hygieia.errors import CredentialsError, NotFound, TooManyAttempts
+from hygieia.openpgp.times import format_time
+from hygieia.server.account_answers import origin_of, signed_in_answer
 from hygieia.server.api import Answer, Call, Role, Routes
-from hygieia.server.schemas.accounts import SessionPath, SessionsOut, SignedIn, SignIn
+from hygieia.server.schemas.accounts import (
+    SessionOut,
+    SessionPath,
+    SessionsOut,
+    SignedIn,
+    SignIn,
+)
 
 routes = Routes("sessions")
 
@@ -23,28 +31,47 @@ async def sign_in(call: Call, body: SignIn) -> Answer:
     An unknown email and a wrong password are answered alike. With ``cookie`` the token goes into
     the cookie ``__Host-hygieia`` and is null in the answer.
     """
-    raise Unavailable("Not yet.")
+    origin = origin_of(call, device=body.device, label=body.label)
+    started = await call.services.identity.sign_in.start(body.email, body.login_secret, origin)
+    return await signed_in_answer(call, started, cookie=body.cookie)
 
 
 @routes.add("GET", "/api/v1/sessions", SessionsOut)
 async def list_sessions(call: Call) -> SessionsOut:
     """List the account's live sessions."""
-    raise Unavailable("Not yet.")
+    caller = call.caller
+    sessions = await call.services.identity.sessions.list(caller.account)
+    items = [
+        SessionOut(
+            id=session.id,
+            created=format_time(session.created),
+            last_used=format_time(session.last_used),
+            expires=format_time(session.expires),
+            label=session.label,
+            address=session.address,
+            current=session.id == caller.session.id,
+        )
+        for session in sessions
+    ]
+    return SessionsOut(items=items)
 
 
 @routes.add("DELETE", "/api/v1/sessions/current", None)
 async def sign_out(call: Call) -> Answer:
     """End this session."""
-    raise Unavailable("Not yet.")
+    caller = call.caller
+    await call.services.identity.sessions.end(caller.account_id, caller.session.id)
+    return Answer(None, cookie="")
 
 
 @routes.add("DELETE", "/api/v1/sessions/{session}", None, problems=(NotFound,))
 async def end_session(call: Call, path: SessionPath) -> None:
     """End one session."""
-    raise Unavailable("Not yet.")
+    await call.services.identity.sessions.end(call.caller.account_id, path.session)
 
 
 @routes.add("DELETE", "/api/v1/sessions", None)
 async def end_other_sessions(call: Call) -> None:
     """End all sessions but this one."""
-    raise Unavailable("Not yet.")
+    caller = call.caller
+    await call.services.identity.sessions.end_all(caller.account_id, but=caller.session.id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from hygieia.errors import (
     BlockRefused,
     LimitExceeded,
@@ -9,10 +11,12 @@ from hygieia.errors import (
     QuotaExceeded,
     StorageFull,
     TooManyAttempts,
-    Unavailable,
 )
+from hygieia.ipld.cid import CID
 from hygieia.limits import CAR_BATCH_BYTES, CAR_BATCH_FRAMING_BYTES
+from hygieia.openpgp.times import format_time
 from hygieia.server.api import Call, Routes
+from hygieia.server.car_batches import read_batch
 from hygieia.server.schemas.fields import Nothing
 from hygieia.server.schemas.reports import (
     MissingIn,
@@ -22,7 +26,8 @@ from hygieia.server.schemas.reports import (
     UploadPath,
 )
 
-CAR_MEDIA_TYPE = "application/vnd.ipld.car"
+CAR_MEDIA_TYPE: Final = "application/vnd.ipld.car"
+PUT_BLOCKS_MAX_BYTES: Final = CAR_BATCH_BYTES + CAR_BATCH_FRAMING_BYTES
 
 routes = Routes("uploads")
 
@@ -37,7 +42,8 @@ routes = Routes("uploads")
 )
 async def start_upload(call: Call, body: Nothing) -> UploadOut:
     """Start an upload, under which blocks are kept until they are committed or 24 hours pass."""
-    raise Unavailable("Not yet.")
+    upload = await call.services.uploads.start(call.caller.account_id)
+    return UploadOut(upload=upload.id, expires=format_time(upload.expires))
 
 
 @routes.add(
@@ -45,7 +51,10 @@ async def start_upload(call: Call, body: Nothing) -> UploadOut:
 )
 async def ask_missing(call: Call, path: UploadPath, body: MissingIn) -> MissingOut:
     """Tell which of these blocks the server does not have. It keeps the others for this upload."""
-    raise Unavailable("Not yet.")
+    upload = await call.services.uploads.get(call.caller.account_id, path.upload)
+    cids = [CID.parse(text) for text in body.cids]
+    missing = await call.services.uploads.missing(upload, cids)
+    return MissingOut(missing=[str(cid) for cid in missing])
 
 
 @routes.add(
@@ -53,7 +62,7 @@ async def ask_missing(call: Call, path: UploadPath, body: MissingIn) -> MissingO
     "/api/v1/uploads/{upload}/blocks",
     StoredOut,
     body_media_type=CAR_MEDIA_TYPE,
-    max_body_bytes=CAR_BATCH_BYTES + CAR_BATCH_FRAMING_BYTES,
+    max_body_bytes=PUT_BLOCKS_MAX_BYTES,
     problems=(NotFound, BlockRefused, LimitExceeded, QuotaExceeded, StorageFull),
 )
 async def put_blocks(call: Call, path: UploadPath) -> StoredOut:
@@ -61,10 +70,15 @@ async def put_blocks(call: Call, path: UploadPath) -> StoredOut:
 
     Batches may come in any order, in parallel and again. All blocks of a batch are stored, or none.
     """
-    raise Unavailable("Not yet.")
+    services = call.services
+    upload = await services.uploads.get(call.caller.account_id, path.upload)
+    blocks = await read_batch(call.request, PUT_BLOCKS_MAX_BYTES)
+    stored = await services.uploads.put(upload, blocks)
+    services.metrics.stored_bytes.inc(stored.new_bytes)
+    return StoredOut(stored_blocks=stored.blocks, stored_bytes=stored.new_bytes)
 
 
 @routes.add("DELETE", "/api/v1/uploads/{upload}", None, problems=(NotFound,))
 async def end_upload(call: Call, path: UploadPath) -> None:
     """End an upload. Blocks of it that no report needs are swept."""
-    raise Unavailable("Not yet.")
+    await call.services.uploads.end(call.caller.account_id, path.upload)

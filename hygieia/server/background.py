@@ -1,0 +1,56 @@
+"""The sweeper's rounds, as long as the server runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+from hygieia.errors import HygieiaError
+from hygieia.server.logs import get_log, places_of
+from hygieia.server.middleware import SERVICES
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from aiohttp import web
+
+    from hygieia.server.services import Services
+
+
+async def sweep_in_background(app: web.Application) -> AsyncIterator[None]:
+    """An aiohttp cleanup context: sweeps until the application stops."""
+    task = asyncio.create_task(_rounds(app[SERVICES]), name="sweeper")
+    yield
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def _rounds(services: Services) -> None:
+    """A round at start, after each pause, and whenever something asks for one."""
+    wanted = services.lifecycle.sweep_wanted
+    while True:
+        wanted.clear()
+        await _round(services)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(services.settings.sweep_minutes * 60):
+                await wanted.wait()
+
+
+async def _round(services: Services) -> None:
+    try:
+        done = await services.sweeper.sweep()
+    except HygieiaError as error:
+        get_log().warning("sweep failed", code=error.code)
+        return
+    except Exception as error:  # noqa: BLE001 - a broken round must not end all later ones
+        get_log().error("sweep failed", error=type(error).__name__, at=places_of(error))
+        return
+    services.metrics.jobs.labels("done").inc(done.jobs - len(done.failed_jobs))
+    services.metrics.jobs.labels("put off").inc(len(done.failed_jobs))
+    services.metrics.swept_blocks.inc(done.blocks)
+    for kind, code in done.failed_jobs:
+        get_log().warning("job put off", kind=kind, code=code)
+    if done.jobs or done.blocks or done.expired:
+        get_log().info("swept", jobs=done.jobs, expired=done.expired, blocks=done.blocks)

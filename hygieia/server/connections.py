@@ -1,0 +1,215 @@
+"""How long a client may take: a header within ten seconds, a body or an answer not at a crawl.
+
+aiohttp keeps a connection that has sent half a header for minutes (THREATS CL-06), so each
+connection's protocol is wrapped in a ``PatientProtocol`` that watches bytes and clock and closes
+what is too slow:
+
+* from the first byte of a header, or from connecting, ``HEADER_SECONDS`` until it is complete;
+* while a body is awaited, at least ``MIN_BODY_BYTES`` in every ``BODY_WINDOW_SECONDS``, counted
+  only while we are ready to read;
+* while an answer is being sent, the client must have made room within ``STALLED_SECONDS``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, cast
+
+from aiohttp import web
+
+if TYPE_CHECKING:
+    import socket
+    import ssl
+    from collections.abc import Sequence
+
+HEADER_SECONDS: Final = 10.0
+BODY_WINDOW_SECONDS: Final = 10.0
+MIN_BODY_BYTES: Final = 10 * 1024
+STALLED_SECONDS: Final = 30.0
+TLS_HANDSHAKE_SECONDS: Final = 10.0
+BACKLOG: Final = 1024
+
+
+class Patience:
+    """The watched connections of one server, found by the protocol that aiohttp knows."""
+
+    def __init__(
+        self,
+        *,
+        header_seconds: float = HEADER_SECONDS,
+        body_window_seconds: float = BODY_WINDOW_SECONDS,
+        stalled_seconds: float = STALLED_SECONDS,
+    ) -> None:
+        self.header_seconds = header_seconds
+        self.body_window_seconds = body_window_seconds
+        self.stalled_seconds = stalled_seconds
+        self._watched: dict[asyncio.BaseProtocol, PatientProtocol] = {}
+
+    def watch(self, inner: asyncio.Protocol) -> PatientProtocol:
+        """Wrap a connection's protocol."""
+        watched = PatientProtocol(inner, self)
+        self._watched[inner] = watched
+        return watched
+
+    def forget(self, inner: asyncio.Protocol) -> None:
+        """The connection is gone."""
+        self._watched.pop(inner, None)
+
+    def header_done(self, request: web.Request) -> None:
+        """The request's header has been read whole."""
+        watched = self._watched.get(cast("asyncio.BaseProtocol", request.protocol))
+        if watched is not None:
+            watched.header_done(request)
+
+    def answered(self, request: web.Request) -> None:
+        """The handler is done with the request."""
+        watched = self._watched.get(cast("asyncio.BaseProtocol", request.protocol))
+        if watched is not None:
+            watched.answered()
+
+
+PATIENCE: Final = web.AppKey("patience", Patience)
+
+
+class PatientProtocol(asyncio.Protocol):
+    """Hands everything on to aiohttp's protocol, and closes the connection of who is too slow."""
+
+    def __init__(self, inner: asyncio.Protocol, patience: Patience) -> None:
+        self._inner = inner
+        self._patience = patience
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._request: web.Request | None = None
+        self._received_bytes = 0
+        self._header_timer: asyncio.TimerHandle | None = None
+        self._body_timer: asyncio.TimerHandle | None = None
+        self._stalled_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start waiting for the first header."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._await_header()
+        self._inner.connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Count; outside a request these bytes begin the next header."""
+        self._received_bytes += len(data)
+        if self._request is None and self._header_timer is None:
+            self._await_header()
+        self._inner.data_received(data)
+
+    def eof_received(self) -> bool | None:
+        """The client sends no more."""
+        return self._inner.eof_received()
+
+    def pause_writing(self) -> None:
+        """The client does not take what we send: give it a while."""
+        if self._stalled_timer is None:
+            self._stalled_timer = self._loop.call_later(self._patience.stalled_seconds, self._close)
+        self._inner.pause_writing()
+
+    def resume_writing(self) -> None:
+        """It does again."""
+        _cancel(self._stalled_timer)
+        self._stalled_timer = None
+        self._inner.resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing is left to watch."""
+        _cancel(self._header_timer)
+        self._header_timer = None
+        _cancel(self._body_timer)
+        self._body_timer = None
+        _cancel(self._stalled_timer)
+        self._stalled_timer = None
+        self._patience.forget(self._inner)
+        self._inner.connection_lost(exc)
+
+    def header_done(self, request: web.Request) -> None:
+        """A request is being handled: from here on its body is watched, if it has one."""
+        _cancel(self._header_timer)
+        self._header_timer = None
+        self._request = request
+        if request.can_read_body:
+            self._watch_body()
+
+    def answered(self) -> None:
+        """The request is over; the next may begin."""
+        self._request = None
+        _cancel(self._body_timer)
+        self._body_timer = None
+
+    def _await_header(self) -> None:
+        self._header_timer = self._loop.call_later(self._patience.header_seconds, self._close)
+
+    def _watch_body(self) -> None:
+        self._body_timer = self._loop.call_later(
+            self._patience.body_window_seconds, self._judge_body, self._received_bytes
+        )
+
+    def _judge_body(self, received_before: int) -> None:
+        request, transport = self._request, self._transport
+        if request is None or transport is None or request.content.is_eof():
+            return
+        slow = self._received_bytes - received_before < MIN_BODY_BYTES
+        if slow and transport.is_reading():
+            self._close()
+        else:
+            self._watch_body()
+
+    def _close(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+
+class PatientSite(web.BaseSite):
+    """Listens on sockets already bound, with every connection watched."""
+
+    def __init__(
+        self,
+        runner: web.AppRunner,
+        sockets: Sequence[socket.socket],
+        patience: Patience,
+        *,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        super().__init__(runner, ssl_context=tls, backlog=BACKLOG)
+        self._sockets = list(sockets)
+        self._patience = patience
+        self._tls = tls
+        self._servers: list[asyncio.Server] = []
+
+    @property
+    def name(self) -> str:
+        """The first address listened on."""
+        return str(self._sockets[0].getsockname())
+
+    async def start(self) -> None:
+        """Begin to listen."""
+        await super().start()
+        server = self._runner.server
+        if server is None:
+            raise RuntimeError("the runner is not set up")
+        loop = asyncio.get_running_loop()
+        handshake = TLS_HANDSHAKE_SECONDS if self._tls else None
+        for bound in self._sockets:
+            self._servers.append(
+                await loop.create_server(
+                    lambda: self._patience.watch(server()),
+                    sock=bound,
+                    ssl=self._tls,
+                    backlog=BACKLOG,
+                    ssl_handshake_timeout=handshake,
+                )
+            )
+
+    async def stop(self) -> None:
+        """Take no more connections; those there are stay."""
+        for server in self._servers:
+            server.close()
+        await super().stop()
+
+
+def _cancel(timer: asyncio.TimerHandle | None) -> None:
+    if timer is not None:
+        timer.cancel()

@@ -1,0 +1,1 @@
+"""The few pages that this server shows to people, and their style. No script."""

@@ -1,0 +1,72 @@
+"""Opening the two stores that the settings name; adapters are imported only when chosen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hygieia.domain.block_facts import BlockFacts
+from hygieia.domain.changes import Changes
+from hygieia.domain.claims import Claims
+from hygieia.domain.jobs import Jobs
+from hygieia.domain.quotas import Quotas
+from hygieia.domain.reports import Reports
+from hygieia.domain.stores import Stores
+from hygieia.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hygieia.blocks.port import BlockStore
+    from hygieia.config import Settings
+    from hygieia.documents.port import DocumentStore
+
+SQLITE_FILE = "documents.sqlite"
+BLOCKS_FOLDER = "blocks"
+SECRETS_FILE = "secrets.json"
+
+
+def make_data_folder(settings: Settings) -> None:
+    """Make the data folder, for its owner only. Raises ``ConfigError``."""
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigError(f"The data folder cannot be made: {error.strerror}.") from None
+
+
+def open_documents(settings: Settings) -> DocumentStore:
+    """The document store that HYGIEIA_DOCUMENTS names. Raises ``ConfigError``."""
+    scheme, _, rest = settings.documents.partition(":")
+    if scheme != "sqlite":
+        raise ConfigError("HYGIEIA_DOCUMENTS: this version knows sqlite: only.")
+    from hygieia.documents.sqlite import open_sqlite  # noqa: PLC0415
+
+    return open_sqlite(Path(rest) if rest else settings.data_dir / SQLITE_FILE)
+
+
+def open_blocks(settings: Settings) -> BlockStore:
+    """The block store that HYGIEIA_BLOCKS names. Raises ``ConfigError``."""
+    scheme, _, rest = settings.blocks.partition(":")
+    if scheme != "directory":
+        raise ConfigError("HYGIEIA_BLOCKS: this version knows directory: only.")
+    from hygieia.blocks.embedded import open_embedded  # noqa: PLC0415
+
+    return open_embedded(Path(rest) if rest else settings.data_dir / BLOCKS_FOLDER)
+
+
+def secrets_path(settings: Settings) -> Path:
+    """Where the server's own secrets lie."""
+    return settings.secrets_file or settings.data_dir / SECRETS_FILE
+
+
+def build_stores(documents: DocumentStore, blocks: BlockStore, quota_bytes: int) -> Stores:
+    """The two stores with the books that the rules keep in them."""
+    reports = Reports(documents)
+    return Stores(
+        documents=documents,
+        blocks=blocks,
+        facts=BlockFacts(blocks),
+        reports=reports,
+        claims=Claims(documents, reports),
+        changes=Changes(documents),
+        quotas=Quotas(documents, quota_bytes),
+        jobs=Jobs(documents),
+    )
