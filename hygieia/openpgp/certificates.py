@@ -16,7 +16,7 @@ from hygieia.errors import CertificateRefused
 from hygieia.limits import MAX_CERTIFICATE_BYTES, MAX_CERTIFICATE_PACKETS, MAX_SIGNATURE_BYTES
 from hygieia.openpgp import key_packets as kp
 from hygieia.openpgp import signature_packets as sp
-from hygieia.openpgp.armor import PUBLIC_KEY, SIGNATURE, ArmorError, armor, dearmor
+from hygieia.openpgp.armor import PUBLIC_KEY, ArmorError, armor, dearmor
 from hygieia.openpgp.key_packets import EcdhParams, KeyPacket
 from hygieia.openpgp.self_signatures import (
     CLOCK_SKEW,
@@ -101,20 +101,21 @@ class Certificate:
             raise CertificateRefused("A certificate says that it was made in the future.")
         checker = Checker(body, point, now)
         direct, revocations = checker.primary(primary.signatures)
-        user_id, certification = checker.best_user_id(rest)
+        user_ids = checker.user_ids(rest)
         subkeys = checker.subkeys(rest)
-        name, email = _split_user_id(user_id)
+        names, emails = zip(*(_split_user_id(user_id) for user_id, _ in user_ids), strict=True)
         return cls(
             armored=armored,
             key_id=kp.key_id_of(body),
             fingerprint=kp.fingerprint_of(body).hex(),
-            name=name,
-            email=email,
+            # sq makes two user ids of a name and an address.
+            name=next(filter(None, names), ""),
+            email=next(filter(None, emails), ""),
             created=created,
             primary_body=body,
             signing_point=point,
             packets=tuple(packets),
-            _self_signatures=(certification, *direct),
+            _self_signatures=(user_ids[0][1], *direct),
             _revocations=revocations,
             _subkeys=tuple(subkeys),
             _verified=frozenset(checker.verified),
@@ -206,7 +207,7 @@ class Certificate:
         Raises CertificateRefused unless it is a revocation of this key, by this key.
         """
         try:
-            data = dearmor(SIGNATURE, armored, max_bytes=MAX_SIGNATURE_BYTES)
+            data = dearmor(PUBLIC_KEY, armored, max_bytes=MAX_SIGNATURE_BYTES)
             packet, *_ = kp.split_packets(data, max_packets=1)
             signature = sp.parse_signature(packet.body)
         except (ArmorError, ValueError) as error:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hygieia.errors import CertificateRefused, KeyMismatch, SealedKeyRefused
 from hygieia.limits import MAX_CERTIFICATE_BYTES, MAX_SEALED_KEY_BYTES
 from hygieia.openpgp import signature_packets as sp
-from hygieia.openpgp.armor import SIGNATURE, armor
+from hygieia.openpgp.armor import PUBLIC_KEY, armor
 from hygieia.openpgp.certificates import Certificate
 from hygieia.openpgp.key_packets import TAG_SIGNATURE, write_packet
 from hygieia.openpgp.keys import UnlockedKey
@@ -131,7 +131,8 @@ def seal_revocation(key: UnlockedKey, code: str) -> str:
         created=current_time(),
         subpackets=(sp.Subpacket(sp.REVOCATION_REASON, False, b"\x00"),),
     )
-    text = armor(SIGNATURE, write_packet(TAG_SIGNATURE, body))
+    # The label under which gpg, sq and OpenPGP.js all take a revocation in.
+    text = armor(PUBLIC_KEY, write_packet(TAG_SIGNATURE, body))
     return pgpy_adapter.encrypt_text(text, parse_code(code))
 
 

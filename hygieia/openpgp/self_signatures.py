@@ -100,8 +100,11 @@ class Checker:
         direct = [each for each in valid if each.kind == sp.DIRECT_KEY]
         return sorted(direct, key=made, reverse=True), _revocations(valid, sp.KEY_REVOCATION)
 
-    def best_user_id(self, components: Sequence[Component]) -> tuple[bytes, SignaturePacket]:
-        """The user id to show and its newest certification: flagged primary first, then newest."""
+    def user_ids(self, components: Sequence[Component]) -> list[tuple[bytes, SignaturePacket]]:
+        """Certified user ids with their newest certification: flagged primary first, then newest.
+
+        Raises CertificateRefused when there is none.
+        """
         found: list[tuple[bool, datetime, bytes, SignaturePacket]] = []
         for component in components:
             if component.packet.tag != kp.TAG_USER_ID:
@@ -113,8 +116,8 @@ class Checker:
                 found.append((flagged, made(certification), body, certification))
         if not found:
             raise CertificateRefused("A certificate has no user id signed by its own key.")
-        _, _, user_id, certification = max(found, key=lambda each: each[:2])
-        return user_id, certification
+        found.sort(key=lambda each: each[:2], reverse=True)
+        return [(user_id, certification) for _, _, user_id, certification in found]
 
     def _certification(self, component: Component) -> SignaturePacket | None:
         """The newest self-certification of a user id; None if there is none or it is withdrawn."""

@@ -1,0 +1,162 @@
+"""Keys, seals and notes between ours, Debian 13's sq and gpg."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hygieia.openpgp import sealing
+from hygieia.openpgp.certificates import Certificate, Revocation
+from hygieia.openpgp.kdf import Stretched
+from hygieia.openpgp.keys import generate_key
+from hygieia.openpgp.locked_keys import COUNT_FOR_STRETCHED, lock
+from hygieia.openpgp.parameters import DEFAULT_KDF
+from hygieia.openpgp.recovery_code import make_code
+from hygieia.openpgp.signing import sign_note
+from tests.interop.programs import Gpg, Sq, ana
+
+pytestmark = pytest.mark.interop
+
+CONTEXT = "hygieia report-meta 1"
+PASSPHRASE = "5e" * 32
+
+
+@pytest.fixture
+def sq(debian_chroot: Path) -> Iterator[Sq]:
+    program = Sq(debian_chroot)
+    program.write("cert.pgp", ana().certificate.armored.encode())
+    program.write("pass", PASSPHRASE.encode())
+    yield program
+    program.close()
+
+
+@pytest.fixture
+def gpg(tmp_path: Path) -> Iterator[Gpg]:
+    program = Gpg(tmp_path / "gnupg")
+    yield program
+    program.close()
+
+
+def test_sq_opens_our_sealed_key_and_reads_with_it(sq: Sq) -> None:
+    sealed = sealing.seal_key(
+        ana(),
+        Stretched(PASSPHRASE, ""),
+        email="ana@example.org",
+        account="0" * 32,
+        params=DEFAULT_KDF,
+    )
+    sq.write("key.pgp", sealed.armored.encode())
+    words = ["--password-file", "pass", "key", "password", "--cert-file", "key.pgp"]
+    sq.run(*words, "--clear-password", "--output", "open.pgp")
+    sq.write("plain", b"to myself")
+    words = ["encrypt", "--for-file", "cert.pgp", "--without-signature"]
+    sq.run(*words, "--output", "message.pgp", "plain")
+    sq.run("decrypt", "--recipient-file", "open.pgp", "--output", "out", "message.pgp")
+    assert sq.read("out") == b"to myself"
+
+
+def test_sq_refuses_our_sealed_key_under_another_passphrase(sq: Sq) -> None:
+    sq.write("key.pgp", lock(ana(), "another", count=COUNT_FOR_STRETCHED).encode())
+    words = ["--password-file", "pass", "key", "password", "--cert-file", "key.pgp"]
+    with pytest.raises(subprocess.CalledProcessError):
+        sq.run(*words, "--clear-password", "--output", "open.pgp")
+
+
+def write_note(sq: Sq) -> str:
+    outer = json.loads(sign_note(ana(), CONTEXT, {"title": "Röntgen"}))
+    sq.write("note.txt", outer["note"].encode())
+    sq.write("note.sig", outer["signature"].encode())
+    text: str = outer["note"]
+    return text
+
+
+def test_sq_verifies_our_notes(sq: Sq) -> None:
+    text = write_note(sq)
+    words = ["verify", "--signer-file", "cert.pgp", "--signature-file", "note.sig", "note.txt"]
+    sq.run(*words)
+    sq.write("note.txt", text.replace("title", "titel").encode())
+    with pytest.raises(subprocess.CalledProcessError):
+        sq.run(*words)
+
+
+def test_sq_opens_our_sealed_revocation_with_the_code(sq: Sq) -> None:
+    code = make_code()
+    sq.write("revocation.pgp", sealing.seal_revocation(ana(), code).encode())
+    sq.write("code", code.encode())
+    words = ["decrypt", "--password-file", "code", "--output", "revocation.asc"]
+    sq.run(*words, "revocation.pgp")
+    revoked = ana().certificate.with_revocation(sq.read("revocation.asc").decode())
+    assert revoked.revocation_kind is Revocation.COMPROMISED
+
+
+def test_we_read_the_keys_that_sq_makes(sq: Sq) -> None:
+    words = [
+        "key",
+        "generate",
+        "--shared-key",
+        "--name",
+        "Sequoia Sam",
+        "--email",
+        "sam@example.org",
+    ]
+    files = ["--without-password", "--output", "sam.key", "--rev-cert", "sam.rev"]
+    sq.run("--overwrite", *words, *files)
+    sq.run("key", "delete", "--cert-file", "sam.key", "--output", "sam.cert")
+    certificate = Certificate.parse(sq.read("sam.cert").decode())
+    assert (certificate.name, certificate.email) == ("Sequoia Sam", "sam@example.org")
+    assert not certificate.may_sign_at(certificate.created), "its primary key only certifies"
+    assert len(certificate.encryption_subkey().point) == 32
+
+
+def test_gpg_reads_our_certificate_and_finds_its_signatures_good(gpg: Gpg) -> None:
+    gpg.run("--import", octets=ana().certificate.armored.encode())
+    listing = gpg.run("--with-colons", "--check-signatures").decode().splitlines()
+    rows = [line.split(":") for line in listing]
+    assert ["sig", "!"] in [row[:2] for row in rows]
+    assert not [row for row in rows if row[0] == "sig" and row[1] != "!"]
+    fingerprints = [row[9].lower() for row in rows if row[0] == "fpr"]
+    own = ana().certificate
+    assert fingerprints == [own.fingerprint, own.encryption_subkey().fingerprint.hex()]
+
+
+def test_gpg_opens_our_sealed_key_and_reads_with_it(gpg: Gpg) -> None:
+    loopback = ["--pinentry-mode", "loopback", "--passphrase", PASSPHRASE]
+    locked = lock(ana(), PASSPHRASE, count=COUNT_FOR_STRETCHED)
+    gpg.run(*loopback, "--import", octets=locked.encode())
+    message = gpg.run("--encrypt", "--recipient", ana().certificate.fingerprint, octets=b"hello")
+    assert gpg.run(*loopback, "--decrypt", octets=message) == b"hello"
+
+
+def test_gpg_accepts_the_revocation_from_the_kit(gpg: Gpg) -> None:
+    key, code = generate_key("Lost", "lost@example.org"), make_code()
+    revocation = sealing.open_revocation(sealing.seal_revocation(key, code), code)
+    # A revocation touches the trust database, which the model "always" never makes.
+    for text in (key.certificate.armored, revocation):
+        gpg.run("--trust-model=pgp", "--import", octets=text.encode())
+    listing = gpg.run("--with-colons", "--list-keys").decode()
+    assert "pub:r:" in listing
+
+
+def test_we_read_the_keys_that_gpg_makes_and_revokes(gpg: Gpg) -> None:
+    empty = ["--pinentry-mode", "loopback", "--passphrase", ""]
+    words = ["--quick-generate-key", "Gerda <gerda@example.org>"]
+    gpg.run(*empty, *words, "ed25519", "cert,sign", "never")
+    listing = gpg.run("--with-colons", "--list-keys").decode().splitlines()
+    fingerprint = next(line.split(":")[9] for line in listing if line.startswith("fpr"))
+    gpg.run(*empty, "--quick-add-key", fingerprint, "cv25519", "encr", "1y")
+    certificate = Certificate.parse(gpg.run("--armor", "--export").decode())
+    assert certificate.fingerprint == fingerprint.lower()
+    assert certificate.may_sign_at(certificate.created)
+    assert len(certificate.encryption_subkey().point) == 32
+
+
+def test_sq_accepts_the_revocation_from_the_kit(sq: Sq) -> None:
+    code = make_code()
+    revocation = sealing.open_revocation(sealing.seal_revocation(ana(), code), code)
+    sq.write("revocation.asc", revocation.encode())
+    sq.run("keyring", "merge", "--output", "revoked.pgp", "cert.pgp", "revocation.asc")
+    assert ana().certificate.merge(Certificate.parse(sq.read("revoked.pgp").decode())).is_revoked
