@@ -41,6 +41,11 @@ class LoginHasher:
         self._room = queue
         self._decoy = _HASHER.hash(secrets.token_hex(32))
 
+    @property
+    def room(self) -> int:
+        """How many more may wait or run."""
+        return self._room
+
     async def hash(self, login_secret: str) -> str:
         """Returns the text to keep: algorithm, parameters, salt and hash. Raises Unavailable."""
         return await self._run(lambda: _HASHER.hash(login_secret))
