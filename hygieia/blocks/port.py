@@ -46,7 +46,7 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What a sweep removed, and the pinned blocks it found missing (a sweep never causes those)."""
+    """What a sweep removed, and how many pinned links led to no block (it never causes those)."""
 
     blocks: int
     size_bytes: int
