@@ -43,7 +43,7 @@ class PartialFramer:
         self._ready: list[bytearray] = []
         self._spare: list[bytearray] = []
         self._part_bytes = PARTIAL_BODY_BYTES  # so that the first body octet opens a part
-        self._hole = 0
+        self._finished = False
         self.written_bytes = 0
         self._put(bytes([0xC0 | tag]))
 
@@ -65,6 +65,8 @@ class PartialFramer:
 
     def write(self, body: bytes | bytearray | memoryview) -> None:
         """Append body octets (copied)."""
+        if self._finished:
+            raise RuntimeError("The packet has ended.")
         view = memoryview(body)
         offset = 0
         while offset < len(view):
@@ -77,6 +79,7 @@ class PartialFramer:
 
     def finish(self) -> None:
         """Give the last part its definite length; only :meth:`append` may follow."""
+        self._finished = True
         if self._part_bytes == PARTIAL_BODY_BYTES:
             self._put(write_length(0))  # the last part was full and stays a partial one
             return
@@ -119,7 +122,6 @@ class PartialFramer:
             self._ready += self._held  # the part that began in them is complete: they are final
             self._held.clear()
             self._turn()
-            self._hole = self._fill
             self._put(bytes([_PARTIAL_OCTET]))
             self._part_bytes = 0
         self._turn()

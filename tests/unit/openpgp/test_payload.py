@@ -286,6 +286,13 @@ def test_nothing_can_be_sealed_after_the_end() -> None:
         sealer.finish()
 
 
+def test_nothing_can_be_written_after_the_end() -> None:
+    writer = PayloadWriter(KEY, salt=SALT)
+    writer.finish()
+    with pytest.raises(RuntimeError):
+        writer.update(b"more")
+
+
 def test_chunks_larger_than_the_standard_allows_are_refused() -> None:
     with pytest.raises(LimitExceeded):
         ChunkOpener(KEY.octets, SALT, Suite(chunk_octet=17))
