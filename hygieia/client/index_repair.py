@@ -16,8 +16,8 @@ from hygieia.errors import HygieiaError, IntegrityError, InvalidInput, NoteRefus
 from hygieia.ipld.cid import CID
 from hygieia.openpgp.notes import Verdict
 from hygieia.openpgp.times import format_time, now
+from hygieia.recovery.driving import read_from
 from hygieia.vault import words
-from hygieia.vault.driving import read_from
 from hygieia.vault.index import Change, Purged, PutReport, SetCursor, SetDeleted
 from hygieia.vault.report import Expected, Report
 from hygieia.vault.report_entry import ReportEntry

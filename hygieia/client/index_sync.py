@@ -21,7 +21,7 @@ from hygieia.errors import Conflict, InvalidInput, NotFound, Rollback, StaleRevi
 from hygieia.ipld.cid import CID
 from hygieia.openpgp.keys import UnlockedKey
 from hygieia.openpgp.times import format_time, now
-from hygieia.vault.driving import BlockSource, read_from
+from hygieia.recovery.driving import BlockSource, read_from
 from hygieia.vault.index import (
     Change,
     Floor,

@@ -19,7 +19,7 @@ from hygieia.recovery.result import (
     Stage,
 )
 from hygieia.recovery.search import FoundIndex, Gateways, find_index
-from hygieia.vault.driving import fetch_all, read_from
+from hygieia.recovery.driving import fetch_all, read_from
 from hygieia.vault.kit import open_with_code, open_with_password
 from hygieia.vault.report import ContentReader, Expected, Report
 from hygieia.vault.report_read import read_report

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from hygieia.errors import Failed, HygieiaError, IntegrityError, KitRefused, NotFound, Unreachable
 from hygieia.ipld.cid import CID
 from hygieia.ipld.ipns import IpnsRecord, value_cid
-from hygieia.vault.driving import BlockSource, read_from
+from hygieia.recovery.driving import BlockSource, read_from
 from hygieia.vault.index import IndexState, open_index
 from hygieia.vault.kit import check_against
 

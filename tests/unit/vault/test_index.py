@@ -1,0 +1,489 @@
+"""An index is kept by small changes, read back whole, and never goes back or sideways."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from hygieia.errors import (
+    DagRefused,
+    EnvelopeRefused,
+    Fork,
+    IntegrityError,
+    InvalidInput,
+    NoteRefused,
+    NotFound,
+    Rollback,
+)
+from hygieia.ipld.block import Block
+from hygieia.ipld.builder import Built, directory, join
+from hygieia.ipld.cid import CID, DAG_PB
+from hygieia.ipld.dagpb import Link
+from hygieia.ipld.shapes import read_index_root
+from hygieia.ipld.unixfs import decode_directory
+from hygieia.openpgp.session_keys import make_session_key
+from hygieia.openpgp.signing import sign_note
+from hygieia.vault.index import (
+    Change,
+    DelegationNote,
+    Floor,
+    Purge,
+    Purged,
+    PutContact,
+    PutDelegation,
+    PutReaders,
+    PutReport,
+    SetCursor,
+    SetDeleted,
+    SetDigests,
+    SetKeys,
+    apply,
+    digest_of,
+    load_all,
+    make_keys_file,
+    open_index,
+    rekey,
+)
+from hygieia.vault.index.note import INDEX_CONTEXT, TableSize
+from hygieia.vault.people import FormerKey
+from hygieia.vault.reading import read_now
+from hygieia.vault.report_build import make_header, seal_content
+from hygieia.vault.share_note import Reader, Readers
+from tests.unit.vault.factories import (
+    NOW,
+    PARTS,
+    Vault,
+    ana,
+    boris,
+    contact,
+    entry,
+    ipns_key,
+    key_of,
+)
+
+
+def puts(count: int) -> list[Change]:
+    return [PutReport(entry()) for _ in range(count)]
+
+
+class TestReadingBack:
+    def test_a_new_index_is_empty_and_holds_the_ipns_key(self) -> None:
+        vault = Vault.new()
+        state = vault.reopen()
+        assert list(state.reports()) == []
+        assert state.sequence == 1
+        assert state.note.previous is None
+        assert state.keys.ipns_key(ana().certificate).name == ipns_key().name
+        assert state.keys.digests["revocation"] == digest_of("a revocation")
+
+    @pytest.mark.parametrize("count", [1, 32, 33, 64, 65])
+    def test_what_was_entered_is_read_back_in_order(self, count: int) -> None:
+        vault = Vault.new()
+        changes = puts(count)
+        vault.change(*changes)
+        state = vault.reopen()
+        assert [PutReport(found) for found in state.reports()] == changes
+        assert state.note.tables["reports"].segments == -(-count // 32)
+        assert (state.root, state.note, state.keys) == (
+            vault.state.root,
+            vault.state.note,
+            vault.state.keys,
+        )
+
+    def test_more_than_one_directory_of_segments(self) -> None:
+        vault = Vault.new()
+        changes = puts(64 * 32 + 5)
+        vault.change(*changes)
+        assert len(vault.state.table("reports").directories) == 2
+        vault.change(PutReport(entry()), SetDeleted(changes[0].entry.id, NOW))  # type: ignore[union-attr]
+        state = vault.reopen()
+        assert len(list(state.reports())) == 64 * 32 + 6
+        assert next(state.reports()).deleted == NOW
+
+    def test_readers_run_parallel_and_are_read_when_needed(self) -> None:
+        vault = Vault.new()
+        vault.change(*puts(40))
+        state = vault.reopen()
+        first = next(state.reports())
+        with pytest.raises(NotFound):
+            state.readers(first.id)
+        state = read_now(load_all(state), vault.blocks.get)
+        assert all(state.readers(found.id) == Readers(found.id) for found in state.reports())
+
+    def test_unread_segments_of_readers_are_not_fetched(self) -> None:
+        vault = Vault.new()
+        vault.change(*puts(200))
+        vault.blocks.asked.clear()
+        vault.reopen()
+        # 7 segments of reports (node, leaf), 2 directories each of 2 tables, root, note, keys.
+        assert len(vault.blocks.asked) <= 14 + 4 + 8
+
+    def test_of_a_known_index_only_what_changed_is_read(self) -> None:
+        vault = Vault.new()
+        vault.change(*puts(320))
+        known = vault.reopen()
+        vault.change(PutReport(entry()))
+        vault.blocks.asked.clear()
+        state = read_now(open_index(vault.state.root, ana(), known=known), vault.blocks.get)
+        assert len(vault.blocks.asked) <= 14
+        assert len(list(state.reports())) == 321
+        assert list(state.reports()) == list(vault.reopen().reports())
+
+    def test_contacts_delegations_and_former_keys_come_back(self) -> None:
+        vault = Vault.new()
+        note = {"note": 'hygieia delegation 1\n{"id":"' + "a" * 32 + '"}', "signature": "…"}
+        old = key_of("Cora")
+        keys = replace(
+            vault.state.keys,
+            former_keys=(FormerKey(old.key_id, old.certificate.armored),),
+        )
+        vault.change(
+            PutContact(contact(boris())),
+            PutDelegation(DelegationNote("a" * 32, note)),
+            SetKeys(keys),
+        )
+        state = vault.reopen()
+        assert [found.key for found in state.contacts()] == [boris().key_id]
+        assert [found.note for found in state.delegations()] == [note]
+        assert state.people(ana().certificate).is_me(old.key_id)
+
+
+class TestChanges:
+    def test_one_change_writes_only_its_segments_and_the_way_to_them(self) -> None:
+        vault = Vault.new()
+        vault.change(*puts(100))
+        new = vault.change(PutReport(entry()))
+        assert len(new) == 12, "two segments, two times two directories, contents, note, root"
+        renamed = next(vault.state.reports())
+        new = vault.change(PutReport(replace(renamed, title="Neu", revision=2)))
+        assert len(new) == 8, "the readers stay as they are"
+
+    def test_what_changes_nothing_writes_nothing(self) -> None:
+        vault = Vault.new()
+        found = entry()
+        vault.change(PutReport(found))
+        root = vault.state.root
+        assert vault.change(PutReport(found), SetDeleted(found.id, None)) == ()
+        assert vault.change(SetDeleted("f" * 32, NOW), Purge("f" * 32)) == ()
+        assert vault.state.root == root
+
+    def test_a_batch_is_one_change(self) -> None:
+        vault = Vault.new()
+        vault.change(*puts(50))
+        assert vault.state.sequence == 2
+
+    def test_a_lower_revision_is_ignored_and_a_higher_one_taken(self) -> None:
+        vault = Vault.new()
+        second = entry(revision=2)
+        vault.change(PutReport(second))
+        assert vault.change(PutReport(replace(second, revision=1, title="old"))) == ()
+        vault.change(PutReport(replace(second, revision=3, title="new")))
+        assert vault.state.report(second.id).title == "new"
+
+    def test_what_is_in_the_trash_stays_there_until_restored(self) -> None:
+        vault = Vault.new()
+        found = entry()
+        vault.change(PutReport(found), SetDeleted(found.id, NOW))
+        vault.change(PutReport(replace(found, revision=2)))
+        assert vault.state.report(found.id).deleted == NOW
+        vault.change(SetDeleted(found.id, None))
+        assert vault.state.report(found.id).deleted is None
+
+    def test_a_purged_report_keeps_its_place_and_never_comes_back(self) -> None:
+        vault = Vault.new()
+        first, second = entry(), entry()
+        vault.change(PutReport(first), PutReport(second))
+        vault.change(Purge(first.id))
+        assert vault.change(PutReport(replace(first, revision=9))) == ()
+        state = vault.reopen()
+        assert state.find(first.id) == Purged(first.id)
+        assert state.note.tables["reports"].entries == 2
+        assert list(state.reports()) == [second]
+        with pytest.raises(NotFound):
+            state.report(first.id)
+
+    def test_readers_are_replaced_by_report(self) -> None:
+        vault = Vault.new()
+        found = entry()
+        vault.change(PutReport(found))
+        readers = Readers(found.id, (Reader(boris().key_id, "a" * 64),), ("b" * 64,))
+        vault.change(PutReaders(readers))
+        state = read_now(load_all(vault.reopen()), vault.blocks.get)
+        assert state.readers(found.id) == readers
+
+    def test_unread_readers_are_not_changed_blindly(self) -> None:
+        vault = Vault.new()
+        found = entry()
+        vault.change(PutReport(found))
+        with pytest.raises(InvalidInput):
+            apply(vault.reopen(), [Purge(found.id)], key=ana(), created=NOW)
+
+    def test_cursor_and_digests(self) -> None:
+        vault = Vault.new()
+        vault.change(SetCursor("c" * 256), SetDigests({"revocation": "other"}))
+        state = vault.reopen()
+        assert state.note.cursor == "c" * 256
+        assert state.keys.digests["revocation"] == digest_of("other")
+        assert state.keys.digests["recovery_key"] == digest_of(PARTS["recovery_key"])
+        with pytest.raises(InvalidInput):
+            vault.change(SetCursor("c" * 257))
+
+    def test_a_change_is_applied_again_to_the_winner_of_a_race(self) -> None:
+        vault = Vault.new()
+        shared = entry()
+        vault.change(PutReport(shared))
+        other = vault.copy()
+        mine, theirs = PutReport(entry()), PutReport(entry())
+        other.change(theirs, PutReport(replace(shared, revision=2, title="theirs")))
+        vault.state = read_now(
+            open_index(other.state.root, ana(), floor=vault.state.floor), vault.blocks.get
+        )
+        vault.change(mine, SetDeleted(shared.id, NOW))
+        state = vault.reopen()
+        assert [found.id for found in state.reports()] == [
+            shared.id,
+            theirs.entry.id,
+            mine.entry.id,
+        ]
+        assert state.report(shared.id).title == "theirs"
+        assert state.report(shared.id).deleted == NOW
+
+    def test_the_old_state_is_still_good_after_a_change(self) -> None:
+        vault = Vault.new()
+        vault.change(*puts(3))
+        before = vault.state
+        vault.change(*puts(3))
+        assert len(list(before.reports())) == 3
+        assert len(before.table("reports").places or {}) == 3
+
+
+class TestCarryingOver:
+    def test_unknown_pairs_are_carried_over(self) -> None:
+        vault = Vault.new()
+        pairs, built = directory([])
+        vault.blocks.add(pairs)
+        vault.state = replace(vault.state, pairs=Link(built.cid, "pairs", built.tsize))
+        vault.change(PutReport(entry()))
+        state = vault.reopen()
+        assert state.pairs == Link(built.cid, "pairs", built.tsize)
+
+    def test_unknown_tables_and_fields_are_carried_over(self) -> None:
+        vault = Vault.new()
+        table, built = directory([])
+        vault.blocks.add(table)
+        note = replace(
+            vault.state.note,
+            tables={"photos": TableSize(1, 1)},
+            extra={"later": "kept"},
+            log_head=str(built.cid),
+        )
+        vault.state = replace(
+            vault.state, note=note, foreign={"photos": Link(built.cid, "photos", built.tsize)}
+        )
+        vault.change(PutReport(replace(entry(), extra={"colour": "red"})))
+        state = vault.reopen()
+        assert state.foreign == {"photos": Link(built.cid, "photos", built.tsize)}
+        assert state.note.extra == {"later": "kept"}
+        assert state.note.log_head == str(built.cid)
+        assert next(state.reports()).extra == {"colour": "red"}
+        with pytest.raises(InvalidInput):
+            rekey(state, key=ana(), created=NOW)
+
+    def test_a_new_session_key_rewrites_everything(self) -> None:
+        vault = Vault.new()
+        vault.change(*puts(70), PutContact(contact(boris())))
+        old = read_now(load_all(vault.reopen()), vault.blocks.get)
+        update = rekey(old, key=ana(), created=NOW)
+        vault.blocks.add(*update.blocks)
+        vault.state = update.state
+        state = vault.reopen(floor=old.floor)
+        assert list(state.reports()) == list(old.reports())
+        assert list(state.contacts()) == list(old.contacts())
+        assert state.session_key != old.session_key
+        assert state.header.cid != old.header.cid
+
+    def test_everything_is_read_before_it_gets_a_new_key(self) -> None:
+        vault = Vault.new()
+        vault.change(*puts(1))
+        with pytest.raises(InvalidInput):
+            rekey(vault.reopen(), key=ana(), created=NOW)
+
+
+class TestFloor:
+    """THREATS G5, MS-22: a device never goes to a lower or sibling index."""
+
+    def test_a_lower_sequence_is_a_roll_back(self) -> None:
+        vault = Vault.new()
+        old = vault.state.root
+        vault.change(PutReport(entry()))
+        with pytest.raises(Rollback):
+            read_now(open_index(old, ana(), floor=vault.state.floor), vault.blocks.get)
+
+    def test_an_equal_sequence_with_another_root_is_a_fork(self) -> None:
+        vault = Vault.new()
+        other = vault.copy()
+        vault.change(PutReport(entry()))
+        other.change(PutReport(entry()))
+        with pytest.raises(Fork):
+            read_now(open_index(other.state.root, ana(), floor=vault.state.floor), vault.blocks.get)
+
+    def test_the_next_index_has_to_follow_from_the_known_one(self) -> None:
+        vault = Vault.new()
+        other = vault.copy()
+        vault.change(PutReport(entry()))
+        other.change(PutReport(entry()))
+        other.change(PutReport(entry()))
+        with pytest.raises(Fork):
+            read_now(open_index(other.state.root, ana(), floor=vault.state.floor), vault.blocks.get)
+
+    def test_the_known_one_and_its_successors_are_accepted(self) -> None:
+        vault = Vault.new()
+        floor = vault.state.floor
+        vault.reopen(floor=floor)
+        vault.change(PutReport(entry()))
+        vault.reopen(floor=floor)
+        vault.change(PutReport(entry()))
+        vault.reopen(floor=floor)
+        vault.reopen(floor=Floor(3))
+
+    def test_above_a_restored_server_the_sequence_goes_on(self) -> None:
+        vault = Vault.new()
+        vault.change(above=41)
+        assert vault.state.sequence == 42
+
+
+class TestForgeries:
+    def test_an_index_that_somebody_else_signed_is_refused(self) -> None:
+        vault = Vault.new()
+        note = sign_note(boris(), INDEX_CONTEXT, vault.state.note.to_body())
+        root = self.with_note(vault, note)
+        with pytest.raises(NoteRefused):
+            read_now(open_index(root, ana()), vault.blocks.get)
+
+    def test_contents_that_the_note_does_not_name_are_refused(self) -> None:
+        vault = Vault.new()
+        old = read_index_root(vault.blocks.get(vault.state.root).data)
+        vault.change(PutReport(entry()))
+        new = read_index_root(vault.blocks.get(vault.state.root).data)
+        root, _ = directory(
+            [
+                ("index.pgp", Built(new.index.cid, 0, new.index.tsize)),
+                ("contents", Built(old.contents.cid, 0, old.contents.tsize)),
+            ]
+        )
+        vault.blocks.add(root)
+        with pytest.raises(IntegrityError):
+            read_now(open_index(root.cid, ana()), vault.blocks.get)
+
+    def test_a_segment_encrypted_to_the_owner_by_somebody_else_is_refused(self) -> None:
+        """Whoever has the certificate can do this; so segments open by the session key alone."""
+        vault = Vault.new()
+        vault.change(PutReport(entry()))
+        key = make_session_key()
+        header = make_header(key, [ana().certificate])
+        blocks, payload = seal_content(b"[]", key, floor=32768)
+        node, forged = join(header.built, payload)
+        vault.blocks.add(header.block, *blocks, node)
+        root = self.with_segment(vault, forged)
+        with pytest.raises(EnvelopeRefused):
+            read_now(open_index(root, ana()), vault.blocks.get)
+
+    def test_a_segment_under_another_session_key_and_the_right_header_is_refused(self) -> None:
+        vault = Vault.new()
+        vault.change(PutReport(entry()))
+        header = Built(
+            vault.state.header.cid, len(vault.state.header.data), len(vault.state.header.data)
+        )
+        blocks, payload = seal_content(b"[]", make_session_key())
+        node, forged = join(header, payload)
+        vault.blocks.add(*blocks, node)
+        root = self.with_segment(vault, forged)
+        with pytest.raises(IntegrityError):
+            read_now(open_index(root, ana()), vault.blocks.get)
+
+    def test_another_key_does_not_open_it(self) -> None:
+        vault = Vault.new()
+        with pytest.raises(EnvelopeRefused):
+            read_now(open_index(vault.state.root, boris()), vault.blocks.get)
+
+    @pytest.mark.parametrize("name", ["x.pgp", "03.pgp"])
+    def test_a_directory_with_a_segment_too_many_is_refused(self, name: str) -> None:
+        vault = Vault.new()
+        vault.change(*puts(70))
+        contents, _, first = self.way_to_segments(vault)
+        segments = decode_directory(vault.blocks.get(first.cid).data).entries
+        entries = [(each.name, Built(each.cid, 0, each.tsize)) for each in segments]
+        entries.append((name, entries[0][1]))
+        block, built = directory(entries)
+        vault.blocks.add(block)
+        root = self.rebuilt(vault, contents, built)
+        with pytest.raises(DagRefused):
+            read_now(open_index(root, ana()), vault.blocks.get)
+
+    def test_blocks_in_another_order_than_asked_are_refused(self) -> None:
+        vault = Vault.new()
+        reading = open_index(vault.state.root, ana())
+        [root] = next(reading)
+        wanted = reading.send([vault.blocks.get(root)])
+        with pytest.raises(DagRefused):
+            reading.send([Block.of(DAG_PB, b"") for _ in wanted])
+
+    def test_an_ipns_key_that_the_owner_did_not_sign_is_refused(self) -> None:
+        """MS-09."""
+        forged = make_keys_file(boris(), ipns_key(), NOW)
+        with pytest.raises(NoteRefused):
+            forged.ipns_key(ana().certificate)
+
+    # Helpers that rebuild an index with one part exchanged, signed again by the owner where her
+    # signature would otherwise give it away first.
+
+    @staticmethod
+    def with_note(vault: Vault, note: bytes) -> CID:
+        header = vault.state.header
+        blocks, payload = seal_content(note, vault.state.session_key)
+        node, index = join(Built(header.cid, len(header.data), len(header.data)), payload)
+        links = read_index_root(vault.blocks.get(vault.state.root).data)
+        root, _ = directory(
+            [
+                ("index.pgp", index),
+                ("contents", Built(links.contents.cid, 0, links.contents.tsize)),
+            ]
+        )
+        vault.blocks.add(*blocks, node, root)
+        return root.cid
+
+    @classmethod
+    def with_segment(cls, vault: Vault, segment: Built) -> CID:
+        contents, _, _ = cls.way_to_segments(vault)
+        block, built = directory([("00.pgp", segment)])
+        vault.blocks.add(block)
+        return cls.rebuilt(vault, contents, built)
+
+    @staticmethod
+    def way_to_segments(vault: Vault) -> tuple[Link, Link, Link]:
+        contents = read_index_root(vault.blocks.get(vault.state.root).data).contents
+        table = decode_directory(vault.blocks.get(contents.cid).data).find("reports")
+        assert table is not None
+        first = decode_directory(vault.blocks.get(table.cid).data).find("000")
+        assert first is not None
+        return contents, table, first
+
+    @staticmethod
+    def rebuilt(vault: Vault, contents: Link, first: Built) -> CID:
+        reports, reports_built = directory([("000", first)])
+        others = decode_directory(vault.blocks.get(contents.cid).data).entries
+        entries = [
+            (each.name, Built(each.cid, 0, each.tsize)) for each in others if each.name != "reports"
+        ]
+        block, built = directory([*entries, ("reports", reports_built)])
+        vault.blocks.add(reports, block)
+        body = vault.state.note.to_body() | {"contents": str(built.cid)}
+        header = vault.state.header
+        blocks, payload = seal_content(
+            sign_note(ana(), INDEX_CONTEXT, body), vault.state.session_key
+        )
+        node, index = join(Built(header.cid, len(header.data), len(header.data)), payload)
+        root, _ = directory([("index.pgp", index), ("contents", built)])
+        vault.blocks.add(*blocks, node, root)
+        return root.cid
