@@ -181,7 +181,9 @@ def check_name(name: str) -> str:
     name = name.strip()
     if len(name.encode(errors="replace")) > MAX_NAME_BYTES:
         raise InvalidInput(f"A name has at most {MAX_NAME_BYTES} bytes.")
-    if not name.isprintable() or "<" in name or ">" in name:
+    # The zero-width joiners are letters' business in Persian and the scripts of India.
+    shown = name.replace("\u200c", "").replace("\u200d", "")
+    if not shown.isprintable() or "<" in name or ">" in name:
         raise InvalidInput("A name has no control characters and neither < nor >.")
     return name
 

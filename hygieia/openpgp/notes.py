@@ -79,16 +79,18 @@ def parse_note(
     text, signature = outer.get("note"), outer.get("signature")
     if len(outer) != 2 or not isinstance(text, str) or not isinstance(signature, str):
         raise NoteRefused("A note is an object of exactly two strings, note and signature.")
-    return read_note(text, signature, expected_context)
+    return read_note(text, signature, expected_context, max_bytes=max_bytes)
 
 
-def read_note(text: str, signature: str, expected_context: str) -> Note:
+def read_note(
+    text: str, signature: str, expected_context: str, *, max_bytes: int = MAX_NOTE_BYTES
+) -> Note:
     """A note from its two parts, as a kit or request carries them; raises NoteRefused."""
     context, line_feed, body_text = text.partition("\n")
     if context != expected_context or not line_feed:
         raise NoteRefused(f"A note is not of the context expected: {expected_context}.")
     try:
-        body = loads_object(body_text, max_bytes=MAX_NOTE_BYTES)
+        body = loads_object(body_text, max_bytes=max_bytes)
         created = parse_time(body.get("created"))
     except InvalidInput as error:
         raise NoteRefused(f"A note cannot be read: {error}") from error

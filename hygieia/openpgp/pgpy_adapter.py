@@ -17,11 +17,12 @@ from hygieia.errors import CertificateRefused, Failed, KitRefused, LimitExceeded
 from hygieia.openpgp import key_packets as kp
 from hygieia.openpgp.armor import MESSAGE, ArmorError, dearmor
 
-with warnings.catch_warnings():
-    # pgpy 0.6.0 names ciphers that `cryptography` has since moved to its decrepit module.
-    warnings.simplefilter("ignore")
-    import pgpy
-    from pgpy.constants import CompressionAlgorithm
+# pgpy 0.6.0 names ciphers that `cryptography` has since moved to its decrepit module. The filter
+# stays: catch_warnings around each call would change other threads' filters under their feet.
+warnings.filterwarnings("ignore", module=r"pgpy(\.|$)")
+
+import pgpy  # noqa: E402 - after its warnings are silenced
+from pgpy.constants import CompressionAlgorithm  # noqa: E402
 
 _MAX_TEXT_MESSAGE_BYTES: Final = 16_384
 _TAG_PASSPHRASE: Final = 3  # SKESK, RFC 9580 §5.3
@@ -31,11 +32,9 @@ _TAG_SEIPD: Final = 18
 def confirm_opens(armored: str, passphrase: str, fingerprint: str) -> None:
     """Raise Failed unless pgpy opens this locked key and finds this fingerprint."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            key, _ = pgpy.PGPKey.from_blob(armored)
-            with key.unlock(passphrase):
-                opened = key.is_unlocked
+        key, _ = pgpy.PGPKey.from_blob(armored)
+        with key.unlock(passphrase):
+            opened = key.is_unlocked
     except Exception as error:  # pgpy lets out whatever its parsers meet
         raise Failed("A second program could not open the key just sealed.") from error
     if not opened or str(key.fingerprint).replace(" ", "").lower() != fingerprint:
@@ -44,20 +43,15 @@ def confirm_opens(armored: str, passphrase: str, fingerprint: str) -> None:
 
 def encrypt_text(text: str, passphrase: str) -> str:
     """``text`` as an armored message: SKESK v4 with iterated S2K, SEIPD version 1, AES-256."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        message = pgpy.PGPMessage.new(text, compression=CompressionAlgorithm.Uncompressed)
-        return str(message.encrypt(passphrase))
+    message = pgpy.PGPMessage.new(text, compression=CompressionAlgorithm.Uncompressed)
+    return str(message.encrypt(passphrase))
 
 
 def decrypt_text(armored: str, passphrase: str) -> str:
     """The text inside what :func:`encrypt_text` wrote; raises KitRefused."""
     _check_shape(armored)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            message = pgpy.PGPMessage.from_blob(armored).decrypt(passphrase)
-            text = message.message
+        text = pgpy.PGPMessage.from_blob(armored).decrypt(passphrase).message
     except Exception as error:  # as above, and here the octets are not ours
         raise KitRefused("The sealed revocation does not open with this code.") from error
     return text if isinstance(text, str) else bytes(text).decode("ascii", errors="replace")

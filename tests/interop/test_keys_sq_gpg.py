@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hygieia.openpgp import sealing
+from hygieia.openpgp import kdf, sealing
 from hygieia.openpgp.certificates import Certificate, Revocation
 from hygieia.openpgp.kdf import Stretched
 from hygieia.openpgp.keys import generate_key
@@ -160,3 +160,17 @@ def test_sq_accepts_the_revocation_from_the_kit(sq: Sq) -> None:
     sq.write("revocation.asc", revocation.encode())
     sq.run("keyring", "merge", "--output", "revoked.pgp", "cert.pgp", "revocation.asc")
     assert ana().certificate.merge(Certificate.parse(sq.read("revoked.pgp").decode())).is_revoked
+
+
+def test_the_argon2_command_makes_the_passphrase_that_we_make(debian_chroot: Path) -> None:
+    password, account = "Grüße aus Wien", "00112233445566778899aabbccddeeff"
+    salt = kdf.salt_for("ana@example.org", account)
+    words = ["argon2", salt, "-id", "-t", "3", "-k", "65536", "-p", "1", "-l", "64", "-r"]
+    done = subprocess.run(
+        ["chroot", str(debian_chroot), *words],
+        input=password.encode(),
+        capture_output=True,
+        check=True,
+    )
+    stretched = kdf.stretch(password, "ana@example.org", account, DEFAULT_KDF)
+    assert done.stdout.decode().strip() == stretched.seal_passphrase + stretched.login_secret
