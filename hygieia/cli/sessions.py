@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from hygieia.cli.invocation import DEFAULT_SERVER
 from hygieia.client.session import Session, saved_session, signed_in_profile, unlock
 from hygieia.client.state import ProfileStore, home_folder
-from hygieia.client.transport import Transport, checked_server
 from hygieia.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
 
     from hygieia.cli.invocation import Invocation
+    from hygieia.client.transport import Transport
 
 T = TypeVar("T")
 
@@ -53,6 +53,8 @@ def device_label() -> str:
 @contextlib.asynccontextmanager
 async def connected(invocation: Invocation) -> AsyncIterator[Transport]:
     """A transport without a session, to the server asked for or last used."""
+    from hygieia.client.transport import Transport
+
     profile = profile_store(invocation).load()
     server = invocation.server or (profile.server if profile else DEFAULT_SERVER)
     _warn_plain(invocation, server)
@@ -70,12 +72,19 @@ async def signed_in(invocation: Invocation) -> AsyncIterator[Session]:
     """
     store = profile_store(invocation)
     profile = signed_in_profile(store)
+    unlocking = asyncio.create_task(
+        unlock(profile, lambda: invocation.password(f"Password of {profile.email}"))
+    )
+    # The password is asked for and its stretching goes on in a thread, while aiohttp is imported.
+    await asyncio.sleep(0)
+    from hygieia.client.transport import Transport, checked_server
+
+    unlocked = await unlocking
     if invocation.server is not None and checked_server(invocation.server) != profile.server:
         raise UsageError(
             f"This profile is signed in at {profile.server}.",
             hint="Leave --server out, or add --profile NAME for another server.",
         )
-    unlocked = await unlock(profile, lambda: invocation.password(f"Password of {profile.email}"))
     token = saved_session(profile, unlocked.state_key)["token"]
     async with Transport(profile.server, token=token) as transport:
         yield Session(store, profile, transport, unlocked)
@@ -83,6 +92,8 @@ async def signed_in(invocation: Invocation) -> AsyncIterator[Session]:
 
 def _warn_plain(invocation: Invocation, server: str) -> None:
     from urllib.parse import urlsplit
+
+    from hygieia.client.transport import checked_server
 
     parts = urlsplit(checked_server(server))
     if parts.scheme == "http" and parts.hostname not in {"localhost", "127.0.0.1", "::1"}:

@@ -20,7 +20,7 @@ from hygieia.client.session import Session
 from hygieia.errors import ContentChanged, Failed, MetaMismatch, StaleRevision
 from hygieia.ipld.cid import CID
 from hygieia.openpgp.times import format_time, now
-from hygieia.vault.driving import BlockSource, read_from
+from hygieia.recovery.driving import BlockSource, read_from
 from hygieia.vault.index import PutReport, SetDeleted
 from hygieia.vault.report import Expected, Report
 from hygieia.vault.report_build import ReportSecrets, finish_report, make_header
@@ -80,7 +80,7 @@ class Changer:
             StaleRevision: another device changed it meanwhile.
         """
         current = await self.current(entry)
-        if needs_new_session_key(self.index.state.readers(entry.id)):
+        if needs_new_session_key(await self.index.readers(entry.id)):
             raise Failed(
                 "Someone was taken off this report's readers; its labels change with its content.",
                 hint=f"Store it anew: hygieia update {entry.id[:8]} FILE",

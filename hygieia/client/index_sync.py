@@ -27,6 +27,7 @@ from hygieia.vault.index import (
     Floor,
     IndexState,
     IndexUpdate,
+    PutReaders,
     SetDigests,
     apply,
     load_all,
@@ -37,6 +38,7 @@ from hygieia.vault.index import (
     rekey,
 )
 from hygieia.vault.ipns import IpnsKey
+from hygieia.vault.share_note import Readers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -157,6 +159,15 @@ class IndexSync:
     async def rotate(self) -> IndexState:
         """Give the index a new session key, as after a change of password: all is written anew."""
         return await self._change(self._rekey)
+
+    async def readers(self, report_id: str) -> Readers:
+        """Who else reads a report; that segment of the index is read when it was not yet.
+
+        Raises ``NotFound`` for an unknown report.
+        """
+        reading = load_for(self.state, [PutReaders(Readers(report_id))])
+        self.state = await read_from(reading, self.source)
+        return self.state.readers(report_id)
 
     async def refresh(self) -> IndexState:
         """Read what other devices have changed since."""

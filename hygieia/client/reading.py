@@ -12,8 +12,8 @@ from hygieia.client.session import Session
 from hygieia.errors import MetaMismatch, NotFound
 from hygieia.ipld.cid import CID
 from hygieia.ipld.shapes import DATA_NAME
+from hygieia.recovery.driving import read_from
 from hygieia.recovery.files import NewFile, make_folder
-from hygieia.vault.driving import read_from
 from hygieia.vault.report import ContentReader, Expected, Report
 from hygieia.vault.report_read import read_report
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from hygieia.client.state import Profile, ProfileStore, StateKey
-from hygieia.client.transport import Transport
 from hygieia.errors import (
     CredentialsError,
     IntegrityError,
@@ -20,7 +19,10 @@ from hygieia.openpgp.keys import UnlockedKey
 from hygieia.openpgp.sealing import SealedKey, unseal_key
 
 if TYPE_CHECKING:
+    # aiohttp takes 0.2 s to import, and stretching the password runs meanwhile: see the CLI.
     from collections.abc import Callable
+
+    from hygieia.client.transport import Transport  # noqa: TC004
 
 
 SESSION_CONTEXT: Final = "session 1"

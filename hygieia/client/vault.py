@@ -127,7 +127,8 @@ async def _kit(session: Session, index: IndexSync, recovery: Recovery) -> Kit:
     profile, server = session.profile, await _server_facts(session.transport)
     gateways = [str(url) for url in server.get("gateways") or []][: MAX_GATEWAYS - 1]
     root, sequence = str(index.state.root), index.state.sequence
-    await session.transport.call("PUT", "/index/kit", body={"root": root})
+    kept = await session.transport.call("PUT", "/index/kit", body={"root": root})
+    index.rev = int(kept.document["rev"])
     return Kit(
         email=profile.email,
         account=profile.account,

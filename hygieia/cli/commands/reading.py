@@ -95,7 +95,7 @@ def _info(entry: ReportEntry, opened: Report, rev: int) -> dict[str, Any]:
         "author": meta.author,
         "profession": meta.profession,
         "readers": len(opened.packets),
-        "signature": str(opened.verdict),
+        "signature": opened.verdict.value,
     }
 
 
@@ -137,7 +137,7 @@ def versions(invocation: Invocation, report: str) -> None:
                     "title": version.report.meta.title,
                     "size_bytes": version.report.meta.size_bytes,
                     "created": version.created,
-                    "signature": str(version.report.verdict),
+                    "signature": version.report.verdict.value,
                 }
                 for version in await fetcher.versions(entry)
             ]
@@ -232,7 +232,7 @@ async def _to_files(
                 kept = await fetcher.save(opened, path, progress=advance)
                 _say_verdict(invocation, opened)
                 document = describe(entry) | {"revision": opened.meta.revision}
-                saved.append(document | {"path": str(kept), "signature": str(opened.verdict)})
+                saved.append(document | {"path": str(kept), "signature": opened.verdict.value})
     return saved
 
 
@@ -267,7 +267,7 @@ def _say_verdict(invocation: Invocation, opened: Report) -> None:
 
     if opened.verdict is not Verdict.VALID:
         invocation.warn(
-            f"the author's signature is not confirmed ({opened.verdict}): "
+            f"the author's signature is not confirmed ({opened.verdict.value}): "
             "you do not know this author's key, or it has changed."
         )
 

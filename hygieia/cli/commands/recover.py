@@ -66,7 +66,7 @@ def _document(result: RecoveryResult) -> dict[str, Any]:
         document = describe(entry)
         if entry.id in restored:
             one = restored[entry.id]
-            document |= {"sha256": one.sha256, "signature": str(one.verdict)}
+            document |= {"sha256": one.sha256, "signature": one.verdict.value}
             document["path"] = str(one.path) if one.path is not None else None
         reports.append(document)
     return {
@@ -92,8 +92,8 @@ def _words(result: RecoveryResult, out: Path | None) -> str:
         return f"{report_table(result.entries)}\n{index}: {len(result.entries)} reports."
     lines = [f"{index}: {len(result.restored)} reports restored to {out}, each as it was signed."]
     lines += [f"  not restored: {printable(m.entry.title)}: {m.error}" for m in result.missing]
-    unsure = [one for one in result.restored if str(one.verdict) != "valid"]
-    lines += [f"  signature {one.verdict}: {printable(one.entry.title)}" for one in unsure]
+    unsure = [one for one in result.restored if one.verdict.value != "valid"]
+    lines += [f"  signature {one.verdict.value}: {printable(one.entry.title)}" for one in unsure]
     return "\n".join(lines)
 
 
