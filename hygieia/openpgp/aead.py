@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from hygieia.openpgp.session_keys import SessionKey
 
 OCB: Final = 2
-_MAX_CHUNK_OCTET: Final = 16  # 4 MiB; RFC 9580 §5.13.2 demands that readers refuse more
+_MAX_CHUNK_OCTET: Final = 16  # 4 MiB; RFC 9580 §5.13.2 allows no writer more
 _KEY_BYTES: Final = {7: 16, 8: 24, 9: 32}
 _NONCE_BYTES: Final = {OCB: 15, GCM: 12}
 

@@ -37,7 +37,7 @@ _KDF_HASHES: Final[dict[int, type[hashes.SHA256 | hashes.SHA384 | hashes.SHA512]
 }
 _KEK_BYTES: Final = {7: 16, 8: 24, 9: 32}
 _POINT_MPI: Final = b"\x01\x07\x40"  # 263 bits; the prefix 0x40 is part of the number
-_PADDED_BYTES: Final = 40  # as RFC 9580 §11.5 recommends: one length for every cipher
+_PADDED_BYTES: Final = 40  # RFC 9580 §11.5 allows one length for every cipher
 
 
 class SessionKey:
