@@ -140,7 +140,7 @@ class GatewayReader:
         gateway.note_served(len(data))
         return block
 
-    async def blocks(self, cids: Sequence[CID]) -> AsyncIterator[Block]:
+    async def blocks(self, cids: Sequence[CID]) -> AsyncGenerator[Block, None]:
         """``get`` for each, in order, several at a time. Raises as ``get``."""
         ahead: deque[asyncio.Task[Block]] = deque()
         rest = iter(cids)
@@ -164,7 +164,7 @@ class GatewayReader:
         start: int = 0,
         end: int | None = None,
         max_size_bytes: int = MAX_INTEGER,
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """A vault file's bytes ``start`` … ``end`` (exclusive), in order, each exactly once.
 
         One CAR where a gateway serves it, single blocks otherwise; the next gateway goes on at the
@@ -237,7 +237,7 @@ class GatewayReader:
 
     async def fetch_dag(
         self, root: CID, path: Sequence[str] = (), *, max_bytes: int
-    ) -> AsyncIterator[Block]:
+    ) -> AsyncGenerator[Block, None]:
         """The blocks of a DAG (of its end, with the way there), each once, hashed, as they come.
 
         What they link is for the caller to check: blocks may be strangers to the DAG, and what is

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _PARALLEL: Final = 16
+_MANY: Final = 8
 
 
 class BlockSource(Protocol):
@@ -25,14 +26,18 @@ class BlockSource(Protocol):
         ...
 
 
-async def read_from(reading: Reading[T], source: BlockSource) -> T:
+async def read_from(
+    reading: Reading[T], source: BlockSource, *, bulk: BlockSource | None = None
+) -> T:
     """Drive a reading to its end; deciphering runs in a thread, never on the event loop.
 
-    Raises whatever the reading and the source raise.
+    ``bulk`` is asked instead of ``source`` where many blocks are wanted at once (``DagSource``).
+    Raises whatever the reading and the sources raise.
     """
     wanted, result = await asyncio.to_thread(_step, reading, None)
     while wanted is not None:
-        blocks = await fetch_all(wanted, source)
+        many = bulk is not None and len(wanted) >= _MANY
+        blocks = await fetch_all(wanted, bulk if many and bulk is not None else source)
         wanted, result = await asyncio.to_thread(_step, reading, blocks)
     return result  # type: ignore[return-value]  # set when nothing more is wanted
 

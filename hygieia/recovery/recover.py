@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from hygieia.errors import IntegrityError, NotFound, Unreachable
 from hygieia.ipld.cid import CID
-from hygieia.ipld.walk import FileWalk
+from hygieia.ipld.shapes import DATA_NAME
+from hygieia.recovery.driving import read_from
 from hygieia.recovery.files import Names, NewFile, holds, make_folder
 from hygieia.recovery.result import (
     Missing,
@@ -18,23 +20,22 @@ from hygieia.recovery.result import (
     Restored,
     Stage,
 )
-from hygieia.recovery.search import FoundIndex, Gateways, find_index
-from hygieia.recovery.driving import fetch_all, read_from
+from hygieia.recovery.search import FoundIndex, find_index
 from hygieia.vault.kit import open_with_code, open_with_password
 from hygieia.vault.report import ContentReader, Expected, Report
 from hygieia.vault.report_read import read_report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from hygieia.blocks.gateway import GatewayReader
     from hygieia.openpgp.keys import UnlockedKey
     from hygieia.vault.kit import Kit
     from hygieia.vault.people import People
     from hygieia.vault.report_entry import ReportEntry
 
 _REPORTS_AT_ONCE: Final = 4
-_BLOCKS_AHEAD: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ Secret = Password | Code
 async def recover_from(
     kit: Kit,
     secret: Secret,
-    gateways: Gateways,
+    gateways: GatewayReader,
     out: Path | None,
     *,
     progress: ProgressCallback | None = None,
@@ -77,7 +78,7 @@ async def recover_from(
     """
     report = progress or _silent
     report(Progress(Stage.KEY))
-    key = await asyncio.to_thread(_open_kit, kit, secret)
+    key = await asyncio.to_thread(open_kit, kit, secret)
     report(Progress(Stage.INDEX))
     found = await find_index(kit, key, gateways)
     result = RecoveryResult(
@@ -93,7 +94,8 @@ async def recover_from(
     return result
 
 
-def _open_kit(kit: Kit, secret: Secret) -> UnlockedKey:
+def open_kit(kit: Kit, secret: Secret) -> UnlockedKey:
+    """The key in the kit. Blocks for some 150 ms; raises as ``recover_from``."""
     if isinstance(secret, Code):
         return open_with_code(kit, secret.text)
     return open_with_password(kit, secret.text)[0]
@@ -107,7 +109,7 @@ class _Recovery:
     def __init__(
         self,
         key: UnlockedKey,
-        gateways: Gateways,
+        gateways: GatewayReader,
         out: Path,
         report: ProgressCallback,
         result: RecoveryResult,
@@ -173,12 +175,15 @@ class _Recovery:
 
     async def _write(self, report: Report, path: Path) -> Path:
         """Decrypt into a temporary file; it gets its name only when all of it is verified."""
-        walk, reader = FileWalk(report.encrypted.content), ContentReader(report)
+        encrypted, reader = report.encrypted, ContentReader(report)
+        # The file as the report's root links it, from where its header ends.
+        pieces = self._gateways.read_file(
+            encrypted.root, [DATA_NAME], start=encrypted.header.size_bytes
+        )
         with NewFile(path) as file:
-            while not walk.finished:
-                wanted = walk.wanted(_BLOCKS_AHEAD)
-                for block in await fetch_all(wanted, self._gateways):
-                    written = await asyncio.to_thread(_decrypt, walk.feed(block), reader, file)
+            async with aclosing(pieces):
+                async for piece in pieces:
+                    written = await asyncio.to_thread(_decrypt, piece, reader, file)
                     self._count(written, path.name)
             written, path = await asyncio.to_thread(_end, reader, file)
             self._count(written, path.name)
@@ -200,9 +205,9 @@ class _Recovery:
             self._result.missing.append(outcome)
 
 
-def _decrypt(cipher: Sequence[bytes], reader: ContentReader, file: NewFile) -> int:
+def _decrypt(cipher: bytes, reader: ContentReader, file: NewFile) -> int:
     """Release what is authentic to the temporary file; how many bytes that was."""
-    pieces = [piece for octets in cipher for piece in reader.update(octets)]
+    pieces = reader.update(cipher)
     file.write(pieces)
     return sum(len(piece) for piece in pieces)
 

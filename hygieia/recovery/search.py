@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from hygieia.errors import Failed, HygieiaError, IntegrityError, KitRefused, NotFound, Unreachable
+from hygieia.errors import (
+    Failed,
+    HygieiaError,
+    IntegrityError,
+    KitRefused,
+    NotFound,
+    RecordRefused,
+    Unreachable,
+)
 from hygieia.ipld.cid import CID
-from hygieia.ipld.ipns import IpnsRecord, value_cid
-from hygieia.recovery.driving import BlockSource, read_from
+from hygieia.ipld.ipns import value_cid
+from hygieia.recovery.dag_source import DagSource
+from hygieia.recovery.driving import read_from
 from hygieia.vault.index import IndexState, open_index
 from hygieia.vault.kit import check_against
 
 if TYPE_CHECKING:
+    from hygieia.blocks.gateway import GatewayReader
     from hygieia.openpgp.keys import UnlockedKey
+    from hygieia.vault.index import Floor
     from hygieia.vault.kit import Kit
 
-
-class Gateways(BlockSource, Protocol):
-    """The gateways a recovery was given, none of which is trusted."""
-
-    async def get_records(self, name: str) -> list[IpnsRecord]:
-        """Every valid record that any gateway has for ``name``, the highest sequence first."""
-        ...
+_REPORTS_PATH = ("contents", "reports")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +46,11 @@ class _Candidate:
     from_record: bool
 
 
-async def find_index(kit: Kit, key: UnlockedKey, gateways: Gateways) -> FoundIndex:
+async def find_index(kit: Kit, key: UnlockedKey, gateways: GatewayReader) -> FoundIndex:
     """Open the newest index that any gateway still has, never one below the kit's.
 
     The highest valid record wins; an index whose blocks are nowhere to be had gives way to the
-    next lower one, with a warning, and at last to the kit's own.
+    kit's own, with a warning.
 
     Raises the first candidate's error when none can be opened (``NotFound``, ``Unreachable``, or
     an ``IntegrityError`` if it does not verify), ``KitRefused`` when the kit was tampered with.
@@ -54,57 +59,61 @@ async def find_index(kit: Kit, key: UnlockedKey, gateways: Gateways) -> FoundInd
     first: HygieiaError | None = None
     for candidate in candidates:
         try:
-            state = await read_from(open_index(candidate.root, key, floor=kit.floor), gateways)
+            state = await open_index_from(candidate.root, key, gateways, kit.floor)
         except (NotFound, Unreachable, IntegrityError) as error:
             first = first or error
             warnings.append(f"Index number {candidate.sequence} could not be opened: {error}")
             continue
         if not candidate.from_record:
             warnings.append(
-                "No gateway knows a newer index than the kit's own, of "
-                f"{kit.created}: reports added later may be missing."
+                f"No newer index than the kit's own, of {kit.created}, could be opened: "
+                "what was changed later may be missing."
             )
         warnings += await _compare(kit, key, state, gateways)
         return FoundIndex(state, candidate.from_record, tuple(warnings))
     raise first or Failed("No index could be found.")
 
 
-async def _candidates(kit: Kit, gateways: Gateways) -> tuple[list[_Candidate], list[str]]:
-    warnings: list[str] = []
+async def open_index_from(
+    root: CID, key: UnlockedKey, gateways: GatewayReader, floor: Floor | None = None
+) -> IndexState:
+    """Read and verify an index; its reports come as one stream where a gateway gives one."""
+    async with DagSource(gateways, root, _REPORTS_PATH) as bulk:
+        return await read_from(open_index(root, key, floor=floor), gateways, bulk=bulk)
+
+
+async def _candidates(kit: Kit, gateways: GatewayReader) -> tuple[list[_Candidate], list[str]]:
+    own = _Candidate(CID.parse(kit.index_cid), kit.sequence, from_record=False)
     try:
-        records = await gateways.get_records(kit.ipns_name)
-    except (NotFound, Unreachable):
-        records = []
-    found: dict[CID, _Candidate] = {}
-    for record in sorted(records, key=lambda each: each.sequence, reverse=True):
-        if record.sequence < kit.sequence:
-            warnings.append(
-                f"A gateway offered index number {record.sequence}, "
-                f"older than the kit's number {kit.sequence}: ignored."
-            )
-            continue
-        root = value_cid(record)
-        found.setdefault(root, _Candidate(root, record.sequence, from_record=True))
-    own = CID.parse(kit.index_cid)
-    found.setdefault(own, _Candidate(own, kit.sequence, from_record=False))
-    return list(found.values()), warnings
+        found = await gateways.get_record(kit.ipns_name)
+        root = value_cid(found.record)
+    except (NotFound, Unreachable, RecordRefused) as error:
+        return [own], [f"The newest index could not be looked up: {error}"]
+    warnings = []
+    sequence = found.record.sequence
+    if found.contradicted:
+        warnings.append(f"Gateways name different indexes number {sequence}.")
+    if sequence < kit.sequence:
+        warnings.append(
+            f"The gateways offer index number {sequence}, older than the kit's "
+            f"number {kit.sequence}: ignored."
+        )
+        return [own], warnings
+    newest = _Candidate(root, sequence, from_record=True)
+    return [newest] if root == own.root else [newest, own], warnings
 
 
-async def _compare(kit: Kit, key: UnlockedKey, state: IndexState, gateways: Gateways) -> list[str]:
+async def _compare(
+    kit: Kit, key: UnlockedKey, state: IndexState, gateways: GatewayReader
+) -> list[str]:
     """Tell an old kit from one that was tampered with: the index it names knows its parts."""
     try:
         check_against(kit, state.keys, key.certificate)
     except KitRefused as error:
-        own = await _own_index(kit, key, gateways)
-        if own is None:
-            return [f"{error} It opened all the same; make a new kit."]
+        try:
+            own = await open_index_from(CID.parse(kit.index_cid), key, gateways)
+        except (NotFound, Unreachable):
+            return [f"{error} The vault opened all the same; make a new kit."]
         check_against(kit, own.keys, key.certificate)
         return ["This kit is an old one: a newer recovery code was made since. Make a new kit."]
     return []
-
-
-async def _own_index(kit: Kit, key: UnlockedKey, gateways: Gateways) -> IndexState | None:
-    try:
-        return await read_from(open_index(CID.parse(kit.index_cid), key), gateways)
-    except (NotFound, Unreachable):
-        return None
