@@ -16,7 +16,7 @@ from hygieia.domain.account import (
     read_open_account,
 )
 from hygieia.domain.sessions import token_hash
-from hygieia.errors import InvalidInput, NotFound
+from hygieia.errors import InvalidInput, NotFound, StaleRevision
 from hygieia.openpgp.certificates import Certificate
 from hygieia.openpgp.parameters import normalise_email
 
@@ -70,7 +70,7 @@ class Accounts:
             CredentialsError, TooManyAttempts: the current password is wrong, or was too often.
             InvalidInput, CertificateRefused: a part is not what it should be, or of another key.
         """
-        account = signed_in.account
+        account = _at(signed_in, rev)
         await self._sign_in.prove(account, current_login_secret)
         certificate = await asyncio.to_thread(merged, account, seal, self._clock())
         login_hash = await self._hasher.hash(seal.login_secret)
@@ -82,9 +82,10 @@ class Accounts:
         self, signed_in: SignedIn, rev: int, current_login_secret: str, recovery: RecoverySeal
     ) -> Account:
         """Stores what a new recovery code seals. Raises as :meth:`change_seal` does."""
+        account = _at(signed_in, rev)
         await asyncio.to_thread(recovery.check)
-        await self._sign_in.prove(signed_in.account, current_login_secret)
-        return await self._store(signed_in.account.with_recovery(recovery), rev)
+        await self._sign_in.prove(account, current_login_secret)
+        return await self._store(account.with_recovery(recovery), rev)
 
     async def delete(self, signed_in: SignedIn, confirm: str, login_secret: str) -> None:
         """Closes the account for good, at once; :meth:`finish_deletions` removes what it had.
@@ -158,6 +159,13 @@ class Accounts:
     async def _sign_out_everywhere(self, account_id: str) -> None:
         await self._sessions.end_all(account_id)
         await self._devices.forget_all(account_id)
+
+
+def _at(signed_in: SignedIn, rev: int) -> Account:
+    """The account as read with the session, which must be what the change starts from."""
+    if signed_in.account.rev != rev:
+        raise StaleRevision("The account was changed meanwhile.")
+    return signed_in.account
 
 
 def merged(account: Account, seal: Seal, now: datetime) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import re
+import unicodedata
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from hygieia.domain.sign_in import Origin, SignIn, Started
 
 Mode = Literal["open", "invite", "closed"]
+_NOT_IN_NAMES: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _RECLAIM_CODE: Final = re.compile(r"r-([0-9a-f]{32})-[A-Za-z0-9_-]+", re.ASCII)
 
 
@@ -51,12 +53,18 @@ class NewAccount:
         """
         check_account_id(self.account)
         email = normalise_email(self.email)
-        if len(self.name.encode()) > MAX_NAME_BYTES or not self.name.isprintable():
-            raise InvalidInput("The name is too long or has control characters.")
+        _check_name(self.name)
         self.seal.check(email, now)
         self.recovery.check()
         ipns.public_key_of(self.ipns_name)
         return replace(self, email=email)
+
+
+def _check_name(name: str) -> None:
+    if any(unicodedata.category(character) in _NOT_IN_NAMES for character in name):
+        raise InvalidInput("The name has control characters.")
+    if len(name.encode()) > MAX_NAME_BYTES:
+        raise InvalidInput("The name is too long.")
 
 
 class Registration:

@@ -120,8 +120,9 @@ class PasswordReset:
                 certificate = await asyncio.to_thread(self._verified, note, account, seal, normal)
                 if not fits or certificate is None or account is None:
                     raise _refusal()
+                # Hashed first: a server too busy for that leaves the nonce good for another try.
+                login_hash = await self._hasher.hash(seal.login_secret)
                 await self._use_up(proof.nonce)
-            login_hash = await self._hasher.hash(seal.login_secret)
         changed = account.with_seal(seal, certificate, login_hash)
         document = await self._documents.replace(ACCOUNTS, account.id, account.rev, changed.body())
         return await self._sign_in.begin(read_account(document), origin, alone=True)

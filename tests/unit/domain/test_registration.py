@@ -88,6 +88,7 @@ WRONG: dict[str, tuple[dict[str, Any], type[HygieiaError]]] = {
     "another email than the certificate's": ({"email": "eve@example.org"}, InvalidInput),
     "long name": ({"name": "é" * 200}, InvalidInput),
     "name with control characters": ({"name": "a\nb"}, InvalidInput),
+    "name with half a surrogate pair": ({"name": "a\ud800"}, InvalidInput),
     "ipns name": ({"ipns_name": "k51qzi5uqu5d"}, InvalidInput),
     "ipns name of another kind": ({"ipns_name": "Qm" + "a" * 44}, InvalidInput),
     "weak kdf": ({"seal": replace(SEAL, kdf=KdfParams(8, 1, 1))}, InvalidInput),
@@ -118,6 +119,12 @@ async def test_a_sign_up_with_a_wrong_part_is_refused_and_leaves_nothing(
         await sign_up(house, **changes)
     assert (await house.identity.accounts.list(after=None, limit=10))[0] == []
     await house.sign_up()
+
+
+@pytest.mark.parametrize("name", ["", "Zoë Żółć", "نیم\u200cفاصله", "x" * 256])  # noqa: RUF001
+async def test_names_of_all_scripts_are_taken(house: House, name: str) -> None:
+    await sign_up(house, name=name)
+    assert (await house.identity.accounts.get(ADA.account)).name == name
 
 
 async def test_a_closed_server_takes_nobody(closed: House) -> None:
