@@ -8,6 +8,7 @@ comes back to life by a new holder of the same name.
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 CATALOGUE_VERSION: Final = 1
 BUSY_SECONDS: Final = 30
 FULL_BELOW_BYTES: Final = 1 << 20
+NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _SHA2_256_PREFIX: Final = bytes((SHA2_256, SHA2_256_BYTES))
 
 _SCHEMA: Final = """
@@ -171,8 +173,10 @@ def translate(error: Exception, folder: Path) -> HygieiaError:
     if isinstance(error, HygieiaError):
         return error
     code = getattr(error, "sqlite_errorcode", None)
-    if code == sqlite3.SQLITE_FULL or (
-        isinstance(error, sqlite3.Error | OSError) and _is_full(folder)
+    if (
+        getattr(error, "errno", None) in NO_ROOM
+        or code == sqlite3.SQLITE_FULL
+        or (isinstance(error, sqlite3.Error | OSError) and _is_full(folder))
     ):
         return StorageFull("The block store has no room left.")
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
