@@ -46,17 +46,6 @@ def test_a_generated_certificate_says_it_reads_seipd_version_2_and_never_expires
     assert certificate.encryption_subkey().params == kp.OWN_ECDH_PARAMS
 
 
-def test_ms_12_pgpy_would_encrypt_to_the_grafted_subkey_that_we_refuse() -> None:
-    """The vector is no straw man: remove our checks and the attacker reads."""
-    grafted = [*ANA.packets[:3], (kp.TAG_PUBLIC_SUBKEY, EVE.subkey), ANA.packets[4]]
-    armored = forge.certificate(grafted)
-    loaded, _ = pgpy.PGPKey.from_blob(armored)
-    message = loaded.encrypt(pgpy.PGPMessage.new("to Ana alone"))
-    assert message.encrypters == {kp.fingerprint_of(EVE.subkey)[-8:].hex().upper()}
-    with pytest.raises(CertificateRefused):
-        Certificate.parse(armored)
-
-
 @pytest.mark.parametrize(
     ("reason", "kind"),
     [
