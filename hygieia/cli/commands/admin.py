@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _ACCOUNTS_AT_ONCE = 500
 
+PATH = click.Path(path_type=Path)
+
 data_option = click.option(
     "--data",
     type=click.Path(file_okay=False, path_type=Path),
@@ -98,23 +100,24 @@ def blocks() -> None:
 
 
 @blocks.command("import", cls=GlobalOptions)
-@click.argument("file", metavar="FILE.car", type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, metavar="FILE.car…", type=PATH)
 @data_option
 @pass_invocation
-def import_blocks(invocation: Invocation, file: Path, data: Path | None) -> None:
+def import_blocks(invocation: Invocation, files: tuple[Path, ...], data: Path | None) -> None:
     """Take any CAR's blocks into the block store and pin its roots."""
     from hygieia.blocks.loading import import_car
     from hygieia.cli.sessions import run
 
     async def work() -> dict[str, Any]:
+        total: dict[str, Any] = {"blocks": 0, "roots": [], "absent_roots": []}
         async with _services(data) as services:
-            with _opened(file) as source:
-                imported = await import_car(services.stores.blocks, source)
-            return {
-                "blocks": imported.blocks,
-                "roots": [str(root) for root in imported.roots],
-                "absent_roots": [str(root) for root in imported.absent_roots],
-            }
+            for file in files:
+                with _opened(file) as source:
+                    imported = await import_car(services.stores.blocks, source)
+                total["blocks"] += imported.blocks
+                total["roots"] += [str(root) for root in imported.roots]
+                total["absent_roots"] += [str(root) for root in imported.absent_roots]
+        return total
 
     document = run(work())
     invocation.result(
@@ -129,7 +132,7 @@ def ipns() -> None:
 
 @ipns.command("put", cls=GlobalOptions)
 @click.argument("name")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=PATH)
 @data_option
 @pass_invocation
 def put_record(invocation: Invocation, name: str, file: Path, data: Path | None) -> None:
@@ -169,7 +172,7 @@ def accounts(invocation: Invocation, data: Path | None) -> None:
                     after=after, limit=_ACCOUNTS_AT_ONCE
                 )
                 for account in page:
-                    used = await services.stores.quotas.used(account.id)
+                    used = (await services.stores.quotas.usage(account.id)).used_bytes
                     found.append({"account": account.id, "email": account.email, "used": used})
                 if after is None:
                     return found
