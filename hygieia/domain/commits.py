@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from hygieia.domain.uploads import Upload
 
 JOB: Final = "clean-up-commit"
+_TOGETHER: Final = 32
+"""Reports that take a step at once: the event loop turns to others in between."""
 
 Outcome = Report | HygieiaError
 
@@ -188,7 +190,9 @@ class Commits:
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         await self._each(items, lambda item: self._insert(upload, item, created, stamp))
         done = [item.outcome for item in items if isinstance(item.outcome, Report)]
-        await asyncio.gather(*(self._tell(report) for report in done))
+        for start in range(0, len(done), _TOGETHER):
+            group = done[start : start + _TOGETHER]
+            await asyncio.gather(*(self._tell(report) for report in group))
         charged = sum(report.size_bytes for report in done)
         if len(done) < len(going):
             await self._take_back(upload.account, attempt, going)
@@ -201,12 +205,14 @@ class Commits:
     ) -> None:
         """Do a step for every report still going; what refuses one leaves the others alone."""
         going = [item for item in items if item.outcome is None]
-        results = await asyncio.gather(*(step(item) for item in going), return_exceptions=True)
-        for item, result in zip(going, results, strict=True):
-            if isinstance(result, (Report, Duplicate, Conflict, NotFound)):
-                item.outcome = result
-            elif isinstance(result, BaseException):
-                raise result
+        for start in range(0, len(going), _TOGETHER):
+            group = going[start : start + _TOGETHER]
+            results = await asyncio.gather(*(step(item) for item in group), return_exceptions=True)
+            for item, result in zip(group, results, strict=True):
+                if isinstance(result, (Report, Duplicate, Conflict, NotFound)):
+                    item.outcome = result
+                elif isinstance(result, BaseException):
+                    raise result
 
     async def _claim(
         self, upload: Upload, attempt: Attempt, item: _Item, created: str
