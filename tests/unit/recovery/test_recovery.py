@@ -1,0 +1,382 @@
+"""Kit and gateways open the whole vault, whatever single gateways do (THREATS G14)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from hygieia.blocks.gateway import GatewayReader
+from hygieia.blocks.remote import Patience
+from hygieia.errors import (
+    Fork,
+    InvalidInput,
+    KitRefused,
+    NotFound,
+    Rollback,
+    SealedKeyRefused,
+    Unreachable,
+)
+from hygieia.openpgp.notes import Verdict
+from hygieia.recovery import (
+    Code,
+    Password,
+    Progress,
+    RecoveryResult,
+    Secret,
+    Stage,
+    prove,
+    recover,
+    recover_from,
+)
+from hygieia.vault.index import PutContact, PutReport, SetDeleted, SetDigests
+from tests.unit.recovery.factories import PASSWORD, KeptVault, answering, gateway, sealed
+from tests.unit.vault.factories import NOW, Blocks, boris, contact, make_report, open_built
+
+SECRET = Password(PASSWORD)
+IMPATIENT = Patience(connect=2, stall=0.3, block=2, record=1, others=0.2)
+
+
+async def recover_impatiently(kept: KeptVault, urls: list[str], out: Path | None) -> RecoveryResult:
+    async with GatewayReader(urls, patience=IMPATIENT) as reader:
+        return await recover_from(kept.kit, SECRET, reader, out)
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+class TestAllIsWell:
+    @pytest.mark.parametrize("secret", ["password", "code", "code as typed"])
+    async def test_password_or_code_restores_every_file(self, secret: str, tmp_path: Path) -> None:
+        kept = KeptVault.new(b"", b"one", os.urandom(3_000_000))
+        secrets: dict[str, Secret] = {
+            "password": SECRET,
+            "code": Code(sealed().code),
+            "code as typed": Code(sealed().code.lower().replace("-", " ")),
+        }
+        async with gateway(tmp_path / "store", kept.vault.blocks, kept.record()) as url:
+            result = await recover(kept.kit, secrets[secret], [url], tmp_path / "out")
+        assert sorted(files_in(tmp_path / "out").values()) == sorted(kept.contents.values())
+        assert result.complete
+        assert result.from_record
+        assert result.warnings == []
+        assert {each.verdict for each in result.restored} == {Verdict.VALID}
+
+    async def test_reports_added_after_the_kit_are_found_by_name(self, tmp_path: Path) -> None:
+        kept = KeptVault.new(b"old")
+        kept.add(b"new")
+        async with gateway(tmp_path / "store", kept.vault.blocks, kept.record()) as url:
+            result = await recover(kept.kit, SECRET, [url], tmp_path / "out")
+        assert sorted(files_in(tmp_path / "out").values()) == [b"new", b"old"]
+        assert result.sequence == kept.kit.sequence + 1
+
+    async def test_without_a_record_the_kits_own_index_is_used_and_said(
+        self, tmp_path: Path
+    ) -> None:
+        kept = KeptVault.new(b"old")
+        async with gateway(tmp_path / "store", kept.vault.blocks) as url:
+            result = await recover(kept.kit, SECRET, [url], tmp_path / "out")
+        assert not result.from_record
+        assert any("looked up" in warning for warning in result.warnings)
+        assert result.complete
+
+    async def test_a_list_writes_nothing_and_fetches_no_content(self, tmp_path: Path) -> None:
+        kept = KeptVault.new(b"one", b"two")
+        async with gateway(tmp_path / "store", kept.vault.blocks, kept.record()) as url:
+            result = await recover(kept.kit, SECRET, [url], None)
+        assert [entry.title for entry in result.entries] == ["Befund 1", "Befund 2"]
+        assert result.restored == []
+        assert not (tmp_path / "out").exists()
+
+    async def test_an_empty_vault_is_no_failure(self, tmp_path: Path) -> None:
+        kept = KeptVault.new()
+        async with gateway(tmp_path / "store", kept.vault.blocks, kept.record()) as url:
+            result = await recover(kept.kit, SECRET, [url], tmp_path / "out")
+        assert result.complete
+        assert result.entries == []
+
+    async def test_progress_ends_at_its_totals(self, tmp_path: Path) -> None:
+        kept = KeptVault.new(b"one", bytes(100_000))
+        seen: list[Progress] = []
+        async with gateway(tmp_path / "store", kept.vault.blocks, kept.record()) as url:
+            await recover(kept.kit, SECRET, [url], tmp_path / "out", progress=seen.append)
+        assert [each.stage for each in seen][:2] == [Stage.KEY, Stage.INDEX]
+        last = seen[-1]
+        assert (last.reports, last.size_bytes) == (2, 100_003)
+        assert (last.total_reports, last.total_bytes) == (2, 100_003)
+
+    async def test_a_second_run_fetches_only_what_is_missing(self, tmp_path: Path) -> None:
+        kept = KeptVault.new(b"one", b"two")
+        out = tmp_path / "out"
+        async with gateway(tmp_path / "store", kept.vault.blocks, kept.record()) as url:
+            await recover(kept.kit, SECRET, [url], out)
+            (out / "befund-1.txt").unlink()
+            before = (out / "befund-2.txt").stat().st_ino
+            await recover(kept.kit, SECRET, [url], out)
+        assert files_in(out) == {"befund-1.txt": b"one", "befund-2.txt": b"two"}
+        assert (out / "befund-2.txt").stat().st_ino == before
+
+    async def test_a_test_of_the_kit_reads_one_report_through(self, tmp_path: Path) -> None:
+        kept = KeptVault.new(b"one", b"longer")
+        async with gateway(tmp_path / "store", kept.vault.blocks, kept.record()) as url:
+            proof = await prove(kept.kit, SECRET, [url])
+        assert proof.reports == 2
+        assert proof.tried is not None
+        assert proof.tried.size_bytes == 3
+
+
+class TestNames:
+    async def test_equal_and_hostile_names_all_find_a_place(self, tmp_path: Path) -> None:
+        """SN-05."""
+        kept = KeptVault.new()
+        for name in ("report.pdf", "report.pdf", "REPORT.pdf", "..", "CON", "trash"):
+            kept.add(name.encode(), file_name=name)
+        out = tmp_path / "out"
+        async with gateway(tmp_path / "store", kept.vault.blocks, kept.record()) as url:
+            await recover(kept.kit, SECRET, [url], out)
+        assert sorted(files_in(out)) == sorted(
+            ["report.pdf", "report (2).pdf", "REPORT (3).pdf", "file", "_CON", "trash (2)"]
+        )
+        assert not (tmp_path / "..pdf").exists()
+
+    async def test_other_files_in_the_folder_are_left_alone(self, tmp_path: Path) -> None:
+        kept = KeptVault.new(b"mine")
+        out = tmp_path / "out"
+        out.mkdir()
+        (out / "befund-1.txt").write_bytes(b"somebody else's")
+        async with gateway(tmp_path / "store", kept.vault.blocks, kept.record()) as url:
+            result = await recover(kept.kit, SECRET, [url], out)
+        assert files_in(out) == {
+            "befund-1.txt": b"somebody else's",
+            "befund-1 (2).txt": b"mine",
+        }
+        assert result.restored[0].path == out / "befund-1 (2).txt"
+
+    async def test_what_is_in_the_trash_goes_to_a_folder_of_its_own(self, tmp_path: Path) -> None:
+        kept = KeptVault.new(b"kept")
+        [gone] = kept.add(b"thrown away")
+        kept.vault.change(SetDeleted(gone.meta.id, NOW))
+        async with gateway(tmp_path / "store", kept.vault.blocks, kept.record()) as url:
+            await recover(kept.kit, SECRET, [url], tmp_path / "out")
+        assert files_in(tmp_path / "out") == {
+            "befund-1.txt": b"kept",
+            "trash/befund-2.txt": b"thrown away",
+        }
+
+    async def test_files_are_readable_by_their_owner_only(self, tmp_path: Path) -> None:
+        kept = KeptVault.new(b"one")
+        async with gateway(tmp_path / "store", kept.vault.blocks, kept.record()) as url:
+            await recover(kept.kit, SECRET, [url], tmp_path / "out")
+        assert (tmp_path / "out").stat().st_mode & 0o777 == 0o700
+        assert (tmp_path / "out" / "befund-1.txt").stat().st_mode & 0o777 == 0o600
+
+
+class TestMissing:
+    async def test_a_missing_report_is_named_and_the_rest_restored(self, tmp_path: Path) -> None:
+        kept = KeptVault.new(b"one")
+        [lost] = kept.add(b"two")
+        kept.add(b"three")
+        del kept.vault.blocks.blocks[open_built(lost).encrypted.data.cid]
+        async with gateway(tmp_path / "store", kept.vault.blocks, kept.record()) as url:
+            result = await recover(kept.kit, SECRET, [url], tmp_path / "out")
+        assert sorted(files_in(tmp_path / "out")) == ["befund-1.txt", "befund-3.txt"]
+        assert [each.entry.title for each in result.missing] == ["Befund 2"]
+        assert not result.missing[0].altered
+        assert not result.complete
+
+    async def test_a_purged_trash_is_not_missed(self, tmp_path: Path) -> None:
+        kept = KeptVault.new(b"one")
+        [gone] = kept.add(b"two")
+        kept.vault.change(SetDeleted(gone.meta.id, NOW))
+        del kept.vault.blocks.blocks[gone.root.cid]
+        async with gateway(tmp_path / "store", kept.vault.blocks, kept.record()) as url:
+            result = await recover(kept.kit, SECRET, [url], tmp_path / "out")
+        assert result.complete
+
+    async def test_an_index_whose_blocks_are_gone_gives_way_to_the_kits(
+        self, tmp_path: Path
+    ) -> None:
+        kept = KeptVault.new(b"one")
+        kept.add(b"two")
+        del kept.vault.blocks.blocks[kept.vault.state.root]
+        async with gateway(tmp_path / "store", kept.vault.blocks, kept.record()) as url:
+            result = await recover(kept.kit, SECRET, [url], tmp_path / "out")
+        assert list(files_in(tmp_path / "out").values()) == [b"one"]
+        assert len(result.warnings) == 2
+
+    async def test_no_index_at_all_is_an_error(self, tmp_path: Path) -> None:
+        kept = KeptVault.new(b"one")
+        async with gateway(tmp_path / "store", Blocks()) as url:
+            with pytest.raises(NotFound):
+                await recover(kept.kit, SECRET, [url], tmp_path / "out")
+
+    async def test_no_gateway_at_all_is_another(
+        self, unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("hygieia.blocks.gateway.LONGEST_WAIT_SECONDS", 0.01)
+        kept = KeptVault.new(b"one")
+        with pytest.raises(Unreachable):
+            await recover_impatiently(kept, [f"http://127.0.0.1:{unused_tcp_port}"], None)
+
+
+class TestHostileGateways:
+    async def test_one_that_lies_is_passed_over(self, tmp_path: Path) -> None:
+        """BK-01."""
+        kept = KeptVault.new(b"one", bytes(2_500_000))
+
+        async def lie(_request: web.Request) -> web.StreamResponse:
+            return web.Response(body=b"not what you asked for")
+
+        async with (
+            gateway(tmp_path / "store", kept.vault.blocks, kept.record()) as good,
+            answering(lie) as bad,
+        ):
+            result = await recover_impatiently(kept, [bad, good], tmp_path / "out")
+        assert result.complete
+        assert sorted(files_in(tmp_path / "out").values()) == sorted(kept.contents.values())
+
+    async def test_one_that_stalls_is_passed_over(self, tmp_path: Path) -> None:
+        kept = KeptVault.new(b"one", b"two")
+        release = asyncio.Event()
+
+        async def stall(_request: web.Request) -> web.StreamResponse:
+            await release.wait()
+            return web.Response()
+
+        async with (
+            gateway(tmp_path / "store", kept.vault.blocks, kept.record()) as good,
+            answering(stall) as bad,
+        ):
+            result = await recover_impatiently(kept, [bad, good], tmp_path / "out")
+            release.set()
+        assert result.complete
+
+    async def test_the_newest_of_several_records_wins(self, tmp_path: Path) -> None:
+        kept = KeptVault.new(b"old")
+        old = kept.record()
+        kept.add(b"new")
+        async with (
+            gateway(tmp_path / "one", kept.vault.blocks, old) as behind,
+            gateway(tmp_path / "two", kept.vault.blocks, kept.record()) as ahead,
+        ):
+            result = await recover(kept.kit, SECRET, [behind, ahead], tmp_path / "out")
+        assert result.sequence == kept.vault.state.sequence
+
+    async def test_a_report_split_over_two_gateways_is_whole(self, tmp_path: Path) -> None:
+        kept = KeptVault.new(os.urandom(5_000_000))
+        halves = Blocks(), Blocks()
+        for number, block in enumerate(kept.vault.blocks.blocks.values()):
+            halves[number % 2].add(block)
+        async with (
+            gateway(tmp_path / "one", halves[0], kept.record()) as one,
+            gateway(tmp_path / "two", halves[1]) as two,
+        ):
+            result = await recover(kept.kit, SECRET, [one, two], tmp_path / "out")
+        assert result.complete
+        assert list(files_in(tmp_path / "out").values()) == list(kept.contents.values())
+
+    async def test_an_index_older_than_the_kit_is_never_opened(self, tmp_path: Path) -> None:
+        """MS-23 with a kit in hand: its sequence is the floor."""
+        kept = KeptVault.new(b"one")
+        old = kept.record()
+        kept.add(b"two")
+        kept.write_kit()
+        async with gateway(tmp_path / "store", kept.vault.blocks, old) as url:
+            result = await recover(kept.kit, SECRET, [url], tmp_path / "out")
+        assert result.sequence == kept.kit.sequence
+        assert any("older than the kit" in warning for warning in result.warnings)
+
+    async def test_a_note_older_than_its_record_is_a_roll_back(self, tmp_path: Path) -> None:
+        """The record says 3, the root that it names says 1."""
+        kept = KeptVault.new(b"one")
+        older = kept.vault.copy().state.root
+        kept.add(b"two")
+        kept.write_kit()
+        kept.kit = replace(kept.kit, index_cid=str(older))
+        async with gateway(tmp_path / "store", kept.vault.blocks) as url:
+            with pytest.raises(Rollback):
+                await recover(kept.kit, SECRET, [url], tmp_path / "out")
+
+    async def test_a_sibling_of_the_kits_index_is_a_fork(self, tmp_path: Path) -> None:
+        kept = KeptVault.new(b"one")
+        fork = kept.vault.copy()
+        kept.add(b"two")
+        kept.write_kit()
+        fork.change(PutReport(make_report(b"other").entry))
+        del kept.vault.blocks.blocks[kept.vault.state.root]
+        kept.vault.state = fork.state
+        async with gateway(tmp_path / "store", kept.vault.blocks, kept.record()) as url:
+            with pytest.raises(Fork):
+                await recover(kept.kit, SECRET, [url], tmp_path / "out")
+
+    async def test_another_report_at_a_reports_root_is_not_released(self, tmp_path: Path) -> None:
+        """MS-13: an index cannot be made to say this; a wrong entry is caught all the same."""
+        kept = KeptVault.new(b"one")
+        other = make_report(b"two")
+        kept.vault.blocks.add(*other.blocks)
+        entry = next(kept.vault.state.reports())
+        kept.vault.change(PutReport(replace(entry, cid=str(other.root.cid))))
+        async with gateway(tmp_path / "store", kept.vault.blocks, kept.record()) as url:
+            result = await recover(kept.kit, SECRET, [url], tmp_path / "out")
+        assert files_in(tmp_path / "out") == {}
+        assert [each.altered for each in result.missing] == [True]
+
+
+class TestVerdicts:
+    @pytest.mark.parametrize("pinned", [True, False])
+    async def test_a_strangers_report_is_restored_and_said_to_be_one(
+        self, pinned: bool, tmp_path: Path
+    ) -> None:
+        kept = KeptVault.new()
+        built = make_report(b"from Boris", author=boris())
+        kept.vault.blocks.add(*built.blocks)
+        changes = [PutContact(contact(boris()))] if pinned else []
+        kept.vault.change(PutReport(built.entry), *changes)
+        async with gateway(tmp_path / "store", kept.vault.blocks, kept.record()) as url:
+            result = await recover(kept.kit, SECRET, [url], tmp_path / "out")
+        expected = Verdict.VALID if pinned else Verdict.UNKNOWN_SIGNER
+        assert [each.verdict for each in result.restored] == [expected]
+
+
+class TestSecrets:
+    async def test_a_wrong_password_is_refused_before_any_request(self, tmp_path: Path) -> None:
+        kept = KeptVault.new(b"one")
+        with pytest.raises(SealedKeyRefused):
+            await recover(kept.kit, Password("wrong"), ["http://127.0.0.1:1"], tmp_path / "out")
+
+    async def test_a_mistyped_code_names_its_group(self, tmp_path: Path) -> None:
+        kept = KeptVault.new(b"one")
+        groups = sealed().code.split("-")
+        groups[2] = groups[2][::-1] if groups[2] != groups[2][::-1] else "0000"
+        with pytest.raises(InvalidInput, match="3"):
+            await recover(kept.kit, Code("-".join(groups)), ["http://127.0.0.1:1"], None)
+
+    async def test_an_old_kit_still_opens_and_is_said_to_be_old(self, tmp_path: Path) -> None:
+        kept = KeptVault.new(b"one")
+        kept.vault.change(SetDigests({"recovery_key": "a newer one"}))
+        async with gateway(tmp_path / "store", kept.vault.blocks, kept.record()) as url:
+            result = await recover(kept.kit, SECRET, [url], tmp_path / "out")
+        assert result.complete
+        assert any("old one" in warning for warning in result.warnings)
+
+    @pytest.mark.parametrize("part", ["recovery_key", "recovery_mac", "revocation"])
+    async def test_a_kit_whose_recovery_part_was_exchanged_is_refused(
+        self, part: str, tmp_path: Path
+    ) -> None:
+        kept = KeptVault.new(b"one")
+        changes: dict[str, Any] = {part: "0" * 64 if part == "recovery_mac" else "something else"}
+        kept.kit = replace(kept.kit, **changes)
+        async with gateway(tmp_path / "store", kept.vault.blocks, kept.record()) as url:
+            with pytest.raises(KitRefused):
+                await recover(kept.kit, SECRET, [url], tmp_path / "out")
+        assert not (tmp_path / "out").exists()
