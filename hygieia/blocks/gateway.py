@@ -117,16 +117,17 @@ class GatewayReader:
         others send is something else, ``Unreachable`` when one that may have it cannot be asked.
         """
         failures: list[GatewayFailed] = []
-        for _ in range(ROUNDS):
+        for round_number in range(ROUNDS):
+            if round_number:
+                await self._pause()
             failures.clear()
             for gateway in sorted(self._gateways, key=RemoteGateway.rank):
                 try:
                     return await self._block_from(gateway, cid)
                 except GatewayFailed as failure:
                     failures.append(failure)
-            if all(isinstance(failure, NotServed | Lied | NoCar) for failure in failures):
+            if not any(failure.passing for failure in failures):
                 break
-            await self._pause()
         raise _verdict(failures, f"the block {str(cid)[:64]}")
 
     async def _block_from(self, gateway: RemoteGateway, cid: CID) -> Block:
@@ -172,23 +173,23 @@ class GatewayReader:
         ``DagRefused``, ``LimitExceeded``, ``NotFound`` (no such path).
         """
         position = start
-        progress = True
-        while progress:
-            progress = False
-            for gateway in sorted(self._gateways, key=RemoteGateway.rank):
-                if not gateway.serves_cars or gateway.pause_seconds():
-                    continue
+        gained = 1
+        while gained:
+            gained = 0
+            for gateway in self._serving_cars():
                 walk = _file_walk(root, path, position, end, max_size_bytes)
                 pieces = self._file_from_car(gateway, root, path, walk, (position, end))
                 try:
                     async with aclosing(pieces):
                         async for piece in pieces:
                             position += len(piece)
-                            progress = True
+                            gained += len(piece)
                             yield piece
                 except GatewayFailed:
                     continue
                 return
+            if gained and not self._serving_cars():
+                await self._pause()  # whoever got this far may get further
         walk = _file_walk(root, path, position, end, max_size_bytes)
         async for piece in self._file_from_blocks(walk):
             yield piece
@@ -270,24 +271,28 @@ class GatewayReader:
         """The verified blocks of one gateway's CAR; hashing keeps pace in threads."""
         reader = CarReader()
         hashing: deque[asyncio.Task[list[Block]]] = deque()
+        died: GatewayFailed | None = None
         try:
-            async with gateway.car(self._session(), root, path, parameters) as pieces:
-                async for piece in pieces:
-                    if found := reader.feed_unverified(piece):
-                        hashing.append(asyncio.create_task(_verify_all(found)))
-                    while len(hashing) > BLOCKS_AHEAD or (hashing and hashing[0].done()):
-                        for block in await hashing.popleft():
-                            gateway.note_served(len(block.data))
-                            yield block
-            reader.finish()
+            try:
+                async with gateway.car(self._session(), root, path, parameters) as pieces:
+                    async for piece in pieces:
+                        if found := reader.feed_unverified(piece):
+                            hashing.append(asyncio.create_task(_verify_all(found)))
+                        while len(hashing) > BLOCKS_AHEAD or (hashing and hashing[0].done()):
+                            for block in await hashing.popleft():
+                                yield _served(gateway, block)
+                reader.finish()
+            except GatewayFailed as failure:
+                died = failure  # what came whole before that is still good
             while hashing:
                 for block in await hashing.popleft():
-                    gateway.note_served(len(block.data))
-                    yield block
+                    yield _served(gateway, block)
         except (BlockRefused, LimitExceeded) as error:
             raise _note(gateway, Lied("sends a CAR that does not verify")) from error
         finally:
             await _cancel(hashing)
+        if died is not None:
+            raise died
 
     # -- IPNS --------------------------------------------------------------------------------
 
@@ -349,6 +354,10 @@ class GatewayReader:
             )
         return self._own_session
 
+    def _serving_cars(self) -> list[RemoteGateway]:
+        ranked = sorted(self._gateways, key=RemoteGateway.rank)
+        return [g for g in ranked if g.serves_cars and not g.pause_seconds()]
+
     async def _pause(self) -> None:
         shortest = min(gateway.pause_seconds() for gateway in self._gateways)
         await asyncio.sleep(min(shortest, LONGEST_WAIT_SECONDS))
@@ -377,6 +386,11 @@ async def _cancel(tasks: Iterable[asyncio.Task[Any]]) -> None:
     for task in waiting:
         task.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
+
+
+def _served(gateway: RemoteGateway, block: Block) -> Block:
+    gateway.note_served(len(block.data))
+    return block
 
 
 def _note(gateway: RemoteGateway, failure: GatewayFailed) -> GatewayFailed:

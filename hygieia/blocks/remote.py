@@ -45,6 +45,9 @@ class Patience:
 class GatewayFailed(Exception):
     """This gateway did not serve this; another may. ``reason`` is fit for people."""
 
+    passing = True
+    """Whether asking it again in a while may help."""
+
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -53,13 +56,25 @@ class GatewayFailed(Exception):
 class NotServed(GatewayFailed):
     """It says that it does not have it (404, 410): no fault of the gateway."""
 
+    passing = False
+
 
 class NoCar(GatewayFailed):
     """It serves no such CAR: ask it for single blocks."""
 
+    passing = False
+
 
 class Lied(GatewayFailed):
     """What it sent does not hash to what was asked for."""
+
+    passing = False
+
+
+class Unfit(GatewayFailed):
+    """It answers in a way that is not followed: a redirect, a compressed body."""
+
+    passing = False
 
 
 @dataclass(slots=True)
@@ -145,10 +160,13 @@ class RemoteGateway:
         segments = "".join(f"/{quote(name, safe='')}" for name in path)
         target = f"/ipfs/{root}{segments}?format=car&{parameters}"
         accept = "application/vnd.ipld.car; version=1; order=dfs; dups=y"
-        async with self._get(session, target, accept, self._times(None)) as response:
-            if response.content_type != "application/vnd.ipld.car":
-                raise self._failed(NoCar("serves no CARs"))
-            yield self._pieces(response)
+        try:
+            async with self._get(session, target, accept, self._times(None)) as response:
+                if response.content_type != "application/vnd.ipld.car":
+                    raise Unfit("serves no CARs")
+                yield self._pieces(response)
+        except Unfit as failure:
+            raise self._failed(NoCar(failure.reason)) from failure
 
     async def _pieces(self, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
         started, received = self._clock(), 0
@@ -199,14 +217,14 @@ class RemoteGateway:
         status = response.status
         if status == 200:
             if response.headers.get("Content-Encoding", "identity") != "identity":
-                raise self._failed(GatewayFailed("sends compressed answers unasked"))
+                raise self._failed(Unfit("sends compressed answers unasked"))
             return
         if status in (404, 410, 412):
             raise self._failed(NotServed("does not have it"))
         if status in (400, 406, 415, 501):
-            raise self._failed(NoCar(f"refuses this kind of request ({status})"))
+            raise self._failed(Unfit(f"refuses this kind of request ({status})"))
         if 300 <= status < 400:
-            raise self._failed(GatewayFailed("redirects elsewhere, which is not followed"))
+            raise self._failed(Unfit("redirects elsewhere, which is not followed"))
         retry_after = response.headers.get("Retry-After", "")
         wait = float(retry_after[:4]) if retry_after.isascii() and retry_after.isdigit() else None
         raise self._failed(GatewayFailed(f"answers {status}"), wait)
