@@ -163,7 +163,7 @@ class RemoteGateway:
         try:
             async with self._get(session, target, accept, self._times(None)) as response:
                 if response.content_type != "application/vnd.ipld.car":
-                    raise Unfit("serves no CARs")
+                    raise self._failed(NoCar("serves no CARs"))
                 yield self._pieces(response)
         except Unfit as failure:
             raise self._failed(NoCar(failure.reason)) from failure
