@@ -41,7 +41,7 @@ run: .venv/.run ## start the server on http://localhost:$(PORT), data in $(DATA)
 	@exec $(BIN)/hygieia serve --port "$(PORT)" --data "$(DATA)"
 
 demo: .venv/.run ## play the whole story on real files, in a temporary folder
-	@exec scripts/demo
+	@exec $(BIN)/python scripts/demo
 
 # ---- tests -------------------------------------------------------------------------------
 
