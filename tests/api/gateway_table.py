@@ -36,11 +36,11 @@ PAYLOAD_LEAVES = [block for block in FILE if block.cid.codec == RAW][1:]
 REPORT = report(20)
 DATA_FILE, META_FILE = (dagpb.decode_node(REPORT.blocks[-1].data).links[n].cid for n in (0, 1))
 DATA_BYTES = envelope(20, 3000)[2]
-GAP, _, GAP_BYTES = envelope(30, 2_500_000)
+GAP, _gap, GAP_BYTES = envelope(30, 2_500_000)
 GAP_ROOT = GAP[-1]
 GAP_LOST = GAP[2]
 TWICE_FILE, TWICE_BUILT = file(noise(40, 500))
-TWICE, _ = directory([("a", TWICE_BUILT), ("b", TWICE_BUILT)])
+TWICE, _twice = directory([("a", TWICE_BUILT), ("b", TWICE_BUILT)])
 EMPTY, EMPTY_BUILT = file(b"")
 CBOR = linked(REPORT)
 SHOWN_AS_NODE = Block.of(DAG_PB, b"\xff\xff no node")
