@@ -18,7 +18,7 @@ from hygieia.openpgp.notes import Verdict
 from hygieia.openpgp.times import format_time, now
 from hygieia.recovery.driving import read_from
 from hygieia.vault import words
-from hygieia.vault.index import Change, Purged, PutReport, SetCursor, SetDeleted
+from hygieia.vault.index import Change, Purge, Purged, PutReport, SetCursor, SetDeleted
 from hygieia.vault.report import Expected, Report
 from hygieia.vault.report_entry import ReportEntry
 from hygieia.vault.report_read import read_report
@@ -88,9 +88,12 @@ async def _change_for(
     if not isinstance(report_id, str) or not words.is_report_id(report_id):
         raise InvalidInput("The server's list of changes is not understood.")
     known = sync.state.find(report_id)
-    if isinstance(known, Purged) or not isinstance(root, str):
-        # Purged stays purged; and that a report is gone is the owner's to say, not the server's.
+    if isinstance(known, Purged):
         return []
+    if not isinstance(root, str):
+        # That a report is gone is the owner's to say, and by the trash she has said so.
+        gone = known is not None and known.deleted is not None
+        return [Purge(report_id)] if gone else []
     changes: list[Change] = []
     if known is None or known.cid != root:
         try:

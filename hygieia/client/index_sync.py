@@ -13,6 +13,7 @@ import base64
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from hygieia.blocks.gateway import GatewayReader
 from hygieia.client.batches import BatchSender
 from hygieia.client.commits import start_upload
 from hygieia.client.state import IndexFloor, ProfileStore
@@ -22,6 +23,7 @@ from hygieia.ipld.cid import CID
 from hygieia.openpgp.keys import UnlockedKey
 from hygieia.openpgp.times import format_time, now
 from hygieia.recovery.driving import BlockSource, read_from
+from hygieia.recovery.search import open_index_from
 from hygieia.vault.index import (
     Change,
     Floor,
@@ -270,5 +272,7 @@ async def _read(
         if floor is not None:
             raise Rollback("The server shows no index; this device has seen one.")
         raise NotFound("The account has no index yet.")
+    if known is None and isinstance(source, GatewayReader):
+        return server, await open_index_from(server.root, key, source, floor)
     reading = open_index(server.root, key, floor=floor, known=known)
     return server, await read_from(reading, source)

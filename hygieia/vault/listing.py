@@ -1,4 +1,4 @@
-"""Finding reports in an open index: lists, searches, names (docs/spec/13-index.md §8)."""
+"""Finding reports in an open index: lists, searches, names (docs/spec/13-index.md §4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Notes ``hygieia share 1``: who added which PKESK for whom (docs/spec/12-report.md §6).
+"""Notes ``hygieia share 1``: who added which PKESK for whom (docs/spec/12-report.md §4).
 
 PKESKs are anonymous, so a note that names the packet's digest is the only way to find a reader's
 packet again. Here stand the note's shape and its check; sharing itself is not in this module.
@@ -107,7 +107,7 @@ class Readers:
     """The entry of the table ``readers`` that runs parallel to a report's.
 
     ``removed`` lists those who were unshared since the session key was last new: until the next
-    one, an edit has to make it new (docs/spec/12-report.md §6).
+    one, an edit has to make it new (docs/spec/12-report.md §4).
     """
 
     id: str

@@ -1,0 +1,233 @@
+"""The index against a real server: second devices, lost answers, crashes, roll-backs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hygieia.blocks.gateway import GatewayReader
+from hygieia.client.batches import BatchSender
+from hygieia.client.commits import NewRoot, commit_reports, start_upload
+from hygieia.client.index_repair import repair
+from hygieia.client.index_sync import IndexSync
+from hygieia.client.session import Session
+from hygieia.client.state import IndexFloor, ProfileStore
+from hygieia.client.transport import Answer, Transport
+from hygieia.client.vault import create_account
+from hygieia.errors import Fork, NoteRefused, Rollback
+from hygieia.ipld.ipns import parse_record
+from hygieia.openpgp.keys import UnlockedKey, generate_key
+from hygieia.openpgp.times import format_time, now
+from hygieia.vault.index import Purge, Purged, PutReport
+from hygieia.vault.report_build import BuiltReport, seal_report
+from hygieia.vault.report_meta import Draft
+from tests.factories.servers import running_api, settings_in
+from tests.unit.vault.factories import entry
+
+PASSWORD = "correct horse battery staple"
+
+
+@dataclass
+class Home:
+    """One account on one server, seen from its first device."""
+
+    url: str
+    session: Session
+    reader: GatewayReader
+    folder: Path
+
+    async def device(self) -> IndexSync:
+        return await IndexSync.open(self.session, self.reader)
+
+    async def commit(self, built: BuiltReport) -> None:
+        """What an upload does before it comes to the index."""
+        transport = self.session.transport
+        upload = await start_upload(transport)
+        sender = BatchSender(transport, upload)
+        await sender.add(built.blocks)
+        await sender.flush()
+        await commit_reports(transport, upload, [NewRoot(built.meta.id, str(built.root.cid))])
+
+
+@contextlib.asynccontextmanager
+async def home_in(folder: Path) -> AsyncIterator[Home]:
+    async with running_api(settings_in(folder)) as api:
+        store = ProfileStore(folder / "home", "default")
+        async with Transport(api.url) as transport, GatewayReader([api.url]) as reader:
+            made = await create_account(
+                store, transport, email="ana@example.org", name="Ana", password=PASSWORD
+            )
+            yield Home(api.url, made.session, reader, folder)
+
+
+def built_by(
+    key: UnlockedKey, owner: UnlockedKey | None = None, content: bytes = b"x"
+) -> BuiltReport:
+    owner_id = (owner or key).key_id
+    draft = Draft("Befund", "befund.txt", "text/plain", owner_id, key.key_id, owner_id)
+    certificates = [key.certificate, (owner or key).certificate]
+    return seal_report(draft, content, certificates, key=key, created=format_time(now()))
+
+
+async def test_a_change_is_there_for_the_next_device_and_named_by_ipns(tmp_path: Path) -> None:
+    async with home_in(tmp_path) as home:
+        first = await home.device()
+        put = PutReport(entry())
+        await first.change([put])
+        second = await home.device()
+        assert [found.id for found in second.state.reports()] == [put.entry.id]
+        name = home.session.profile.ipns_name
+        found = await home.reader.get_record(name)
+        record = parse_record(name, found.data, now())
+        assert record.value == f"/ipfs/{second.state.root}"
+        assert record.sequence == second.state.sequence
+
+
+async def test_two_devices_race_and_both_changes_are_kept(tmp_path: Path) -> None:
+    async with home_in(tmp_path) as home:
+        devices = [await home.device() for _ in range(3)]
+        puts = [PutReport(entry()) for _ in devices]
+        await asyncio.gather(
+            *(device.change([put]) for device, put in zip(devices, puts, strict=True))
+        )
+        last = await home.device()
+        assert {found.id for found in last.state.reports()} == {put.entry.id for put in puts}
+        assert last.state.sequence == 1 + len(puts)
+
+
+async def test_a_batch_renews_the_index_once(tmp_path: Path) -> None:
+    async with home_in(tmp_path) as home:
+        device = await home.device()
+        await device.change([PutReport(entry()) for _ in range(300)])
+        assert device.state.sequence == 2
+        assert await device.change([]) is device.state
+
+
+class Forgetful(Transport):
+    """The answer to the first change of the index is lost on its way."""
+
+    lost = False
+
+    async def call(self, method: str, path: str, **options: Any) -> Answer:  # noqa: ANN401
+        answer = await super().call(method, path, **options)
+        if (method, path) == ("PUT", "/index") and not self.lost:
+            self.lost = True
+            return await super().call(method, path, **options)
+        return answer
+
+
+async def test_a_lost_answer_is_no_conflict(tmp_path: Path) -> None:
+    async with home_in(tmp_path) as home, Forgetful(home.url) as transport:
+        transport.token = home.session.transport.token
+        device = await IndexSync.open(replace(home.session, transport=transport), home.reader)
+        await device.change([PutReport(entry())])
+        assert transport.lost
+        assert device.state.sequence == 2
+
+
+async def test_a_lower_index_is_refused_and_nothing_is_sent(tmp_path: Path) -> None:
+    """MS-22."""
+    async with home_in(tmp_path) as home:
+        home.session.store.raise_floor(IndexFloor(99, "b" + "a" * 58))
+        with pytest.raises(Rollback):
+            await home.device()
+
+
+async def test_a_sibling_index_is_refused(tmp_path: Path) -> None:
+    async with home_in(tmp_path) as home:
+        profile = home.session.store.load()
+        assert profile is not None
+        assert profile.index_floor is not None
+        other = replace(profile.index_floor, root="b" + "a" * 58)
+        home.session.store.save(replace(profile, index_floor=other))
+        with pytest.raises(Fork):
+            await home.device()
+
+
+async def test_after_a_confirmed_restore_the_next_index_goes_above(tmp_path: Path) -> None:
+    async with home_in(tmp_path) as home:
+        home.session.store.raise_floor(IndexFloor(99, "b" + "a" * 58))
+        device = await IndexSync.open(home.session, home.reader, restored=True)
+        await device.change([PutReport(entry())])
+        assert device.state.sequence == 100
+        assert (await home.device()).state.sequence == 100
+
+
+async def test_a_new_session_key_keeps_everything(tmp_path: Path) -> None:
+    async with home_in(tmp_path) as home:
+        device = await home.device()
+        puts = [PutReport(entry()) for _ in range(40)]
+        await device.change(puts)
+        before = device.state
+        await device.rotate()
+        after = await home.device()
+        assert list(after.state.reports()) == list(before.reports())
+        assert after.state.header.cid != before.header.cid
+
+
+class TestRepair:
+    async def test_what_was_committed_but_not_entered_is_entered(self, tmp_path: Path) -> None:
+        async with home_in(tmp_path) as home:
+            built = built_by(home.session.key)
+            await home.commit(built)
+            device = await home.device()
+            done = await repair(device)
+            assert [found.id for found in done.entered] == [built.meta.id]
+            assert device.state.report(built.meta.id) == built.entry
+            assert device.state.note.cursor is not None
+            sequence = device.state.sequence
+            assert (await repair(device)).entered == []
+            assert device.state.sequence == sequence, "nothing to do writes nothing"
+
+    async def test_a_strangers_report_stays_out_and_is_named(self, tmp_path: Path) -> None:
+        """MS-18."""
+        async with home_in(tmp_path) as home:
+            stranger = generate_key("Eve", "eve@example.org")
+            built = built_by(stranger, owner=home.session.key)
+            with contextlib.suppress(Exception):
+                await home.commit(built)
+            device = await home.device()
+            done = await repair(device)
+            assert list(device.state.reports()) == []
+            assert all(isinstance(each.error, NoteRefused) for each in done.refused)
+
+    async def test_trash_and_purge_on_another_device_are_followed(self, tmp_path: Path) -> None:
+        async with home_in(tmp_path) as home:
+            built = built_by(home.session.key)
+            await home.commit(built)
+            device = await home.device()
+            await repair(device)
+            path = f"/reports/{built.meta.id}"
+            await home.session.transport.call("DELETE", path)
+            await repair(device)
+            assert device.state.report(built.meta.id).deleted is not None
+            await home.session.transport.call("DELETE", f"{path}/purge")
+            await repair(device)
+            assert device.state.find(built.meta.id) == Purged(built.meta.id)
+
+    async def test_a_purged_report_is_not_brought_back(self, tmp_path: Path) -> None:
+        async with home_in(tmp_path) as home:
+            built = built_by(home.session.key)
+            await home.commit(built)
+            device = await home.device()
+            await device.change([PutReport(built.entry), Purge(built.meta.id)])
+            await repair(device)
+            assert device.state.find(built.meta.id) == Purged(built.meta.id)
+
+    async def test_a_server_that_shows_an_older_root_is_not_followed(self, tmp_path: Path) -> None:
+        """MS-14: the index knows revision 2."""
+        async with home_in(tmp_path) as home:
+            built = built_by(home.session.key)
+            await home.commit(built)
+            device = await home.device()
+            newer = replace(built.entry, revision=2, cid="b" + "a" * 58)
+            await device.change([PutReport(newer)])
+            done = await repair(device)
+            assert [type(each.error) for each in done.refused] == [Rollback]
+            assert device.state.report(built.meta.id).revision == 2
