@@ -22,16 +22,15 @@ from hygieia.client.state import Profile, ProfileStore, StateKey
 from hygieia.errors import (
     CredentialsError,
     IntegrityError,
+    InvalidInput,
     KdfRefused,
     KeyMismatch,
     Rollback,
 )
 from hygieia.openpgp.certificates import Certificate
 from hygieia.openpgp.kdf import KdfParams, Stretched, normalise_email, stretch
-from hygieia.openpgp.sealing import (
-    SealedKey,
-    unseal_key,
-)
+from hygieia.openpgp.parameters import check_account_id
+from hygieia.openpgp.sealing import SealedKey, unseal_key
 
 if TYPE_CHECKING:
     from hygieia.client.transport import Transport
@@ -80,9 +79,7 @@ async def _parameters(
         raise KdfRefused("The server's parameters for password stretching are not understood.")
     params = KdfParams(**kdf)
     params.check()
-    account = document.get("account")
-    if not isinstance(account, str):
-        raise KdfRefused("The server names no account.")
+    account = _account_of(document)
     if pinned is not None and account != pinned.account:
         raise KdfRefused(
             "The server answers with another account than this device knows.",
@@ -90,6 +87,13 @@ async def _parameters(
             "hygieia logout --forget",
         )
     return account, params
+
+
+def _account_of(document: dict[str, Any]) -> str:
+    try:
+        return check_account_id(str(document.get("account")))
+    except InvalidInput:
+        raise KdfRefused("The server names no account to stretch the password for.") from None
 
 
 async def _accept(
