@@ -56,7 +56,7 @@ class Person:
         """Run one command that must succeed; its standard output."""
         done = self.start(*arguments, stdin=stdin)
         if done.returncode != 0:
-            said = done.stderr.decode(errors="replace")
+            said = (done.stderr + done.stdout[-500:]).decode(errors="replace")
             raise AssertionError(f"hygieia {arguments[0]} ended with {done.returncode}: {said}")
         return done.stdout.decode()
 
