@@ -7,6 +7,7 @@ came through, never its message, which may hold what was sent (THREATS CL-10).
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 import traceback
@@ -19,6 +20,20 @@ if TYPE_CHECKING:
 
 Log = structlog.typing.FilteringBoundLogger
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING}
+
+
+class StandardErrorLogger:
+    """Writes lines to whatever standard error is now. One that is closed or full breaks nothing."""
+
+    def __init__(self, *_: object) -> None:
+        """Takes what structlog gives every logger, and needs none of it."""
+
+    def line(self, text: str) -> None:
+        """Write one line."""
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(text + "\n")
+
+    debug = info = warning = error = line
 
 
 def configure_logs(settings: Settings) -> None:
@@ -37,7 +52,7 @@ def configure_logs(settings: Settings) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(
             _LEVELS.get(settings.log_level, logging.ERROR)
         ),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=StandardErrorLogger,
         cache_logger_on_first_use=False,
     )
     # aiohttp speaks through the standard library, and its messages may quote what was sent.

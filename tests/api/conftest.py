@@ -2,26 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
+from tests.factories.fixtures import ada, api, bob
 
-import pytest
-
-from tests.factories.servers import Api, Member, running_api, settings_in
-from tests.people import BOB
-
-
-@pytest.fixture
-async def api(tmp_path: Path) -> AsyncIterator[Api]:
-    async with running_api(settings_in(tmp_path)) as api:
-        yield api
-
-
-@pytest.fixture
-async def ada(api: Api) -> Member:
-    return await api.sign_up()
-
-
-@pytest.fixture
-async def bob(api: Api) -> Member:
-    return await api.sign_up(BOB)
+__all__ = ["ada", "api", "bob"]

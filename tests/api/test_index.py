@@ -106,9 +106,7 @@ async def test_of_two_devices_at_once_one_wins(ada: Member, api: Api) -> None:
     parts = IndexParts.new()
     rev = (await ada.change_index(parts.dag(), rev=0, sequence=1)).json["rev"]
     dags = [parts.changed().dag() for _ in range(3)]
-    replies = await asyncio.gather(
-        *(ada.change_index(dag, rev=rev, sequence=2) for dag in dags)
-    )
+    replies = await asyncio.gather(*(ada.change_index(dag, rev=rev, sequence=2) for dag in dags))
     assert sorted(reply.status for reply in replies) == [200, 412, 412]
     blocks = api.services.stores.blocks
     pinned = [await blocks.is_pinned(dag.root) for dag in dags]

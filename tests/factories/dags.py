@@ -87,9 +87,7 @@ def new_report(content: bytes | None = None) -> Dag:
     return report_parts(content).dag()
 
 
-def report_dag(
-    header: bytes, data: bytes, meta: bytes, *, meta_header: bytes | None = None
-) -> Dag:
+def report_dag(header: bytes, data: bytes, meta: bytes, *, meta_header: bytes | None = None) -> Dag:
     """A report's directory over two envelopes, whatever is in them."""
     data_file = envelope_dag(header, data)
     meta_file = envelope_dag(header if meta_header is None else meta_header, meta)

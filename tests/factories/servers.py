@@ -75,7 +75,9 @@ class Api:
         ) as answer:
             read = await answer.read()
             is_json = "json" in answer.content_type
-            return Reply(answer.status, answer.headers, read, await answer.json() if is_json else None)
+            return Reply(
+                answer.status, answer.headers, read, await answer.json() if is_json else None
+            )
 
     async def sign_up(self, person: Person = ADA, **changes: Any) -> Member:  # noqa: ANN401
         """A person's account, opened over HTTP."""
@@ -158,6 +160,7 @@ class Member:
         assert stored.status == 200, stored.body
         reply = await self.commit(upload, [(new_id(), dag.root) for dag in dags])
         assert reply.status == 201, reply.body
+        await self.call("DELETE", f"/api/v1/uploads/{upload}")
         return [item["report"] for item in reply.json["reports"]]
 
     async def change(self, report: Any, dag: Dag, kind: str, rev: int | None = None) -> Reply:  # noqa: ANN401

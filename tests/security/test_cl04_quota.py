@@ -1,0 +1,81 @@
+"""CL-04: room is counted in real bytes of DAGs, uploads that nothing commits are swept."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from hygieia.domain import uploads
+from hygieia.openpgp.times import now
+from tests.factories.dags import new_report, report_parts
+from tests.factories.servers import Api, Member, new_id, running_api, settings_in
+from tests.people import BOB
+
+QUOTA = 2 << 20
+
+
+@pytest.fixture
+async def small(tmp_path: Path) -> AsyncIterator[Api]:
+    async with running_api(settings_in(tmp_path, quota_bytes=QUOTA)) as api:
+        yield api
+
+
+@pytest.fixture
+async def poor(small: Api) -> Member:
+    return await small.sign_up()
+
+
+async def test_more_than_the_quota_is_refused_and_nothing_is_kept(poor: Member) -> None:
+    await poor.upload(new_report(bytes(900_000)))
+    used = (await poor.call("GET", "/api/v1/account")).json["quota"]
+    assert 900_000 < used["used_bytes"] < QUOTA == used["limit_bytes"]
+    upload = await poor.start_upload()
+    dag = new_report(bytes(1_300_000))
+    refused = await poor.put(upload, dag.blocks)
+    assert (refused.status, refused.code) == (507, "quota-exceeded")
+    asked = await poor.call("POST", f"/api/v1/uploads/{upload}/missing", {"cids": dag.cids})
+    assert asked.json["missing"] == dag.cids
+
+
+async def test_blocks_that_were_never_sent_count_as_much(poor: Member, small: Api) -> None:
+    parts = report_parts(bytes(900_000))
+    await poor.upload(parts.dag())
+    other = await small.sign_up(BOB)
+    upload = await other.start_upload()
+    roots = []
+    for _ in range(3):
+        dag = parts.edited().dag()
+        known = {block.cid for block in parts.dag().blocks}
+        await other.put(upload, dag.without(*known).blocks)
+        roots.append((new_id(), dag.root))
+    reply = await other.commit(upload, roots)
+    codes = [item["error"] and item["error"]["code"] for item in reply.json["reports"]]
+    assert codes == [None, None, "quota-exceeded"]
+
+
+async def test_an_upload_that_nothing_commits_is_swept(ada: Member, api: Api) -> None:
+    dag = new_report()
+    upload = await ada.start_upload()
+    await ada.put(upload, dag.blocks)
+    services = api.services
+    await services.sweeper.sweep()
+    assert await services.stores.blocks.missing([b.cid for b in dag.blocks]) == []
+    # Its time is brought forward rather than waited for.
+    account = ada.person.account
+    await services.stores.jobs.schedule(
+        uploads.JOB, upload, now() - timedelta(seconds=1), {"account": account}
+    )
+    await services.sweeper.sweep()
+    assert len(await services.stores.blocks.missing([b.cid for b in dag.blocks])) == len(dag.blocks)
+    assert (await services.stores.quotas.usage(account)).uploading_bytes == 0
+
+
+async def test_too_many_open_uploads_are_refused(ada: Member) -> None:
+    for _ in range(uploads.MAX_OPEN_UPLOADS):
+        await ada.start_upload()
+    reply = await ada.call("POST", "/api/v1/uploads", {})
+    assert (reply.status, reply.code) == (429, "too-many-attempts")
+    assert int(reply.headers["Retry-After"]) == reply.json["retry_after"] > 0
