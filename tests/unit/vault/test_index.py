@@ -18,10 +18,9 @@ from hygieia.errors import (
 )
 from hygieia.ipld.block import Block
 from hygieia.ipld.builder import Built, directory, join
-from hygieia.ipld.cid import CID, DAG_PB
+from hygieia.ipld.cid import DAG_PB
 from hygieia.ipld.dagpb import Link
 from hygieia.ipld.shapes import read_index_root
-from hygieia.ipld.unixfs import decode_directory
 from hygieia.openpgp.session_keys import make_session_key
 from hygieia.openpgp.signing import sign_note
 from hygieia.vault.index import (
@@ -60,6 +59,13 @@ from tests.unit.vault.factories import (
     entry,
     ipns_key,
     key_of,
+)
+from tests.unit.vault.forgeries import (
+    envelope,
+    first_segments,
+    with_note,
+    with_segment,
+    with_segments,
 )
 
 
@@ -357,7 +363,7 @@ class TestForgeries:
     def test_an_index_that_somebody_else_signed_is_refused(self) -> None:
         vault = Vault.new()
         note = sign_note(boris(), INDEX_CONTEXT, vault.state.note.to_body())
-        root = self.with_note(vault, note)
+        root = with_note(vault, note)
         with pytest.raises(NoteRefused):
             read_now(open_index(root, ana()), vault.blocks.get)
 
@@ -385,20 +391,15 @@ class TestForgeries:
         blocks, payload = seal_content(b"[]", key, floor=32768)
         node, forged = join(header.built, payload)
         vault.blocks.add(header.block, *blocks, node)
-        root = self.with_segment(vault, forged)
+        root = with_segment(vault, forged)
         with pytest.raises(EnvelopeRefused):
             read_now(open_index(root, ana()), vault.blocks.get)
 
     def test_a_segment_under_another_session_key_and_the_right_header_is_refused(self) -> None:
         vault = Vault.new()
         vault.change(PutReport(entry()))
-        header = Built(
-            vault.state.header.cid, len(vault.state.header.data), len(vault.state.header.data)
-        )
-        blocks, payload = seal_content(b"[]", make_session_key())
-        node, forged = join(header, payload)
-        vault.blocks.add(*blocks, node)
-        root = self.with_segment(vault, forged)
+        forged = envelope(vault, b"[]", make_session_key())
+        root = with_segment(vault, forged)
         with pytest.raises(IntegrityError):
             read_now(open_index(root, ana()), vault.blocks.get)
 
@@ -411,13 +412,8 @@ class TestForgeries:
     def test_a_directory_with_a_segment_too_many_is_refused(self, name: str) -> None:
         vault = Vault.new()
         vault.change(*puts(70))
-        contents, _, first = self.way_to_segments(vault)
-        segments = decode_directory(vault.blocks.get(first.cid).data).entries
-        entries = [(each.name, Built(each.cid, 0, each.tsize)) for each in segments]
-        entries.append((name, entries[0][1]))
-        block, built = directory(entries)
-        vault.blocks.add(block)
-        root = self.rebuilt(vault, contents, built)
+        entries = first_segments(vault)
+        root = with_segments(vault, [*entries, (name, entries[0][1])])
         with pytest.raises(DagRefused):
             read_now(open_index(root, ana()), vault.blocks.get)
 
@@ -434,56 +430,3 @@ class TestForgeries:
         forged = make_keys_file(boris(), ipns_key(), NOW)
         with pytest.raises(NoteRefused):
             forged.ipns_key(ana().certificate)
-
-    # Helpers that rebuild an index with one part exchanged, signed again by the owner where her
-    # signature would otherwise give it away first.
-
-    @staticmethod
-    def with_note(vault: Vault, note: bytes) -> CID:
-        header = vault.state.header
-        blocks, payload = seal_content(note, vault.state.session_key)
-        node, index = join(Built(header.cid, len(header.data), len(header.data)), payload)
-        links = read_index_root(vault.blocks.get(vault.state.root).data)
-        root, _ = directory(
-            [
-                ("index.pgp", index),
-                ("contents", Built(links.contents.cid, 0, links.contents.tsize)),
-            ]
-        )
-        vault.blocks.add(*blocks, node, root)
-        return root.cid
-
-    @classmethod
-    def with_segment(cls, vault: Vault, segment: Built) -> CID:
-        contents, _, _ = cls.way_to_segments(vault)
-        block, built = directory([("00.pgp", segment)])
-        vault.blocks.add(block)
-        return cls.rebuilt(vault, contents, built)
-
-    @staticmethod
-    def way_to_segments(vault: Vault) -> tuple[Link, Link, Link]:
-        contents = read_index_root(vault.blocks.get(vault.state.root).data).contents
-        table = decode_directory(vault.blocks.get(contents.cid).data).find("reports")
-        assert table is not None
-        first = decode_directory(vault.blocks.get(table.cid).data).find("000")
-        assert first is not None
-        return contents, table, first
-
-    @staticmethod
-    def rebuilt(vault: Vault, contents: Link, first: Built) -> CID:
-        reports, reports_built = directory([("000", first)])
-        others = decode_directory(vault.blocks.get(contents.cid).data).entries
-        entries = [
-            (each.name, Built(each.cid, 0, each.tsize)) for each in others if each.name != "reports"
-        ]
-        block, built = directory([*entries, ("reports", reports_built)])
-        vault.blocks.add(reports, block)
-        body = vault.state.note.to_body() | {"contents": str(built.cid)}
-        header = vault.state.header
-        blocks, payload = seal_content(
-            sign_note(ana(), INDEX_CONTEXT, body), vault.state.session_key
-        )
-        node, index = join(Built(header.cid, len(header.data), len(header.data)), payload)
-        root, _ = directory([("index.pgp", index), ("contents", built)])
-        vault.blocks.add(*blocks, node, root)
-        return root.cid
