@@ -22,20 +22,16 @@ from hygieia.blocks.remote import (
     Health,
     Lied,
     NoCar,
-    NotServed,
     Patience,
     RemoteGateway,
 )
+from hygieia.blocks.verdicts import record_verdict, verdict
 from hygieia.errors import (
-    BlockMissing,
     BlockRefused,
     DagRefused,
-    HygieiaError,
     InvalidInput,
     LimitExceeded,
-    NotFound,
     RecordRefused,
-    Unreachable,
 )
 from hygieia.ipld.block import Block, UnverifiedBlock, verify
 from hygieia.ipld.car import CarReader
@@ -128,7 +124,7 @@ class GatewayReader:
                     failures.append(failure)
             if not any(failure.passing for failure in failures):
                 break
-        raise _verdict(failures, f"the block {str(cid)[:64]}")
+        raise verdict(failures, f"the block {str(cid)[:64]}")
 
     async def _block_from(self, gateway: RemoteGateway, cid: CID) -> Block:
         data = await gateway.block(self._session(), cid)
@@ -326,7 +322,7 @@ class GatewayReader:
         finally:
             await _cancel(tasks)
         if not found:
-            raise _record_verdict(failures)
+            raise record_verdict(failures)
         best = max(found, key=lambda answer: answer.record.sequence)
         rivals = {a.record.value for a in found if a.record.sequence == best.record.sequence}
         return FoundRecord(best.data, best.record, best.gateway, len(rivals) > 1)
@@ -396,22 +392,3 @@ def _served(gateway: RemoteGateway, block: Block) -> Block:
 def _note(gateway: RemoteGateway, failure: GatewayFailed) -> GatewayFailed:
     gateway.note_failure(failure)
     return failure
-
-
-def _verdict(failures: Sequence[GatewayFailed], what: str) -> HygieiaError:
-    """One error for what all gateways did, by the one that leaves most hope."""
-    if all(isinstance(failure, NotServed) for failure in failures):
-        return BlockMissing(f"No gateway has {what}.")
-    if all(isinstance(failure, NotServed | Lied) for failure in failures):
-        return BlockRefused(f"No gateway sends {what} unaltered.")
-    reasons = ", ".join(sorted({failure.reason for failure in failures}))
-    return Unreachable(f"No gateway serves {what}: {reasons}.")
-
-
-def _record_verdict(failures: Sequence[GatewayFailed]) -> HygieiaError:
-    if all(isinstance(failure, NotServed) for failure in failures):
-        return NotFound("No gateway has a record of that name.")
-    if all(isinstance(failure, NotServed | Lied) for failure in failures):
-        return RecordRefused("No gateway has a valid record of that name.")
-    reasons = ", ".join(sorted({failure.reason for failure in failures}))
-    return Unreachable(f"No gateway serves the record: {reasons}.")
