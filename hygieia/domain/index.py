@@ -84,7 +84,7 @@ class Indexes:
     async def get(self, account: str) -> Index:
         """The account's index, or an empty one."""
         document = await self._stores.documents.get(COLLECTION, account)
-        return Index(account) if document is None else _read(document)
+        return Index(account) if document is None else read_index(document)
 
     async def kit_time(self, account: str) -> datetime | None:
         """When the root that the latest kit names was committed: what it lists is older."""
@@ -152,7 +152,7 @@ class Indexes:
         index = await self.get(account)
         for root in roots:
             if root not in index.pinned:
-                await self._stores.blocks.unpin(CID.parse(root), name=_pin_name(account))
+                await self._stores.blocks.unpin(CID.parse(root), name=index_pin_name(account))
         await self._publish(index)
         await self._stores.quotas.set_index(account, index.size_bytes)
 
@@ -160,7 +160,7 @@ class Indexes:
         """Unpin and forget the account's index: the account is going, or has a new key."""
         index = await self.get(account)
         for root in sorted(index.pinned):
-            await self._stores.blocks.unpin(CID.parse(root), name=_pin_name(account))
+            await self._stores.blocks.unpin(CID.parse(root), name=index_pin_name(account))
         await self._stores.documents.delete(COLLECTION, account)
 
     async def _inspect(self, upload: Upload, current: Index, root: CID) -> int:
@@ -201,7 +201,7 @@ class Indexes:
         return await self._store(moved)
 
     async def _pin(self, current: Index, root: CID) -> None:
-        name = _pin_name(current.account)
+        name = index_pin_name(current.account)
         if current.root is None:
             await self._stores.blocks.pin(root, name=name)
             return
@@ -241,7 +241,8 @@ class Indexes:
             index = latest
 
 
-def _pin_name(account: str) -> str:
+def index_pin_name(account: str) -> str:
+    """The name under which the block store keeps an account's index roots."""
     return f"index:{account}"
 
 
@@ -270,7 +271,8 @@ def _body(index: Index) -> Body:
     }
 
 
-def _read(document: Document) -> Index:
+def read_index(document: Document) -> Index:
+    """An index from its document."""
     body = document.body
     return Index(
         account=document.id,

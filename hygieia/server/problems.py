@@ -35,6 +35,7 @@ STATUS_OF_CODE: Final[Mapping[str, int]] = {
     "not-acceptable": 406,
     "request-timeout": 408,
     "conflict": 409,
+    "content-changed": 409,
     "duplicate": 409,
     "stale-revision": 412,
     "too-large": 413,
