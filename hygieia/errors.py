@@ -23,6 +23,7 @@ what to do next. ``exit_code`` is what the command line ends with.
     │   ├── EnvelopeRefused, LimitExceeded, NoteRefused, MetaMismatch
     │   ├── BlockRefused, DagRefused, RecordRefused, KitRefused
     │   ├── RecipientRefused, DelegationRefused
+    │   ├── NotSaved               acknowledged, but not there
     │   └── Rollback ── Fork
     ├── Unreachable                a server or gateway does not answer
     └── Failed                     it could not be done, nothing is half-written
@@ -228,6 +229,12 @@ class DelegationRefused(IntegrityError):
     """A delegation does not verify, has ended, or reaches further than its parent."""
 
     code = "delegation-refused"
+
+
+class NotSaved(IntegrityError):
+    """The server acknowledged something that it does not have. Keep your copy."""
+
+    code = "not-saved"
 
 
 class Rollback(IntegrityError):

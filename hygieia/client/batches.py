@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+from hygieia.client.read_back import Sample
 from hygieia.ipld.car import car_header, section_head
 from hygieia.limits import CAR_BATCH_BYTES, MAX_BATCH_CIDS
 
@@ -23,7 +24,8 @@ class BatchSender:
     """Gathers blocks into batches of at most 8 MiB and posts them, three at once.
 
     Memory held: four batches. ``flush`` returns when everything added is acknowledged, hence
-    durable; after an error or an interruption, ``abandon`` stops what is under way.
+    durable, and ``sample`` names a few to read back; after an error or an interruption, ``abandon``
+    stops what is under way.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class BatchSender:
         self._transport = transport
         self._upload = upload
         self._sent = sent
+        self.sample = Sample()
         self._batch: list[Block] = []
         self._batch_bytes = 0
         self._batch_maybe_there = False
@@ -57,6 +60,7 @@ class BatchSender:
             full = self._batch_bytes + size > CAR_BATCH_BYTES
             if self._batch and (full or len(self._batch) == MAX_BATCH_CIDS):
                 await self._post()
+            self.sample.show(block.cid)
             self._batch.append(block)
             self._batch_bytes += size
             self._batch_maybe_there |= maybe_there

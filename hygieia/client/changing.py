@@ -16,6 +16,7 @@ from hygieia.client.commits import start_upload
 from hygieia.client.content import upload_content
 from hygieia.client.index_sync import IndexSync
 from hygieia.client.journal import Source
+from hygieia.client.read_back import read_back
 from hygieia.client.session import Session
 from hygieia.errors import ContentChanged, Failed, MetaMismatch, StaleRevision
 from hygieia.ipld.cid import CID
@@ -171,6 +172,7 @@ class Changer:
             answer = (await self.session.transport.call("GET", path)).document
             if answer.get("root") != built.entry.cid:
                 raise
+        await read_back(self.source, sender.sample, [built.root.cid])
         await self.index.change([PutReport(built.entry)])
         return built.entry
 

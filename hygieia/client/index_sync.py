@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from hygieia.blocks.gateway import GatewayReader
 from hygieia.client.batches import BatchSender
 from hygieia.client.commits import start_upload
+from hygieia.client.read_back import read_back
 from hygieia.client.state import IndexFloor, ProfileStore
 from hygieia.client.transport import Transport
 from hygieia.errors import Conflict, InvalidInput, NotFound, Rollback, StaleRevision
@@ -235,6 +236,7 @@ class IndexSync:
         server = ServerIndex.of(answer.document)
         if server.root != state.root:
             raise Rollback("The server acknowledged another index than the one sent.")
+        await read_back(self.source, sender.sample, [state.root])
         self.state, self.rev, self._above = state, server.rev, 0
         self._remember()
 

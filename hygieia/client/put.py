@@ -16,9 +16,11 @@ from hygieia.client.commits import NewRoot, commit_reports, is_committed, start_
 from hygieia.client.content import upload_content
 from hygieia.client.index_sync import IndexSync
 from hygieia.client.journal import Journal, Pending, Source, job_name
+from hygieia.client.read_back import Sample, read_back
 from hygieia.client.session import Session
 from hygieia.client.sources import FoundFile, media_type_of
 from hygieia.errors import ContentChanged, UsageError
+from hygieia.ipld.cid import CID
 from hygieia.limits import CAR_BATCH_BYTES, SMALL_REPORT_BYTES
 from hygieia.openpgp.session_keys import SessionKey
 from hygieia.openpgp.times import format_time, now
@@ -186,7 +188,7 @@ class Putter:
         except BaseException:
             await sender.abandon()
             raise
-        await self._commit_reports(sealed, journal)
+        await self._commit_reports(sealed, journal, sender.sample)
         self._advance(sum(source.size_bytes for source, _ in sealed), "")
 
     async def _settle(self) -> None:
@@ -268,7 +270,7 @@ class Putter:
         await sender.add(report.blocks)
         await sender.flush()
         source = pending.source if pending is not None else None
-        await self._commit_reports([(source, report)], self._journal)
+        await self._commit_reports([(source, report)], self._journal, sender.sample)
 
     # -- both ----------------------------------------------------------------------------
 
@@ -287,13 +289,17 @@ class Putter:
         )
 
     async def _commit_reports(
-        self, reports: Sequence[tuple[Source | None, BuiltReport]], journal: Journal | None
+        self,
+        reports: Sequence[tuple[Source | None, BuiltReport]],
+        journal: Journal | None,
+        sample: Sample,
     ) -> None:
         known = [(source, report.entry.to_json()) for source, report in reports if source]
         if journal is not None and known:
             await asyncio.to_thread(journal.record_committed, known)
         roots = [NewRoot(report.entry.id, report.entry.cid) for _, report in reports]
         await commit_reports(self.session.transport, self._upload, roots)
+        await read_back(self.index.source, sample, [CID.parse(one.root) for one in roots])
         entries = [report.entry for _, report in reports]
         self._stored += entries
         self._unindexed += entries
