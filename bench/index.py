@@ -1,6 +1,6 @@
 """The vault's index at size: what one change writes and costs, and how long a cold open takes.
 
-    python bench/index.py [REPORTS] [--gateway]
+    python -m bench.index [REPORTS] [--gateway]
 
 Made-up entries of median size with two readers each. ``--gateway`` also opens it through our own
 gateway over the embedded store, on loopback. docs/spec/13-index.md §6; FORMATS §7 asks for at most
@@ -49,9 +49,13 @@ from hygieia.vault.share_note import Reader, Readers
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from bench.rows import Table
+
 T = TypeVar("T")
 WORDS = "Blutbild MRT Knie Entlassbrief Labor Röntgen Thorax Befund Arztbrief Impfung EKG Verlauf"
 PUT_AT_ONCE = 2000
+MAX_CHANGE = 65536
+MAX_OPEN_SECONDS = 5
 
 
 def timed(work: Callable[[], T]) -> tuple[float, T]:
@@ -109,7 +113,8 @@ def change(
     changes: Sequence[Change],
     key: UnlockedKey,
     blocks: dict[CID, Block],
-) -> None:
+) -> int:
+    """Make one change; how many bytes it writes."""
     state = read_now(load_for(state, changes), blocks.__getitem__)
     created = format_time(now())
     seconds, update = timed(lambda: apply(state, changes, key=key, created=created))
@@ -119,14 +124,15 @@ def change(
         f"{what}: {update.size_bytes} bytes in {len(update.blocks)} blocks, "
         f"{seconds * 1000:.1f} ms {sizes}"
     )
-    assert update.size_bytes <= 65536, "a change writes at most 64 KiB"
+    return update.size_bytes
 
 
 def memory_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-async def through_gateway(state: IndexState, key: UnlockedKey, blocks: dict[CID, Block]) -> None:
+async def through_gateway(state: IndexState, key: UnlockedKey, blocks: dict[CID, Block]) -> float:
+    """Open the index through our own gateway; in how many seconds."""
     with tempfile.TemporaryDirectory() as folder:
         store = open_embedded(Path(folder) / "blocks")
         held = list(blocks.values())
@@ -142,6 +148,33 @@ async def through_gateway(state: IndexState, key: UnlockedKey, blocks: dict[CID,
     print(
         f"cold open through a gateway: {seconds:.2f} s, {sum(1 for _ in opened.reports())} reports"
     )
+    return seconds
+
+
+def measure(table: Table, count: int) -> None:
+    """Rows for the bench: the largest of the usual changes, and a cold open from a gateway."""
+    key = generate_key("Ana", "ana@example.org")
+    blocks: dict[CID, Block] = {}
+    state = build(count, key, blocks)
+    written = max(changes(state, key, blocks))
+    table.at_most(f"index of {count:,}: bytes one change writes", written, "bytes", MAX_CHANGE)
+    opened = asyncio.run(through_gateway(state, key, blocks))
+    table.at_most(f"index of {count:,}: cold open from a gateway", opened, "s", MAX_OPEN_SECONDS)
+
+
+def changes(state: IndexState, key: UnlockedKey, blocks: dict[CID, Block]) -> list[int]:
+    """Make the usual changes; how many bytes each writes."""
+    entries = list(state.reports())
+    middle, last = entries[len(entries) // 2], entries[-1]
+    renamed = replace(middle, title="neu", revision=2)
+    readers = Readers(middle.id, ())
+    wanted: dict[str, Change] = {
+        "append": made_up(random.Random(2), 0, key.key_id),
+        "rename in the middle": PutReport(renamed),
+        "new session key in the middle": PutReport(renamed, readers),
+        "rename the last": PutReport(replace(last, title="neu")),
+    }
+    return [change(what, state, [one], key, blocks) for what, one in wanted.items()]
 
 
 def main() -> None:
@@ -155,23 +188,14 @@ def main() -> None:
     size = sum(len(block.data) for block in blocks.values())
     print(f"{asked.reports} reports entered in {seconds:.1f} s, {len(blocks)} blocks, {size} bytes")
 
-    rnd = random.Random(2)
-    entries = list(state.reports())
-    middle, last = entries[len(entries) // 2], entries[-1]
-    change("append", state, [made_up(rnd, 0, key.key_id)], key, blocks)
-    renamed = replace(middle, title="neu", revision=2)
-    change("rename in the middle", state, [PutReport(renamed)], key, blocks)
-    readers = Readers(middle.id, ())
-    change("new session key in the middle", state, [PutReport(renamed, readers)], key, blocks)
-    change("rename the last", state, [PutReport(replace(last, title="neu"))], key, blocks)
+    changes(state, key, blocks)
 
     def get(cid: CID) -> Block:
         return verify(cid, blocks[cid].data)
 
-    del entries
     seconds, opened = timed(lambda: read_now(open_index(state.root, key), get))
     print(f"cold open from memory, verified: {seconds:.2f} s, peak {memory_mib():.0f} MiB")
-    again = PutReport(made_up(rnd, 1, key.key_id).entry)
+    again = PutReport(made_up(random.Random(3), 1, key.key_id).entry)
     update = apply(
         read_now(load_for(opened, [again]), get), [again], key=key, created=format_time(now())
     )

@@ -1,0 +1,134 @@
+"""A real server and a real person's command, each in a watched process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.machine import run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parent.parent
+EMAIL = "ana@example.org"
+START_SECONDS = 30
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a watched process says of itself."""
+
+    peak_mib: float
+    cpu_seconds: float
+    worst_ms: float
+    over_10_ms: int
+    turns: int
+    alive_seconds: float
+
+
+@dataclass
+class Command:
+    """One command that has run: how long it took, what it printed, what it said of itself."""
+
+    seconds: float
+    document: Any
+    seen: Seen
+
+
+@dataclass
+class Vault:
+    """A server's data and a person's client state in one folder, on one port."""
+
+    folder: Path
+    port: int = field(default_factory=free_port)
+    served: Seen | None = None
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    def prepare(self) -> None:
+        """Make the folder and the password's file."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._password_file.write_text("correct horse battery staple\n", encoding="ascii")
+        self._password_file.chmod(0o600)
+
+    @contextlib.contextmanager
+    def serving(self) -> Iterator[None]:
+        """A server over the data; ``served`` is what it said of itself in the end."""
+        result = self.folder / "server.json"
+        words = ["serve", "--host", "127.0.0.1", "--port", str(self.port), "--data", str(self.data)]
+        with (self.folder / "server.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "bench.watched", str(result), *words],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        try:
+            self._wait_until_ready(process)
+            yield
+        finally:
+            process.terminate()
+            process.wait()
+        self.served = _read(result)
+
+    def sign_up(self) -> None:
+        self.run("signup", EMAIL, "--kit", str(self.folder / "kit"))
+
+    def run(self, *arguments: str | Path) -> Command:
+        """Run one command that must succeed."""
+        result = self.folder / "client.json"
+        environment = {
+            "PYTHONPATH": str(ROOT),
+            "HYGIEIA_HOME": str(self.folder / "home"),
+            "HYGIEIA_SERVER": self.address,
+            "HYGIEIA_PASSWORD_FILE": str(self._password_file),
+            # No desktop's keyring: a bench leaves nothing behind.
+            "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
+        }
+        command = [sys.executable, "-m", "bench.watched", result, "--json", *arguments]
+        started = time.perf_counter()
+        printed = run(command, environment)
+        seconds = time.perf_counter() - started
+        return Command(seconds, json.loads(printed or b"null"), _read(result))
+
+    @property
+    def _password_file(self) -> Path:
+        return self.folder / "password"
+
+    def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end and process.poll() is None:
+            with contextlib.suppress(urllib.error.URLError, ConnectionError):
+                urllib.request.urlopen(f"{self.address}/readyz", timeout=5).close()  # noqa: S310
+                return
+            time.sleep(0.02)
+        log = (self.folder / "server.log").read_text(errors="replace")
+        raise SystemExit(f"The server does not start: {log[-2000:]}")
+
+
+def _read(path: Path) -> Seen:
+    return Seen(**json.loads(path.read_text(encoding="ascii")))

@@ -1,0 +1,84 @@
+"""The real command in a process of its own, watched from inside.
+
+python -m bench.watched RESULT ARGUMENT...     as ``hygieia ARGUMENT...``
+
+When it ends, RESULT holds what only the process itself knows: its peak memory, its CPU seconds,
+and how long its event loop let others wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from hygieia.cli.main import main as hygieia
+
+TICK_SECONDS = 0.002
+
+
+@dataclass
+class Watch:
+    """Asks the loop for a turn every 2 ms; how late a turn comes is how long the loop stalled."""
+
+    worst_ms: float = 0.0
+    turns: int = 0
+    over_10_ms: int = 0
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        loop.call_later(TICK_SECONDS, self._turn, loop, loop.time() + TICK_SECONDS)
+
+    def _turn(self, loop: asyncio.AbstractEventLoop, due: float) -> None:
+        late_ms = (loop.time() - due) * 1000
+        self.turns += 1
+        self.over_10_ms += late_ms > 10
+        self.worst_ms = max(self.worst_ms, late_ms)
+        self.start(loop)
+
+
+class WatchedLoops(asyncio.DefaultEventLoopPolicy):
+    """Every event loop made from now on is watched."""
+
+    def __init__(self, watch: Watch) -> None:
+        super().__init__()
+        self._watch = watch
+
+    def new_event_loop(self) -> asyncio.AbstractEventLoop:
+        loop = super().new_event_loop()
+        self._watch.start(loop)
+        return loop
+
+
+def peak_memory_mib() -> float:
+    """The most memory this process ever had resident: since exec, unlike ``ru_maxrss``."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+    return int(found[1]) / 1024 if found else 0.0
+
+
+def main() -> None:
+    result, sys.argv[1:] = Path(sys.argv[1]), sys.argv[2:]
+    watch = Watch()
+    asyncio.set_event_loop_policy(WatchedLoops(watch))
+    try:
+        hygieia()
+    finally:
+        times = os.times()
+        seen = {
+            "peak_mib": peak_memory_mib(),
+            "cpu_seconds": times.user + times.system,
+            "alive_seconds": time.monotonic() - _START,
+            **asdict(watch),
+        }
+        result.write_text(json.dumps(seen), encoding="ascii")
+
+
+_START = time.monotonic()
+
+if __name__ == "__main__":
+    main()
