@@ -77,10 +77,7 @@ class PackFiles:
         try:
             for key, data in blocks:
                 pack.offsets[key] = position
-                written = 0
-                while written < len(data):
-                    with memoryview(data)[written:] as rest:
-                        written += os.pwrite(descriptor, rest, position + written)
+                write_at(descriptor, data, position)
                 position += -(-len(data) // ALIGNMENT) * ALIGNMENT
             os.fsync(descriptor)
         finally:
@@ -130,11 +127,7 @@ class PackFiles:
     def set_aside(self, key: bytes, data: bytes) -> str:
         """Keep a damaged block's bytes for whoever wants to look. Returns the file's name."""
         name = f"{key.hex()}.{secrets.token_hex(4)}"
-        path = self._quarantine / name
-        with path.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        write_file(self._quarantine / name, data)
         sync_folder(self._quarantine)
         return name
 
@@ -147,6 +140,24 @@ class PackFiles:
         """Room left on the disk for us."""
         status = os.statvfs(self.root)
         return status.f_bavail * status.f_frsize
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write a new file; its bytes are durable when this returns."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        write_at(descriptor, data, 0)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_at(descriptor: int, data: bytes, offset: int) -> None:
+    """Write all of ``data`` at an offset."""
+    written = 0
+    while written < len(data):
+        with memoryview(data)[written:] as rest:
+            written += os.pwrite(descriptor, rest, offset + written)
 
 
 def sync_folder(folder: Path) -> None:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from hygieia.blocks.embedded import catalogue, changes
 from hygieia.blocks.embedded.catalogue import is_inline, key_of
-from hygieia.blocks.embedded.packs import PackFiles, sync_folder
+from hygieia.blocks.embedded.packs import PackFiles, sync_folder, write_file
 from hygieia.blocks.embedded.sweeper import Sweeper
 from hygieia.blocks.embedded.writer import CatalogueWriter
 from hygieia.blocks.port import AnyBlock, Pin, Swept
@@ -84,7 +84,7 @@ def _prepare(path: Path) -> None:
     marker = path / "format"
     if not marker.exists():
         if any(
-            entry.name not in ("lock", "packs", "quarantine")
+            entry.name not in ("lock", "packs", "quarantine", "format.new", "lost+found")
             and not entry.name.startswith("catalogue.sqlite")
             for entry in path.iterdir()
         ):
@@ -94,14 +94,22 @@ def _prepare(path: Path) -> None:
             )
         PackFiles(path).prepare()
         catalogue.prepare(path / "catalogue.sqlite")
-        marker.write_text(FORMAT)
-        sync_folder(path)
+        _write_marker(path, marker)
     elif marker.read_text() != FORMAT:
         raise ConfigError(
             "The folder for blocks has a format that this program does not know.",
             hint="Install the version of Hygieia that wrote it, or a newer one.",
         )
     catalogue.prepare(path / "catalogue.sqlite")
+
+
+def _write_marker(path: Path, marker: Path) -> None:
+    """Say last, and at once or not at all, that the store is made."""
+    unfinished = path / "format.new"
+    unfinished.unlink(missing_ok=True)
+    write_file(unfinished, FORMAT.encode())
+    unfinished.rename(marker)
+    sync_folder(path)
 
 
 class EmbeddedBlockStore:
