@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hygieia.blocks.embedded import open_embedded
+from hygieia.blocks.embedded import EmbeddedBlockStore, open_embedded
 from hygieia.errors import StorageFull
 from hygieia.ipld.block import Block
 from tests.dags import raw
@@ -50,11 +50,15 @@ async def test_what_was_acknowledged_stays_and_the_rest_leaves_nothing(
     await store.close()
 
 
+async def fill(store: EmbeddedBlockStore) -> None:
+    for seed in range(100):
+        await store.put([raw(seed, 200_000)], holder="upload")
+
+
 async def test_the_reserve_leaves_room_to_make_room(small_disk: Path) -> None:
     store = open_embedded(small_disk / "blocks", reserve_bytes=3 << 20)
     with pytest.raises(StorageFull):
-        for seed in range(100):
-            await store.put([raw(seed, 200_000)], holder="upload")
+        await fill(store)
     await store.release("upload")
     assert (await store.sweep()).blocks > 0
     assert await store.put([raw(1000, 200_000)]) == 200_000
