@@ -7,7 +7,7 @@ CID, do not. Both parts together are one OpenPGP message (RFC 9580 §10.3).
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from hygieia.errors import EnvelopeRefused, IntegrityError, InvalidInput
@@ -38,9 +38,9 @@ class Rewrapped:
 class Opened:
     """A small envelope's content, its session key and the PKESK packet that gave it."""
 
-    content: bytes
+    content: bytes = field(repr=False)
     session_key: SessionKey
-    packet: bytes
+    packet: bytes = field(repr=False)
 
 
 def make_header(session_key: SessionKey, certificates: Iterable[Certificate]) -> bytes:

@@ -8,7 +8,7 @@ the legacy packet format. Packets without integrity protection are refused.
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, BinaryIO, Final
 
@@ -56,7 +56,7 @@ class Imported:
 class _OutsideKey:
     """A session key as an outsider chose it; ``cipher`` is None where the payload names it."""
 
-    octets: bytes
+    octets: bytes = field(repr=False)
     cipher: int | None
 
 

@@ -164,6 +164,12 @@ def test_any_truncation_of_an_envelope_is_refused(cut: int) -> None:
         opened(envelope[:-cut] if cut < len(envelope) else b"")
 
 
+def test_an_opened_envelope_does_not_show_its_content() -> None:
+    opened = open_small(header_for_both(), encrypt_bytes(b"diagnosis", KEY), ana(), 100)
+    assert opened.content == b"diagnosis"
+    assert "diagnosis" not in repr(opened)
+
+
 def test_content_over_its_limit_is_refused() -> None:
     with pytest.raises(LimitExceeded):
         open_small(make_header(KEY, [ana().certificate]), PAYLOAD, ana(), len(CONTENT) - 1)

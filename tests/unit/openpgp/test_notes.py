@@ -71,6 +71,13 @@ def test_a_body_without_a_time_gets_the_present() -> None:
     assert require_valid(note, KEY.certificate).body["purpose"] == "ipns"
 
 
+def test_a_notes_repr_does_not_tell_the_key_inside() -> None:
+    secret = "5e" * 32
+    note = parse_note(sign_note(KEY, CONTEXT, BODY | {"key": secret}), CONTEXT)
+    assert note.body["key"] == secret
+    assert secret not in repr(note)
+
+
 def test_unknown_fields_are_kept() -> None:
     note = parse_note(sign_note(KEY, CONTEXT, {**BODY, "later": {"a": [1]}}), CONTEXT)
     assert note.body["later"] == {"a": [1]}
