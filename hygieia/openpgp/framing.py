@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from hygieia.errors import EnvelopeRefused, IntegrityError, LimitExceeded
-from hygieia.limits import PARTIAL_BODY_BYTES
+from hygieia.limits import MAX_PACKET_HEADER_BYTES, PARTIAL_BODY_BYTES
 from hygieia.openpgp.packets import (
     MIN_FIRST_PARTIAL_BYTES,
     PacketHeader,
@@ -233,7 +233,7 @@ class PacketSplitter:
 
     def _read_head(self, view: memoryview) -> int | None:
         """Read a header, or the next part's length; how many octets of ``view`` it took."""
-        start = self._carry + bytes(view[:6])
+        start = self._carry + bytes(view[:MAX_PACKET_HEADER_BYTES])
         octets = self._open_packet(start) if self._tag is None else self._next_part(start)
         if octets is None:
             self._carry = start

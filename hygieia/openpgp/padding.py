@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from hygieia.errors import LimitExceeded
+from hygieia.limits import MAX_PADDING_BYTES
 from hygieia.openpgp.packets import Tag
 
 if TYPE_CHECKING:
@@ -42,9 +44,15 @@ def padding_bytes(literal_bytes: int, floor_bytes: int = 0) -> int:
 
     ``literal_bytes`` counts the encoded packet; both packets together are as long as
     max(PADMÉ(``literal_bytes`` + 6), ``floor_bytes``).
+
+    Raises LimitExceeded where the padding would be longer than its length octets can say, which
+    happens to no content under 512 GiB.
     """
     least = literal_bytes + PADDING_HEADER_BYTES
-    return max(padme(least), floor_bytes) - least
+    length = max(padme(least), floor_bytes) - least
+    if length > MAX_PADDING_BYTES:
+        raise LimitExceeded("The content is too long to be padded: 512 GiB is the limit.")
+    return length
 
 
 def padding_header(body_bytes: int) -> bytes:

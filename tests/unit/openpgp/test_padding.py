@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hygieia.errors import LimitExceeded
 from hygieia.openpgp.padding import padding_bytes, padding_header, padding_octets, padme
 from hygieia.openpgp.session_keys import SessionKey
 
@@ -43,10 +44,16 @@ def test_padme_keeps_the_order_of_lengths(one: int, other: int) -> None:
     assert (one <= other) <= (padme(one) <= padme(other))
 
 
-@given(st.integers(8, 2**40), st.integers(0, 2**20))
+@given(st.integers(8, 2**39 - 6), st.integers(0, 2**20))
 def test_both_packets_together_reach_padme_or_the_floor(literal_bytes: int, floor: int) -> None:
     total = literal_bytes + 6 + padding_bytes(literal_bytes, floor)
     assert total == max(padme(literal_bytes + 6), floor)
+
+
+def test_a_content_whose_padding_no_length_can_say_is_refused() -> None:
+    assert padding_bytes(2**38 + 1 - 6) == 2**32 - 1
+    with pytest.raises(LimitExceeded):
+        padding_bytes(2**39 + 1 - 6)
 
 
 @given(st.integers(0, 2**32 - 1))
