@@ -20,7 +20,6 @@ RAW: Final = 0x55
 DAG_PB: Final = 0x70
 DAG_CBOR: Final = 0x71
 LIBP2P_KEY: Final = 0x72
-DAG_JSON: Final = 0x0129
 
 IDENTITY: Final = 0x00
 SHA2_256: Final = 0x12
@@ -38,8 +37,9 @@ _VAULT_PREFIXES: Final = {
     bytes((1, codec, SHA2_256, SHA2_256_BYTES)): codec for codec in (RAW, DAG_PB)
 }
 _PREFIX_OF: Final = {codec: prefix for prefix, codec in _VAULT_PREFIXES.items()}
-# 58 letters of 5 bits hold 36 octets and two bits more, which are 0 in the one form there is.
-_VAULT_TEXT: Final = re.compile(r"b[a-z2-7]{57}[aeimquy4]")
+# 58 letters of 5 bits hold 36 octets and two bits more, which are 0 in the one form there is. The
+# prefix's 32 bits fill six letters and begin the seventh.
+_VAULT_TEXT: Final = re.compile(r"b(?:afkrei|afybei)[a-h][a-z2-7]{50}[aeimquy4]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class CID:
     @classmethod
     def parse(cls, text: str) -> CID:
         """Read a vault CID's text; raises ``InvalidInput`` for any other."""
-        if _VAULT_TEXT.fullmatch(text) is None:
+        if not is_vault_text(text):
             raise InvalidInput("This is not a CID of the vault (version 1, base32, SHA-256).")
         return cls.decode(_from_base32(text[1:]))
 
@@ -97,6 +97,11 @@ class CID:
 
     def __repr__(self) -> str:
         return f"CID({str(self)!r})"
+
+
+def is_vault_text(text: str) -> bool:
+    """Whether ``CID.parse`` takes ``text``, at a tenth of its cost: an index holds 300,000."""
+    return _VAULT_TEXT.fullmatch(text) is not None
 
 
 def parse_any(text: str) -> CID:
@@ -160,7 +165,8 @@ def _from_multibase(text: str) -> bytes:
         return _from_base(rest, _BASE58)
     if base in "fF":
         try:
-            return bytes.fromhex(rest)
+            # Not bytes.fromhex, which skips white space.
+            return base64.b16decode(rest, casefold=True)
         except ValueError as error:
             raise InvalidInput("This CID is not base16.") from error
     raise InvalidInput("This CID is in an unknown base.")

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hygieia.errors import BlockRefused, InvalidInput
 from hygieia.ipld.block import Block, UnverifiedBlock, verify, verify_any
-from hygieia.ipld.cid import CID, DAG_CBOR, DAG_PB, IDENTITY, RAW, decode_any, parse_any, read_any
+from hygieia.ipld.cid import (
+    CID,
+    DAG_CBOR,
+    DAG_PB,
+    IDENTITY,
+    RAW,
+    SHA2_256,
+    decode_any,
+    is_vault_text,
+    parse_any,
+    read_any,
+)
 from hygieia.limits import MAX_BLOCK_BYTES
 
 HELLO = "bafkreifzjut3te2nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e"
@@ -32,6 +45,37 @@ def test_what_is_no_cid_is_refused(text: str) -> None:
 def test_the_lenient_reader_refuses_what_is_no_cid_at_all(text: str) -> None:
     with pytest.raises(InvalidInput):
         parse_any(text)
+
+
+@given(st.binary(min_size=32, max_size=32), st.sampled_from((RAW, DAG_PB)))
+def test_every_vault_cid_is_known_by_its_text(digest: bytes, codec: int) -> None:
+    text = str(CID(codec, SHA2_256, digest))
+    assert is_vault_text(text)
+    assert str(CID.parse(text)) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        str(CID(DAG_CBOR, SHA2_256, bytes(32))),
+        str(CID(RAW, 0x13, bytes(32))),
+        HELLO[:-1] + "f",
+        HELLO + "\n",
+        HELLO.upper(),
+    ],
+)
+def test_text_that_is_nearly_a_vault_cid_is_not_one(text: str) -> None:
+    assert not is_vault_text(text)
+    with pytest.raises(InvalidInput):
+        CID.parse(text)
+
+
+@pytest.mark.parametrize("space", [" ", "\n", "\t"])
+def test_base16_has_no_white_space(space: str) -> None:
+    text = "f" + CID.parse(HELLO).encode().hex()
+    assert parse_any(text) == CID.parse(HELLO)
+    with pytest.raises(InvalidInput):
+        parse_any(text[:9] + space + text[9:])
 
 
 def test_identity_cids_are_recognised_but_are_not_the_vaults() -> None:
