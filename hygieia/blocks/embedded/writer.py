@@ -24,9 +24,6 @@ T = TypeVar("T")
 Change = tuple["Callable[[sqlite3.Connection], Any]", "Future[Any]"]
 
 MAX_SHARED: Final = 128
-CHECKPOINT_PAGES: Final = 8192
-"""32 MiB: in a store of millions, new multihashes touch a page of the index each, and every
-checkpoint writes those pages where they belong; fewer checkpoints, fewer writes and waits."""
 
 
 class CatalogueWriter:
@@ -63,7 +60,6 @@ class CatalogueWriter:
 
     def _run(self) -> None:
         connection = connect(self._path, cache_kib=16384)
-        connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
         try:
             while (batch := self._next_batch()) is not None:
                 self._apply(connection, batch)
