@@ -28,7 +28,7 @@ from hygieia.vault.index import Purge, Purged, PutReport
 from hygieia.vault.report_build import BuiltReport, seal_report
 from hygieia.vault.report_meta import Draft
 from tests.factories.servers import running_api, settings_in
-from tests.unit.vault.factories import entry
+from tests.unit.vault.factories import ANY_CID, entry
 
 PASSWORD = "correct horse battery staple"
 
@@ -134,7 +134,7 @@ async def test_a_lost_answer_is_no_conflict(tmp_path: Path) -> None:
 async def test_a_lower_index_is_refused_and_nothing_is_sent(tmp_path: Path) -> None:
     """MS-22."""
     async with home_in(tmp_path) as home:
-        home.session.store.raise_floor(IndexFloor(99, "b" + "a" * 58))
+        home.session.store.raise_floor(IndexFloor(99, ANY_CID))
         with pytest.raises(Rollback):
             await home.device()
 
@@ -144,7 +144,7 @@ async def test_a_sibling_index_is_refused(tmp_path: Path) -> None:
         profile = home.session.store.load()
         assert profile is not None
         assert profile.index_floor is not None
-        other = replace(profile.index_floor, root="b" + "a" * 58)
+        other = replace(profile.index_floor, root=ANY_CID)
         home.session.store.save(replace(profile, index_floor=other))
         with pytest.raises(Fork):
             await home.device()
@@ -152,7 +152,7 @@ async def test_a_sibling_index_is_refused(tmp_path: Path) -> None:
 
 async def test_after_a_confirmed_restore_the_next_index_goes_above(tmp_path: Path) -> None:
     async with home_in(tmp_path) as home:
-        home.session.store.raise_floor(IndexFloor(99, "b" + "a" * 58))
+        home.session.store.raise_floor(IndexFloor(99, ANY_CID))
         device = await IndexSync.open(home.session, home.reader, restored=True)
         await device.change([PutReport(entry())])
         assert device.state.sequence == 100
@@ -226,7 +226,7 @@ class TestRepair:
             built = built_by(home.session.key)
             await home.commit(built)
             device = await home.device()
-            newer = replace(built.entry, revision=2, cid="b" + "a" * 58)
+            newer = replace(built.entry, revision=2, cid=ANY_CID)
             await device.change([PutReport(newer)])
             done = await repair(device)
             assert [type(each.error) for each in done.refused] == [Rollback]

@@ -21,7 +21,7 @@ from hygieia.server.gateway import gateway_routes
 from hygieia.vault.index import PutReport, SetDigests
 from hygieia.vault.kit import Kit
 from hygieia.vault.report_build import BuiltReport
-from tests.unit.vault.factories import NOW, Blocks, Vault, ana, ipns_key, make_report
+from tests.unit.vault.factories import ANY_CID, NOW, Blocks, Vault, ana, ipns_key, make_report
 
 PASSWORD = "correct horse battery staple"
 EMAIL = "ana@example.org"
@@ -53,7 +53,7 @@ def sealed() -> Sealed:
         recovery_mac=recovery.mac,
         revocation=seal_revocation(ana(), code),
         ipns_name=ipns_key().name,
-        index_cid="b" + "a" * 58,
+        index_cid=ANY_CID,
         sequence=1,
         gateways=("https://gateway.example.org",),
         server="https://vault.example.org",

@@ -35,6 +35,7 @@ from hygieia.vault.report_read import read_report
 
 # A little ahead, so that no key is younger than what it signs; clocks may differ by ten minutes.
 NOW = format_time(now() + timedelta(minutes=1))
+ANY_CID = str(CID.of(0x70, b"of nothing"))
 PARTS = {"recovery_key": "a key", "recovery_mac": "a mac", "revocation": "a revocation"}
 
 
