@@ -35,11 +35,13 @@ def make_data_folder(settings: Settings) -> None:
 def open_documents(settings: Settings) -> DocumentStore:
     """The document store that HYGIEIA_DOCUMENTS names. Raises ``ConfigError``."""
     scheme, _, rest = settings.documents.partition(":")
-    if scheme != "sqlite":
-        raise ConfigError("HYGIEIA_DOCUMENTS: this version knows sqlite: only.")
-    from hygieia.documents.sqlite import open_sqlite  # noqa: PLC0415
+    if scheme == "sqlite":
+        from hygieia.documents.sqlite import open_sqlite  # noqa: PLC0415
 
-    return open_sqlite(Path(rest) if rest else settings.data_dir / SQLITE_FILE)
+        return open_sqlite(Path(rest) if rest else settings.data_dir / SQLITE_FILE)
+    from hygieia.documents.mongo import open_mongo  # noqa: PLC0415
+
+    return open_mongo(settings.documents)
 
 
 def open_blocks(settings: Settings) -> BlockStore:

@@ -1,0 +1,52 @@
+"""The calls under way to a database: bounded in time, their errors in our words, ended in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Final
+
+from hygieia.documents.mongo_errors import translate
+from hygieia.errors import HygieiaError, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+CALL_SECONDS: Final = 20.0
+"""No call lasts longer, even where all of the driver's threads wait for a server that is away."""
+
+
+class Calls:
+    """Counts the calls, so that a store can be closed once the last has ended."""
+
+    def __init__(self) -> None:
+        self._under_way = 0
+        self._closed = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @contextlib.asynccontextmanager
+    async def begin(self) -> AsyncIterator[None]:
+        """Around one call. Raises Unavailable and what else the database's errors mean."""
+        if self._closed:
+            raise Unavailable("The document store is closed.")
+        self._under_way += 1
+        self._idle.clear()
+        try:
+            async with asyncio.timeout(CALL_SECONDS):
+                yield
+        except HygieiaError:
+            raise
+        except TimeoutError:
+            raise Unavailable("The database does not answer in time.") from None
+        except Exception as error:  # a server's garbage breaks a driver anywhere
+            raise translate(error) from error
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
+
+    async def end(self) -> None:
+        """Refuses further calls and waits for those under way."""
+        self._closed = True
+        await self._idle.wait()
