@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
+
+from tests.ferretdb import Cluster, ferretdb, postgresql
+from tests.mongodb import MongoDb
 
 # In CI the same examples every time; nowhere a deadline, for the machine is shared.
 hypothesis.settings.register_profile("dev", deadline=None)
@@ -41,6 +44,27 @@ def debian_chroot() -> Path:
 def kubo_program() -> Path:
     """Kubo's `ipfs` program."""
     return _program_from("HYGIEIA_TEST_KUBO", "test-servers")
+
+
+@pytest.fixture(scope="session")
+def documentdb() -> Iterator[Cluster]:
+    """PostgreSQL with DocumentDB, for FerretDBs to stand before it."""
+    with postgresql(_program_from("HYGIEIA_TEST_FERRETDB", "test-servers")) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def mongodb(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[MongoDb]:
+    """What speaks MongoDB's protocol: the server of HYGIEIA_TEST_MONGODB_URI, else FerretDB."""
+    uri = os.environ.get("HYGIEIA_TEST_MONGODB_URI")
+    if uri:
+        yield MongoDb(uri)
+        return
+    cluster: Cluster = request.getfixturevalue("documentdb")
+    with ferretdb(cluster, tmp_path_factory.mktemp("ferretdb")) as server:
+        yield MongoDb(server.uri())
 
 
 @pytest.hookimpl(wrapper=True)

@@ -3,19 +3,27 @@
 To hold another adapter to the contract, add it to ``ADAPTERS``: a function from (folder, clock) to
 an open store, where opening the same folder again gives a second handle on the same documents, as
 another process would have.
+
+MongoDB's run where there is a server (``make test-servers``), on both drivers: motor, and the one
+that its makers name as its successor.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pymongo
 import pytest
 
+from hygieia.documents import mongo
 from hygieia.documents.port import DocumentStore
 from hygieia.documents.sqlite import open_sqlite
+from tests.mongodb import MongoDb
 
 
 @dataclass
@@ -31,12 +39,12 @@ class Clock:
         self.now += timedelta(seconds=seconds)
 
 
-async def _sqlite(folder: Path, clock: Clock) -> DocumentStore:
-    return open_sqlite(folder / "documents.db", clock=clock)
-
-
-ADAPTERS = {"sqlite": _sqlite}
 OpenStore = Callable[[Path], Awaitable[DocumentStore]]
+ADAPTERS = [
+    "sqlite",
+    pytest.param("mongodb", marks=pytest.mark.servers),
+    pytest.param("mongodb-pymongo", marks=pytest.mark.servers),
+]
 
 
 @pytest.fixture
@@ -45,11 +53,30 @@ def clock() -> Clock:
 
 
 @pytest.fixture(params=ADAPTERS)
-def open_store(request: pytest.FixtureRequest, clock: Clock) -> OpenStore:
-    adapter = ADAPTERS[request.param]
+def open_store(
+    request: pytest.FixtureRequest, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[OpenStore]:
+    if request.param == "sqlite":
+        yield _open_sqlite(clock)
+        return
+    if request.param == "mongodb-pymongo":
+        monkeypatch.setattr(mongo, "AsyncClient", pymongo.AsyncMongoClient)
+    server: MongoDb = request.getfixturevalue("mongodb")
+    with server.databases() as database:
+        yield _open_mongo(clock, database)
 
+
+def _open_sqlite(clock: Clock) -> OpenStore:
     async def open_in(folder: Path) -> DocumentStore:
-        return await adapter(folder, clock)
+        return open_sqlite(folder / "documents.db", clock=clock)
+
+    return open_in
+
+
+def _open_mongo(clock: Clock, database: Callable[[str], str]) -> OpenStore:
+    async def open_in(folder: Path) -> DocumentStore:
+        name = hashlib.sha256(str(folder).encode()).hexdigest()[:16]
+        return await asyncio.to_thread(mongo.open_mongo, database(name), clock=clock)
 
     return open_in
 
