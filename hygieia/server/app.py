@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 KEEPALIVE_SECONDS: Final = 30.0
+LAST_ANSWER_SECONDS: Final = 2.0
 SWITCH_INTERVAL_SECONDS: Final = 0.0005
 
 
@@ -74,11 +75,12 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] | None = 
         handle_signals=False,
         auto_decompress=False,
         keepalive_timeout=KEEPALIVE_SECONDS,
-        shutdown_timeout=float(settings.shutdown_grace_seconds),
+        shutdown_timeout=LAST_ANSWER_SECONDS,
     )
     await runner.setup()
+    site = PatientSite(runner, sockets, app[PATIENCE], tls=tls)
     try:
-        await PatientSite(runner, sockets, app[PATIENCE], tls=tls).start()
+        await site.start()
         stop = _stop_event()
         _tell(settings)
         if on_ready is not None:
@@ -86,6 +88,8 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] | None = 
         await stop.wait()
         app[SERVICES].lifecycle.draining = True
         get_log().info("stopping", grace_seconds=settings.shutdown_grace_seconds)
+        await site.stop()
+        await app[PATIENCE].drain(settings.shutdown_grace_seconds)
     finally:
         await runner.cleanup()
         get_log().info("stopped")

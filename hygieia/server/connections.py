@@ -13,6 +13,7 @@ what is too slow:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Final, cast
 
 from aiohttp import web
@@ -43,7 +44,9 @@ class Patience:
         self.header_seconds = header_seconds
         self.body_window_seconds = body_window_seconds
         self.stalled_seconds = stalled_seconds
+        self.draining = False
         self._watched: dict[asyncio.BaseProtocol, PatientProtocol] = {}
+        self._quiet = asyncio.Event()
 
     def watch(self, inner: asyncio.Protocol) -> PatientProtocol:
         """Wrap a connection's protocol."""
@@ -54,6 +57,7 @@ class Patience:
     def forget(self, inner: asyncio.Protocol) -> None:
         """The connection is gone."""
         self._watched.pop(inner, None)
+        self._note_quiet()
 
     def header_done(self, request: web.Request) -> None:
         """The request's header has been read whole."""
@@ -66,6 +70,25 @@ class Patience:
         watched = self._watched.get(cast("asyncio.BaseProtocol", request.protocol))
         if watched is not None:
             watched.answered()
+        self._note_quiet()
+
+    async def drain(self, seconds: float) -> None:
+        """Let requests under way finish, for at most ``seconds``; close what is idle.
+
+        aiohttp's own shutdown drops the rest of a body that is still coming, so an upload would
+        never finish: this comes before it.
+        """
+        self.draining = True
+        for watched in list(self._watched.values()):
+            watched.close_if_idle()
+        self._note_quiet()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._quiet.wait()
+
+    def _note_quiet(self) -> None:
+        if self.draining and not any(watched.is_busy for watched in self._watched.values()):
+            self._quiet.set()
 
 
 PATIENCE: Final = web.AppKey("patience", Patience)
@@ -84,6 +107,16 @@ class PatientProtocol(asyncio.Protocol):
         self._header_timer: asyncio.TimerHandle | None = None
         self._body_timer: asyncio.TimerHandle | None = None
         self._stalled_timer: asyncio.TimerHandle | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a request is being handled."""
+        return self._request is not None
+
+    def close_if_idle(self) -> None:
+        """Close a connection that waits for its next request."""
+        if self._request is None and self._transport is not None:
+            self._transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start waiting for the first header."""

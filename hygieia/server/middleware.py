@@ -100,6 +100,8 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
         headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
         headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         headers.setdefault("Cache-Control", "no-store")
+    if request.app[PATIENCE].draining:
+        response.force_close()
     if request.app[SERVICES].settings.tls:
         headers.setdefault("Strict-Transport-Security", "max-age=31536000")
 
