@@ -1,8 +1,9 @@
-"""The server's settings: frozen, and read nowhere else.
+"""The settings: frozen, and read nowhere else.
 
-Every setting is one field of `Settings`; the variable's name is ``HYGIEIA_`` and the field's name
-in capitals. Strongest first: the command line, the environment, the ``.env`` file, the default.
-``.env.example`` documents them all, and a test keeps it true.
+Every setting of the server is one field of `Settings`; the variable's name is ``HYGIEIA_`` and the
+field's name in capitals. Strongest first: the command line, the environment, the ``.env`` file, the
+default. ``.env.example`` documents them all, and a test keeps it true. The client's few are
+`ClientSettings`, from the environment alone.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ CLIENT_SETTINGS: Final[Mapping[str, tuple[str, str]]] = {
     "HYGIEIA_PASSWORD_FILE": ("", "File with the password; - is standard input."),
     "HYGIEIA_HOME": ("", "Folder of the client's state; empty: $XDG_CONFIG_HOME/hygieia."),
 }
+
+DEFAULT_SERVER: Final = CLIENT_SETTINGS["HYGIEIA_SERVER"][0]
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -220,6 +223,36 @@ class Settings:
     def tls(self) -> bool:
         """Whether the server itself speaks HTTPS."""
         return self.tls_cert is not None
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSettings:
+    """What the environment tells a client. An option on the command line is stronger."""
+
+    server: str | None
+    profile: str
+    password_file: str | None
+    home: Path
+    color: bool
+
+
+def client_settings(environ: Mapping[str, str] | None = None) -> ClientSettings:
+    """Read the client's own settings, and what the desktop says of folders and colours."""
+    source = os.environ if environ is None else environ
+    return ClientSettings(
+        server=source.get("HYGIEIA_SERVER") or None,
+        profile=source.get("HYGIEIA_PROFILE") or CLIENT_SETTINGS["HYGIEIA_PROFILE"][0],
+        password_file=source.get("HYGIEIA_PASSWORD_FILE") or None,
+        home=_client_home(source),
+        color=not source.get("NO_COLOR"),  # https://no-color.org
+    )
+
+
+def _client_home(source: Mapping[str, str]) -> Path:
+    if named := source.get("HYGIEIA_HOME"):
+        return Path(named).expanduser()
+    desktop = source.get("XDG_CONFIG_HOME")
+    return (Path(desktop) if desktop else Path.home() / ".config") / "hygieia"
 
 
 @dataclass(frozen=True, slots=True)

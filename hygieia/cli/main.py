@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -10,12 +11,19 @@ from typing import NoReturn
 import click
 
 from hygieia import __version__
-from hygieia.cli.invocation import Invocation, color_wanted
+from hygieia.cli.invocation import Invocation
 from hygieia.cli.options import LazyGroup
-from hygieia.errors import HygieiaError, UsageError
+from hygieia.errors import Failed, HygieiaError, UsageError
 
-INTERRUPTED = 130
 _C = "hygieia.cli.commands"
+
+
+class Interrupted(HygieiaError):
+    """The person stopped the command. No part of the API: only a command has someone to stop it."""
+
+    code = "interrupted"
+    exit_code = 130
+
 
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "signup": (f"{_C}.account", "signup", "Make keys and an account, and save the recovery kit."),
@@ -45,13 +53,6 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 }
 
 
-def _client_options_from_environment(invocation: Invocation) -> None:
-    """Take the client's own settings; an option given on the command line is stronger."""
-    invocation.server = os.environ.get("HYGIEIA_SERVER") or None
-    invocation.profile = os.environ.get("HYGIEIA_PROFILE") or invocation.profile
-    invocation.password_file = os.environ.get("HYGIEIA_PASSWORD_FILE") or None
-
-
 @click.group(
     cls=LazyGroup,
     lazy=COMMANDS,
@@ -65,9 +66,11 @@ def hygieia() -> None:
 
 def main() -> NoReturn:
     """Run the command and end the process with the promised exit code."""
-    invocation = Invocation(color=color_wanted())
-    _client_options_from_environment(invocation)
-    sys.exit(run(sys.argv[1:], invocation))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal in an old encoding shows \u escapes; it does not stop the command.
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(run(sys.argv[1:], Invocation()))
 
 
 def run(arguments: list[str], invocation: Invocation) -> int:
@@ -87,28 +90,34 @@ def run(arguments: list[str], invocation: Invocation) -> int:
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return UsageError.exit_code
-    except click.UsageError as error:
-        return _usage_error(error, invocation)
     except click.ClickException as error:
-        invocation.show_error(UsageError(error.format_message()))
-        return UsageError.exit_code
+        # Parsing may have stopped before it came to --json.
+        invocation.json = invocation.json or "--json" in arguments
+        return _usage_error(error, invocation)
     except HygieiaError as error:
         invocation.show_error(error)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        invocation.warn("interrupted; run again to resume.")
-        return INTERRUPTED
+        invocation.show_error(Interrupted("interrupted; run again to resume."))
+        return Interrupted.exit_code
     except BrokenPipeError:
         # The reader of our output went away (as `| head` does): nothing more to say to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return HygieiaError.exit_code
+    except OSError as error:
+        # strerror is the system's own sentence; the file's name may be anybody's and stays out.
+        invocation.show_error(
+            Failed(f"This machine refused: {error.strerror or 'no reason given'}.")
+        )
+        return Failed.exit_code
     except Exception as error:  # noqa: BLE001  (the last line of defence: no stack trace for people)
         return _unexpected(error, invocation)
     return returned if isinstance(returned, int) else 0
 
 
-def _usage_error(error: click.UsageError, invocation: Invocation) -> int:
-    hint = f"See: {error.ctx.command_path} --help" if error.ctx else "See: hygieia --help"
+def _usage_error(error: click.ClickException, invocation: Invocation) -> int:
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    hint = f"See: {context.command_path if context else 'hygieia'} --help"
     invocation.show_error(UsageError(error.format_message(), hint=hint))
     return UsageError.exit_code
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from hygieia.cli.invocation import Invocation, color_wanted
+from hygieia.cli.invocation import Invocation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ def invocation_of(context: click.Context) -> Invocation:
     """The call's one Invocation, made at the outermost context."""
     root = context.find_root()
     if root.obj is None:
-        root.obj = Invocation(color=color_wanted())
+        root.obj = Invocation()
     found: Invocation = root.obj
     return found
 
@@ -29,11 +29,14 @@ def _keep(context: click.Context, parameter: click.Parameter, value: object) -> 
     if value is None or parameter.name is None:
         return
     invocation = invocation_of(context)
-    if parameter.name == "no_color":
-        invocation.color = False
-        context.color = False
+    if parameter.name == "json":
+        invocation.json = True
+    elif parameter.name == "quiet":
+        invocation.quiet = True
+    elif parameter.name == "no_color":
+        invocation.given["color"] = False
     else:
-        setattr(invocation, parameter.name, value)
+        invocation.given[parameter.name] = value
 
 
 def _global_options() -> list[click.Option]:

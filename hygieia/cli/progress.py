@@ -38,7 +38,7 @@ def progress(invocation: Invocation, what: str, *, unit: str = "bytes") -> Itera
     from rich.console import Console
     from rich.progress import Progress
 
-    console = Console(file=sys.stderr, no_color=not invocation.color)
+    console = Console(file=sys.stderr, no_color=not invocation.settings.color)
     with Progress(*_columns(unit), console=console, transient=True) as bar:
         task = bar.add_task(what, total=None)
 

@@ -43,14 +43,11 @@ def secret_for(invocation: Invocation, kit: Kit, code_file: str | None) -> Secre
     """The password or, with a code file or on the person's choice, the recovery code."""
     if code_file is not None:
         return Code(invocation.secret_from_file(code_file))
-    if invocation.password_file is None:
-        answer = invocation.ask_secret(
-            f"Password of {kit.email} (or press Enter to type the recovery code)"
-        )
-        if not answer:
-            return Code(invocation.ask_secret("Recovery code"))
-        return Password(answer)
-    return Password(invocation.password())
+    if invocation.settings.password_file is not None:
+        return Password(invocation.password())
+    question = f"Password of {kit.email} (press Enter to type the recovery code instead)"
+    answer = invocation.ask_secret(question, optional=True)
+    return Password(answer) if answer else Code(invocation.ask_secret("Recovery code"))
 
 
 @contextlib.contextmanager

@@ -1,24 +1,24 @@
-"""Opens what a subcommand works with: profile, transport, unlocked session."""
+"""Opens what a subcommand works with: profile, transport, session, vault."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 import socket
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from hygieia.cli.invocation import DEFAULT_SERVER
-from hygieia.client.session import Session, saved_session, signed_in_profile, unlock
-from hygieia.client.state import ProfileStore, home_folder
+from hygieia.client.session import Session, signed_in_profile, unlock
+from hygieia.client.state import ProfileStore
+from hygieia.config import DEFAULT_SERVER
 from hygieia.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine
+    from collections.abc import AsyncIterator, Coroutine, Sequence
 
     from hygieia.cli.invocation import Invocation
+    from hygieia.client.sdk import Vault
     from hygieia.client.transport import Transport
 
 T = TypeVar("T")
@@ -42,7 +42,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 def profile_store(invocation: Invocation) -> ProfileStore:
     """The folder of the profile that was asked for."""
-    return ProfileStore(home_folder(os.environ), invocation.profile)
+    return ProfileStore(invocation.settings.home, invocation.settings.profile)
 
 
 def device_label() -> str:
@@ -56,8 +56,8 @@ async def connected(invocation: Invocation) -> AsyncIterator[Transport]:
     from hygieia.client.transport import Transport
 
     profile = profile_store(invocation).load()
-    server = invocation.server or (profile.server if profile else DEFAULT_SERVER)
-    _warn_plain(invocation, server)
+    server = invocation.settings.server or (profile.server if profile else DEFAULT_SERVER)
+    warn_of_plain_http(invocation, server)
     async with Transport(server) as transport:
         yield transport
 
@@ -80,23 +80,37 @@ async def signed_in(invocation: Invocation) -> AsyncIterator[Session]:
     from hygieia.client.transport import Transport, checked_server
 
     unlocked = await unlocking
-    if invocation.server is not None and checked_server(invocation.server) != profile.server:
+    named = invocation.settings.server
+    if named is not None and checked_server(named) != profile.server:
         raise UsageError(
             f"This profile is signed in at {profile.server}.",
             hint="Leave --server out, or add --profile NAME for another server.",
         )
-    token = saved_session(profile, unlocked.state_key)["token"]
-    async with Transport(profile.server, token=token) as transport:
+    async with Transport(profile.server, token=unlocked.token_of(profile)) as transport:
         yield Session(store, profile, transport, unlocked)
 
 
-def _warn_plain(invocation: Invocation, server: str) -> None:
+@contextlib.asynccontextmanager
+async def opened_vault(
+    invocation: Invocation, gateways: Sequence[str] = ()
+) -> AsyncIterator[Vault]:
+    """The open vault of whoever is signed in; with gateways, blocks come from these only."""
+    async with signed_in(invocation) as session:
+        from hygieia.client.sdk import Vault
+
+        async with Vault.of(session, gateways) as vault:
+            yield vault
+
+
+def warn_of_plain_http(invocation: Invocation, server: str) -> None:
+    """Say so when the way to the server is open to anyone on it."""
     from urllib.parse import urlsplit
 
     from hygieia.client.transport import checked_server
+    from hygieia.config import is_loopback
 
     parts = urlsplit(checked_server(server))
-    if parts.scheme == "http" and parts.hostname not in {"localhost", "127.0.0.1", "::1"}:
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         invocation.warn(
             "this server is reached without TLS: whoever is on the way can take over the "
             "session. Use an https address."

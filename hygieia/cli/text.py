@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import unicodedata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
@@ -29,8 +30,35 @@ def printable(text: str) -> str:
     return "".join(c if _shows(c) else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
+def printable_lines(text: str) -> str:
+    """``printable`` for text of several lines: line ends are ours and stay."""
+    return "\n".join(printable(line) for line in text.split("\n"))
+
+
 def _shows(character: str) -> bool:
     return character == " " or unicodedata.category(character)[0] not in {"C", "Z"}
+
+
+class TerminalText:
+    """Shows text of anybody's on a terminal: its lines stay, whatever else moves it is escaped."""
+
+    def __init__(self, write: Callable[[bytes], object]) -> None:
+        self._write = write
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+
+    def show(self, pieces: Sequence[bytes | memoryview]) -> None:
+        """Show what comes next."""
+        for piece in pieces:
+            self._show(self._decoder.decode(bytes(piece)))
+
+    def end(self) -> None:
+        """Show what an unfinished character at the end leaves."""
+        self._show(self._decoder.decode(b"", final=True))
+
+    def _show(self, text: str) -> None:
+        lines = text.replace("\r\n", "\n").split("\n")
+        shown = ["\t".join(printable(cell) for cell in line.split("\t")) for line in lines]
+        self._write("\n".join(shown).encode("utf-8", "backslashreplace"))
 
 
 def _width(text: str) -> int:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from hygieia.client import keyrings
+from hygieia.client import answers, keyrings
 from hygieia.client.passwords import check_new_password
 from hygieia.client.session import (
     Session,
@@ -19,15 +19,21 @@ from hygieia.client.session import (
 from hygieia.client.sign_up import Recovery, make_recovery, seal_anew
 from hygieia.client.state import Profile, StateKey
 from hygieia.errors import (
+    InvalidInput,
+    NotFound,
     NotSignedIn,
+    Unavailable,
+    Unreachable,
     UsageError,
 )
 from hygieia.openpgp.kdf import DEFAULT_KDF, KdfParams, Stretched, normalise_email, stretch
 
 if TYPE_CHECKING:
-    from hygieia.openpgp.sealing import (
-        SealedKey,
-    )
+    from collections.abc import Sequence
+
+    from hygieia.openpgp.sealing import SealedKey
+
+_LEAST_PREFIX: Final = 6
 
 
 async def change_password(session: Session, *, current: str, new: str) -> None:
@@ -46,7 +52,7 @@ async def change_password(session: Session, *, current: str, new: str) -> None:
     sealed = await asyncio.to_thread(
         seal_anew, session.key, stretched, profile.email, profile.account
     )
-    rev = (await session.transport.call("GET", "/account")).document["rev"]
+    rev = await _account_rev(session)
     body = {
         "current_login_secret": old.login_secret,
         "login_secret": stretched.login_secret,
@@ -54,14 +60,16 @@ async def change_password(session: Session, *, current: str, new: str) -> None:
     }
     kept = saved_session(profile, session.unlocked.state_key)
     await session.transport.call("PUT", "/account/seal", body=body, if_match=rev)
-    _adoptseal_anew(session, sealed, stretched, kept)
+    _adopt(session, sealed, stretched, kept)
+    if session.profile.keyring:
+        await keep_unlocked(session)
 
 
 async def renew_recovery(session: Session, *, password: str) -> Recovery:
     """Make a new recovery code and store what it seals; the old code opens no new kit."""
     stretched = await _stretch_pinned(session.profile, password)
     recovery = await asyncio.to_thread(make_recovery, session.key)
-    rev = (await session.transport.call("GET", "/account")).document["rev"]
+    rev = await _account_rev(session)
     body = {"current_login_secret": stretched.login_secret, **recovery.to_json()}
     await session.transport.call("PUT", "/account/recovery", body=body, if_match=rev)
     return recovery
@@ -78,16 +86,67 @@ async def delete_account(session: Session, *, confirm: str, password: str) -> No
     session.store.forget()
 
 
-async def sign_out(session: Session) -> None:
-    """End this device's session; what the device has pinned stays for the next sign-in."""
-    with contextlib.suppress(NotSignedIn):
+async def sign_out(session: Session) -> bool:
+    """End this device's session; what the device has pinned stays for the next sign-in.
+
+    Returns:
+        Whether the server was told. If it cannot be reached the token is forgotten here all the
+        same, and its session ends by itself.
+    """
+    told = True
+    try:
         await session.transport.call("DELETE", "/sessions/current")
+    except NotSignedIn:
+        pass  # It had ended already.
+    except (Unreachable, Unavailable):
+        told = False
+    await _forget_token(session)
+    return told
+
+
+async def _forget_token(session: Session) -> None:
     await asyncio.to_thread(keyrings.forget, session.profile.account)
     state_key = session.unlocked.state_key
     device = saved_session(session.profile, state_key)["device"]
     profile = replace(session.profile, keyring=False)
     # The device's token stays, sealed: strangers' guesses must not lock out a device she has used.
     session.remember(seal_session(profile, state_key, token=None, session=None, device=device))
+
+
+async def list_sessions(session: Session) -> list[dict[str, Any]]:
+    """The account's sessions, as the server tells them."""
+    return answers.parts((await session.transport.call("GET", "/sessions")).document, "items")
+
+
+async def end_sessions(session: Session, names: Sequence[str]) -> list[dict[str, Any]]:
+    """End sessions, each named by its id or the beginning of one; those that are left.
+
+    To end the one in use is to sign out.
+
+    Raises:
+        NotFound: there is no such session; none was ended.
+        InvalidInput: a beginning that is too short or another session's too.
+    """
+    items = await list_sessions(session)
+    wanted = {item["id"]: item for item in (_session_named(items, name) for name in names)}
+    for item in sorted(wanted.values(), key=lambda item: bool(item["current"])):
+        if item["current"]:
+            await sign_out(session)
+        else:
+            with contextlib.suppress(NotFound):
+                await session.transport.call("DELETE", f"/sessions/{item['id']}")
+    return [item for item in items if item["id"] not in wanted]
+
+
+def _session_named(items: Sequence[dict[str, Any]], name: str) -> dict[str, Any]:
+    if len(name) < _LEAST_PREFIX:
+        raise InvalidInput(f"A session is named by {_LEAST_PREFIX} or more characters of its id.")
+    found = [item for item in items if str(item["id"]).startswith(name)]
+    if not found:
+        raise NotFound("The account has no such session.", hint="See: hygieia sessions")
+    if len(found) > 1:
+        raise InvalidInput("More than one session begins so: give more of its id.")
+    return found[0]
 
 
 async def keep_unlocked(session: Session) -> bool:
@@ -99,6 +158,10 @@ async def keep_unlocked(session: Session) -> bool:
     return kept
 
 
+async def _account_rev(session: Session) -> int:
+    return answers.number((await session.transport.call("GET", "/account")).document, "rev")
+
+
 async def _stretch_pinned(profile: Profile, password: str) -> Stretched:
     """Stretch the current password again; raises CredentialsError when it is another one."""
     params = KdfParams(**profile.kdf)
@@ -107,9 +170,7 @@ async def _stretch_pinned(profile: Profile, password: str) -> Stretched:
     return stretched
 
 
-def _adoptseal_anew(
-    session: Session, sealed: SealedKey, stretched: Stretched, kept: dict[str, Any]
-) -> None:
+def _adopt(session: Session, sealed: SealedKey, stretched: Stretched, kept: dict[str, Any]) -> None:
     """Pin the new seal on this device, with the session that stays."""
     state_key = StateKey(stretched.seal_passphrase)
     profile = replace(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+from hygieia.client import answers
 from hygieia.client.read_back import Sample
 from hygieia.ipld.car import car_header, section_head
 from hygieia.limits import CAR_BATCH_BYTES, MAX_BATCH_CIDS
@@ -73,6 +74,15 @@ class BatchSender:
             await asyncio.gather(*self._posts)
         self._raise_failure()
 
+    async def send_all(self, blocks: Sequence[Block]) -> None:
+        """Send the last blocks and wait for everything; what fails is abandoned first."""
+        try:
+            await self.add(blocks)
+            await self.flush()
+        except BaseException:
+            await self.abandon()
+            raise
+
     async def abandon(self) -> None:
         """Stop what is under way: the caller has failed or was interrupted."""
         for post in self._posts:
@@ -113,7 +123,7 @@ class BatchSender:
         cids = [str(block.cid) for block in batch]
         path = f"/uploads/{self._upload}/missing"
         answer = await self._transport.call("POST", path, body={"cids": cids}, repeatable=True)
-        missing = set(answer.document["missing"])
+        missing = set(answers.texts(answer.document, "missing"))
         return [block for block in batch if str(block.cid) in missing]
 
     async def _send_car(self, batch: list[Block]) -> None:

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from hygieia.client.batches import BatchSender
-from hygieia.client.commits import start_upload
+from hygieia.client.commits import upload_for
 from hygieia.client.content import upload_content
 from hygieia.client.index_sync import IndexSync
-from hygieia.client.journal import Source
 from hygieia.client.read_back import read_back
 from hygieia.client.session import Session
-from hygieia.errors import ContentChanged, Failed, MetaMismatch, StaleRevision
+from hygieia.client.sources import check_unchanged, reading
+from hygieia.errors import Failed, MetaMismatch, StaleRevision
 from hygieia.ipld.cid import CID
 from hygieia.openpgp.times import format_time, now
 from hygieia.recovery.driving import BlockSource, read_from
@@ -26,15 +26,15 @@ from hygieia.vault.index import PutReport, SetDeleted
 from hygieia.vault.report import Expected, Report
 from hygieia.vault.report_build import ReportSecrets, finish_report, make_header
 from hygieia.vault.report_change import draft_of, edit_report, needs_new_session_key, next_revision
+from hygieia.vault.report_read import read_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from hygieia.client.sources import FoundFile
     from hygieia.vault.people import People
-    from hygieia.vault.report_build import BuiltReport
+    from hygieia.vault.report_build import BuiltReport, SealedData
     from hygieia.vault.report_entry import ReportEntry
-from hygieia.vault.report_read import read_report
 
 _UPDATE: Final = "update"
 _EDIT: Final = "edit"
@@ -95,12 +95,15 @@ class Changer:
             title=title,
             category=category,
         )
-        upload = await start_upload(self.session.transport)
-        sender = BatchSender(self.session.transport, upload)
-        return await self._commit(built, current, upload, sender, _EDIT)
+        async with upload_for(self.session.transport) as upload:
+            sender = BatchSender(self.session.transport, upload)
+            return await self._commit(built, current, upload, sender, _EDIT)
 
     async def update(
-        self, entry: ReportEntry, file: FoundFile, progress: Callable[[int], None]
+        self,
+        entry: ReportEntry,
+        file: FoundFile,
+        progress: Callable[[int], None] | None = None,
     ) -> ReportEntry:
         """Store new content as the next revision, under a new session key.
 
@@ -111,40 +114,41 @@ class Changer:
         current = await self.current(entry)
         key, made = self.session.key, ReportSecrets.make()
         draft = draft_of(current.report.meta, key.key_id)
-        upload = await start_upload(self.session.transport)
-        sender = BatchSender(self.session.transport, upload)
-        try:
-            with file.path.open("rb") as stream:
-                sealed = await upload_content(stream, made, sender, progress=progress)
-            if await asyncio.to_thread(Source.of, file.path) != file.source:
-                _refuse_changed(file)
-        except BaseException:
-            await sender.abandon()
-            raise
-        built = finish_report(
-            draft,
-            next_revision(current.report, same_content=sealed.sha256 == current.report.meta.sha256),
-            sealed,
-            make_header(made.session_key, [key.certificate]),
-            session_key=made.session_key,
-            key=key,
-            created=format_time(now()),
-        )
-        return await self._commit(built, current, upload, sender, _UPDATE)
+        async with upload_for(self.session.transport) as upload:
+            sender = BatchSender(self.session.transport, upload)
+            sealed = await _send_file(file, made, sender, progress)
+            same = sealed.sha256 == current.report.meta.sha256
+            built = finish_report(
+                draft,
+                next_revision(current.report, same_content=same),
+                sealed,
+                make_header(made.session_key, [key.certificate]),
+                session_key=made.session_key,
+                key=key,
+                created=format_time(now()),
+            )
+            return await self._commit(built, current, upload, sender, _UPDATE)
 
     async def trash(self, entries: Sequence[ReportEntry]) -> None:
-        """Put reports in the trash, from where they come back for 30 days."""
+        """Put reports in the trash, from where they come back for 30 days.
+
+        Those that are there already stay as they are, with the time they were put there.
+        """
         for entry in entries:
             await self.session.transport.call("DELETE", f"/reports/{entry.id}")
         time = format_time(now())
-        await self.index.change([SetDeleted(entry.id, time) for entry in entries])
+        await self.index.change(
+            [SetDeleted(entry.id, time) for entry in entries if entry.deleted is None]
+        )
 
     async def restore(self, entries: Sequence[ReportEntry]) -> None:
         """Take reports out of the trash."""
         for entry in entries:
             path = f"/reports/{entry.id}/restore"
             await self.session.transport.call("POST", path, body={}, repeatable=True)
-        await self.index.change([SetDeleted(entry.id, None) for entry in entries])
+        await self.index.change(
+            [SetDeleted(entry.id, None) for entry in entries if entry.deleted is not None]
+        )
 
     def _people(self) -> People:
         return self.index.state.people(self.session.key.certificate)
@@ -157,12 +161,7 @@ class Changer:
         sender: BatchSender,
         change: str,
     ) -> ReportEntry:
-        try:
-            await sender.add(built.blocks)
-            await sender.flush()
-        except BaseException:
-            await sender.abandon()
-            raise
+        await sender.send_all(built.blocks)
         path = f"/reports/{built.entry.id}"
         body = {"upload": upload, "root": built.entry.cid, "change": change}
         try:
@@ -177,8 +176,17 @@ class Changer:
         return built.entry
 
 
-def _refuse_changed(file: FoundFile) -> None:
-    raise ContentChanged(
-        f"{file.path.name!r} changed while it was read; nothing was changed in the vault.",
-        hint="Run again once nobody writes to it.",
-    )
+async def _send_file(
+    file: FoundFile,
+    made: ReportSecrets,
+    sender: BatchSender,
+    progress: Callable[[int], None] | None,
+) -> SealedData:
+    try:
+        with reading(file.path) as stream:
+            sealed = await upload_content(stream, made, sender, progress=progress)
+        await asyncio.to_thread(check_unchanged, file.source)
+    except BaseException:
+        await sender.abandon()
+        raise
+    return sealed

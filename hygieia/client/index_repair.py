@@ -12,6 +12,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from hygieia.client import answers
 from hygieia.errors import HygieiaError, IntegrityError, InvalidInput, NoteRefused, NotFound
 from hygieia.ipld.cid import CID
 from hygieia.openpgp.notes import Verdict
@@ -68,12 +69,13 @@ async def repair(sync: IndexSync) -> Repaired:
         if cursor is not None:
             query["after"] = cursor
         page = (await sync.transport.call("GET", "/changes", query=query)).document
-        for item in page["items"]:
+        for item in answers.parts(page, "items"):
             found = await _change_for(sync, people, item, done)
             changes += found
             skipped += not found
-        more = bool(page.get("more")) and page["next"] != cursor
-        cursor = str(page["next"])
+        after = answers.text(page, "next")
+        more = bool(page.get("more")) and after != cursor
+        cursor = after
     if changes or skipped > _SKIPPED_WORTH_A_CURSOR:
         if cursor is not None:
             changes.append(SetCursor(cursor))

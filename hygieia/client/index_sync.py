@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hygieia.blocks.gateway import GatewayReader
 from hygieia.client.batches import BatchSender
-from hygieia.client.commits import start_upload
+from hygieia.client.commits import upload_for
 from hygieia.client.read_back import read_back
 from hygieia.client.state import IndexFloor, ProfileStore
 from hygieia.client.transport import Transport
@@ -212,27 +212,22 @@ class IndexSync:
 
     async def _commit(self, update: IndexUpdate) -> None:
         """Upload what is new and move the server on to it. Raises ``StaleRevision``."""
-        upload = await start_upload(self.transport)
-        sender = BatchSender(self.transport, upload)
-        try:
-            await sender.add(update.blocks)
-            await sender.flush()
-        except BaseException:
-            await sender.abandon()
-            raise
         state = update.state
         record = self.ipns_key.sign_record(state.root, state.sequence, now())
-        answer = await self.transport.call(
-            "PUT",
-            "/index",
-            if_match=self.rev,
-            body={
-                "upload": upload,
-                "root": str(state.root),
-                "sequence": state.sequence,
-                "record": base64.b64encode(record).decode(),
-            },
-        )
+        async with upload_for(self.transport) as upload:
+            sender = BatchSender(self.transport, upload)
+            await sender.send_all(update.blocks)
+            answer = await self.transport.call(
+                "PUT",
+                "/index",
+                if_match=self.rev,
+                body={
+                    "upload": upload,
+                    "root": str(state.root),
+                    "sequence": state.sequence,
+                    "record": base64.b64encode(record).decode(),
+                },
+            )
         server = ServerIndex.of(answer.document)
         if server.root != state.root:
             raise Rollback("The server acknowledged another index than the one sent.")

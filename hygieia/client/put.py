@@ -7,18 +7,31 @@ committed; a long one is streamed. The index is renewed once for many reports.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from hygieia.client.batches import BatchSender
-from hygieia.client.commits import NewRoot, commit_reports, is_committed, start_upload
+from hygieia.client.commits import (
+    NewRoot,
+    commit_reports,
+    end_upload,
+    is_committed,
+    is_open,
+    start_upload,
+    upload_for,
+)
 from hygieia.client.content import upload_content
 from hygieia.client.index_sync import IndexSync
 from hygieia.client.journal import Journal, Pending, Source, job_name
 from hygieia.client.read_back import Sample, read_back
 from hygieia.client.session import Session
-from hygieia.client.sources import FoundFile, media_type_of
+from hygieia.client.sources import (
+    FoundFile,
+    check_unchanged,
+    found_now,
+    media_type_of,
+    reading,
+)
 from hygieia.errors import ContentChanged, UsageError
 from hygieia.ipld.cid import CID
 from hygieia.limits import CAR_BATCH_BYTES, SMALL_REPORT_BYTES
@@ -72,7 +85,7 @@ class Putter:
     progress: Progress
     _journal: Journal | None = None
     _upload: str = ""
-    _stored: list[ReportEntry] = field(default_factory=list)
+    _stored: dict[str, ReportEntry] = field(default_factory=dict)
     _unindexed: list[ReportEntry] = field(default_factory=list)
     _done_bytes: int = 0
     _total_bytes: int | None = None
@@ -88,6 +101,7 @@ class Putter:
             raise UsageError("There is nothing to store: the folders hold no files.")
         if len(files) > 1 and (self.labels.title or self.labels.file_name):
             raise UsageError("One title or name cannot be given to several files.")
+        self._draft(files[0].file_name, files[0].title).check()
         self._total_bytes = sum(file.source.size_bytes for file in files)
         job = job_name([file.path for file in files], self.labels.as_options())
         folder = self.session.store.uploads_folder
@@ -98,27 +112,27 @@ class Putter:
             finally:
                 await self._settle()
             journal.finish()
-        return self._stored
+        await end_upload(self.session.transport, self._upload)
+        # In the order asked for, which is not the order of storing.
+        return [self._stored[file.source.path] for file in files]
 
     async def put_stream(self, stream: BinaryIO, file_name: str) -> ReportEntry:
         """Store what a stream gives; it cannot be read twice, so it cannot be resumed."""
-        self._upload = await start_upload(self.session.transport)
-        secrets_ = ReportSecrets.make()
-        sender = BatchSender(self.session.transport, self._upload)
         draft = self._draft(words.clean_file_name(file_name), words.title_from_file_name(file_name))
         draft.check()
-        try:
-            await self._send_long(stream, draft, words.make_id(), secrets_, sender, None)
-        except BaseException:
-            await sender.abandon()
-            raise
+        async with upload_for(self.session.transport) as self._upload:
+            sender = BatchSender(self.session.transport, self._upload)
+            made = ReportSecrets.make()
+            try:
+                entry = await self._send_long(stream, draft, words.make_id(), made, sender, None)
+            except BaseException:
+                await sender.abandon()
+                raise
         await self._renew_index()
-        return self._stored[0]
+        return entry
 
     async def _run(self, files: Sequence[FoundFile], journal: Journal) -> None:
-        self._upload = journal.upload or await start_upload(self.session.transport)
-        if journal.upload is None:
-            journal.use_upload(self._upload)
+        self._upload = await self._upload_of(journal)
         group: list[FoundFile] = []
         group_bytes = 0
         for file in await self._not_yet_stored(files, journal):
@@ -136,23 +150,37 @@ class Putter:
         await self._settle()
         await self._renew_index()
 
+    async def _upload_of(self, journal: Journal) -> str:
+        """The job's upload: the one it had, while the server keeps it, or a new one."""
+        transport = self.session.transport
+        if journal.upload is not None and await is_open(transport, journal.upload):
+            return journal.upload
+        upload = await start_upload(transport)
+        journal.use_upload(upload)
+        return upload
+
     async def _not_yet_stored(
         self, files: Sequence[FoundFile], journal: Journal
     ) -> list[FoundFile]:
         """Leave out what this job stored before it was interrupted, if the server has it."""
+        committed = await asyncio.gather(*(self._committed(file, journal) for file in files))
         rest = []
-        for file in files:
-            document = journal.committed_report(file.source)
-            if document is not None and await is_committed(
-                self.session.transport, str(document["id"]), str(document["cid"])
-            ):
-                entry = ReportEntry.from_json(document)
-                self._stored.append(entry)
-                self._unindexed.append(entry)
-                self._advance(file.source.size_bytes, "")
-            else:
+        for file, entry in zip(files, committed, strict=True):
+            if entry is None:
                 rest.append(file)
+                continue
+            self._stored[file.source.path] = entry
+            self._unindexed.append(entry)
+            self._advance(file.source.size_bytes, "")
         return rest
+
+    async def _committed(self, file: FoundFile, journal: Journal) -> ReportEntry | None:
+        document = journal.committed_report(file.source)
+        if document is None:
+            return None
+        entry = ReportEntry.from_json(document)
+        there = await is_committed(self.session.transport, entry.id, entry.cid)
+        return entry if there else None
 
     # -- short files ---------------------------------------------------------------------
 
@@ -164,9 +192,8 @@ class Putter:
     def _seal_group(self, group: Sequence[FoundFile]) -> list[tuple[Source, BuiltReport]]:
         key, sealed = self.session.key, []
         for file in group:
-            content = file.path.read_bytes()
-            # Read now, so this is what is stored: a fresh key for each attempt needs no memory.
-            source = replace(file.source, size_bytes=len(content))
+            # Sealed at once under a key of its own, so that a later attempt needs no memory of it.
+            content = _read_short(file)
             report = seal_report(
                 self._draft(file.file_name, file.title),
                 content,
@@ -174,7 +201,7 @@ class Putter:
                 key=key,
                 created=format_time(now()),
             )
-            sealed.append((source, report))
+            sealed.append((file.source, report))
         return sealed
 
     async def _commit_group(
@@ -210,8 +237,9 @@ class Putter:
         except ContentChanged:
             # The file is not what it was: a new session key, and nothing of the old upload.
             self._done_bytes = before
-            file = FoundFile(file.path, await asyncio.to_thread(Source.of, file.path))
-            await self._stream_long(file, self._begin(file, journal))
+            changed = await asyncio.to_thread(found_now, file)
+            entry = await self._stream_long(changed, self._begin(changed, journal))
+            self._stored[file.source.path] = entry
 
     def _begin(self, file: FoundFile, journal: Journal) -> Pending:
         made = ReportSecrets.make()
@@ -225,14 +253,14 @@ class Putter:
         journal.begin(pending)
         return pending
 
-    async def _stream_long(self, file: FoundFile, pending: Pending) -> None:
+    async def _stream_long(self, file: FoundFile, pending: Pending) -> ReportEntry:
         sender = BatchSender(self.session.transport, self._upload)
         made = ReportSecrets(SessionKey(pending.session_key), pending.salt)
         draft = self._draft(file.file_name, file.title)
         draft.check()
         try:
-            with file.path.open("rb") as stream:
-                await self._send_long(stream, draft, pending.report, made, sender, pending)
+            with reading(file.path) as stream:
+                return await self._send_long(stream, draft, pending.report, made, sender, pending)
         except BaseException:
             await sender.abandon()
             raise
@@ -245,7 +273,7 @@ class Putter:
         made: ReportSecrets,
         sender: BatchSender,
         pending: Pending | None,
-    ) -> None:
+    ) -> ReportEntry:
         label = draft.file_name
         sealed = await upload_content(
             stream,
@@ -256,7 +284,7 @@ class Putter:
             progress=lambda size: self._advance(size, label),
         )
         if pending is not None:
-            await asyncio.to_thread(_check_unchanged, pending.source)
+            await asyncio.to_thread(check_unchanged, pending.source)
         key = self.session.key
         report = finish_report(
             draft,
@@ -271,6 +299,7 @@ class Putter:
         await sender.flush()
         source = pending.source if pending is not None else None
         await self._commit_reports([(source, report)], self._journal, sender.sample)
+        return report.entry
 
     # -- both ----------------------------------------------------------------------------
 
@@ -300,9 +329,10 @@ class Putter:
         roots = [NewRoot(report.entry.id, report.entry.cid) for _, report in reports]
         await commit_reports(self.session.transport, self._upload, roots)
         await read_back(self.index.source, sample, [CID.parse(one.root) for one in roots])
-        entries = [report.entry for _, report in reports]
-        self._stored += entries
-        self._unindexed += entries
+        for source, report in reports:
+            if source is not None:
+                self._stored[source.path] = report.entry
+            self._unindexed.append(report.entry)
         if len(self._unindexed) >= _INDEX_EVERY_REPORTS:
             await self._renew_index()
 
@@ -316,9 +346,15 @@ class Putter:
         self.progress(self._done_bytes, self._total_bytes, label)
 
 
-def _check_unchanged(source: Source) -> None:
-    if Source.of(Path(source.path)) != source:
-        raise ContentChanged(
-            f"{Path(source.path).name!r} changed while it was stored; it was not committed.",
-            hint="Run again once nobody writes to it.",
+def _read_short(file: FoundFile) -> bytes:
+    """Read a file that was short when it was found, and must still be what it was then."""
+    with reading(file.path) as stream:
+        content = stream.read(file.source.size_bytes + 1)
+    check_unchanged(file.source)
+    if len(content) != file.source.size_bytes:
+        # Files of the system (/proc) say no true size; they are read as a stream.
+        raise UsageError(
+            f"{file.path.name!r} does not hold as many bytes as it says.",
+            hint=f"Store it from standard input: hygieia put --name {file.path.name!r} - < FILE",
         )
+    return content

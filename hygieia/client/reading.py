@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from hygieia.blocks.gateway import GatewayReader
+from hygieia.client import answers
 from hygieia.client.index_sync import IndexSync
 from hygieia.client.session import Session
 from hygieia.errors import MetaMismatch, NotFound
@@ -65,16 +66,13 @@ class ReportFetcher:
         people = self.index.state.people(self.session.key.certificate)
         found: dict[int, Version] = {}
         for item in await self._listed_versions(entry.id):
-            reading = read_report(
-                CID.parse(str(item["root"])), self.session.key, people, Expected(id=entry.id)
-            )
+            root = answers.text(item, "root")
+            reading = read_report(CID.parse(root), self.session.key, people, Expected(id=entry.id))
             report = await read_from(reading, self.reader)
             if not people.same(report.meta.owner, entry.owner):
                 raise MetaMismatch("The server lists a version that has another owner.")
             # Newest first, and a root that only adds readers is no version of its own.
-            found.setdefault(
-                report.meta.revision, Version(str(item["root"]), report.meta.created, report)
-            )
+            found.setdefault(report.meta.revision, Version(root, report.meta.created, report))
         return [found[number] for number in sorted(found, reverse=True)]
 
     async def revision(self, entry: ReportEntry, number: int) -> Report:
@@ -146,9 +144,9 @@ class ReportFetcher:
             answer = await self.session.transport.call(
                 "GET", f"/reports/{report_id}/versions", query=query
             )
-            items += answer.document["items"]
-            after = answer.document.get("next")
-            if not after:
+            items += answers.parts(answer.document, "items")
+            last, after = after, answer.document.get("next")
+            if not after or after == last:
                 return items
 
 

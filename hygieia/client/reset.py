@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from hygieia.client import answers
 from hygieia.client.passwords import check_new_password
 from hygieia.client.session import (
     Session,
@@ -67,7 +68,8 @@ async def reset_password(
             "The server knows another account under this kit's address.",
             hint="Is it the right server? The kit was made for " + kit.server,
         )
-    body = _proof(transport.server, kit, key, sealed, stretched, str(started["nonce"]))
+    nonce = answers.text(started, "nonce")
+    body = _proof(transport.server, kit, key, sealed, stretched, nonce)
     answer = (
         await transport.call("POST", "/account/reset", body={**body, "label": label})
     ).document
@@ -109,9 +111,10 @@ def _adopt(
     stretched: Stretched,
     answer: dict[str, Any],
 ) -> Session:
-    if answer["account"]["account"] != kit.account:
+    document = answers.part(answer, "account")
+    if document.get("account") != kit.account:
         raise KeyMismatch("The server answered with another account.")
-    name = str(answer["account"]["name"])
+    name = answers.text(document, "name")
     profile = new_profile(transport.server, kit.email, name, kit.account, key, sealed)
     floor = IndexFloor(kit.sequence, kit.index_cid)
     profile = replace(profile, ipns_name=kit.ipns_name, index_floor=floor)

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from hygieia.client import answers
 from hygieia.client.state import Profile, ProfileStore, StateKey
 from hygieia.errors import (
     CredentialsError,
@@ -35,6 +36,13 @@ class Unlocked:
     key: UnlockedKey
     state_key: StateKey
     seal_passphrase: str = field(repr=False)
+
+    def token_of(self, profile: Profile) -> str:
+        """The session's token, opened; raises NotSignedIn when the device has none."""
+        token = saved_session(profile, self.state_key).get("token")
+        if not isinstance(token, str):
+            raise NotSignedIn("Nobody is signed in here.")
+        return token
 
 
 @dataclass(slots=True)
@@ -179,7 +187,8 @@ def start_session(
 ) -> Session:
     """Remember the session that the server has just started, and go on in it."""
     state_key = StateKey(stretched.seal_passphrase)
-    token, started, device = str(answer["token"]), answer["session"]["id"], answer["device"]
+    token, device = answers.text(answer, "token"), answers.text(answer, "device")
+    started = answers.text(answers.part(answer, "session"), "id")
     profile = seal_session(profile, state_key, token=token, session=started, device=device)
     transport.token = token
     session = Session(
@@ -195,10 +204,14 @@ def kdf_json(params: KdfParams) -> dict[str, int]:
 
 
 def refuse_other_account(store: ProfileStore, email: str) -> None:
-    """One profile is one account: its pins must not be lost to another one's."""
+    """One profile is one account: what it has pinned must not be lost to another one's.
+
+    Raises:
+        UsageError: the profile belongs to another account, signed in or not.
+    """
     profile = store.load()
-    if profile is not None and profile.email != email and profile.signed_in:
+    if profile is not None and profile.email != email:
         raise UsageError(
-            "Another account is signed in here.",
-            hint="Add --profile NAME to keep both, or sign out first: hygieia logout",
+            "This profile belongs to another account.",
+            hint="Add --profile NAME to keep both, or forget it here: hygieia logout --forget",
         )

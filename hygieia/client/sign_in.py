@@ -11,6 +11,7 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from hygieia.client import answers
 from hygieia.client.session import (
     Session,
     new_profile,
@@ -51,8 +52,6 @@ async def sign_in(
     email = normalise_email(email)
     refuse_other_account(store, email)
     pinned = store.load()
-    if pinned is not None and (pinned.email, pinned.server) != (email, transport.server):
-        pinned = None
     account, params = await _parameters(transport, email, pinned)
     stretched = await asyncio.to_thread(stretch, password, email, account, params)
     body: dict[str, Any] = {
@@ -60,7 +59,7 @@ async def sign_in(
         "login_secret": stretched.login_secret,
         "label": label,
     }
-    device = _device_token(pinned, stretched)
+    device = _device_token(pinned, transport.server, stretched)
     if device is not None:
         body["device"] = device
     answer = (await transport.call("POST", "/sessions", body=body)).document
@@ -83,8 +82,8 @@ async def _parameters(
     if pinned is not None and account != pinned.account:
         raise KdfRefused(
             "The server answers with another account than this device knows.",
-            hint="If the operator has reset the account, forget it here first: "
-            "hygieia logout --forget",
+            hint="At another server with an account of its own, add --profile NAME. If the "
+            "operator has reset the account, forget it here first: hygieia logout --forget",
         )
     return account, params
 
@@ -106,19 +105,20 @@ async def _accept(
     pinned: Profile | None,
 ) -> Session:
     """Believe a sign-in's answer only as far as the password and the pins confirm it."""
-    document = answer["account"]
-    if document["email"] != email or document["account"] != account:
+    document = answers.part(answer, "account")
+    if document.get("email") != email or document.get("account") != account:
         raise KeyMismatch("The server answered with another account.")
     sealed = _sealed_of(document)
-    key = await asyncio.to_thread(
-        _unseal, sealed, stretched, email, account, document["certificate"]
-    )
+    certificate = answers.text(document, "certificate")
+    key = await asyncio.to_thread(_unseal, sealed, stretched, email, account, certificate)
     if pinned is not None:
         key = _agree_with_pins(key, document, pinned)
     profile = replace(
-        new_profile(transport.server, email, str(document["name"]), account, key, sealed),
-        ipns_name=document["ipns_name"],
+        new_profile(transport.server, email, answers.text(document, "name"), account, key, sealed),
+        # Believed until the index opens: its naming key, signed by the key in hand, is the proof.
+        ipns_name=answers.text(document, "ipns_name"),
         index_floor=pinned.index_floor if pinned is not None else None,
+        sealed_first_index=pinned.sealed_first_index if pinned is not None else None,
     )
     return start_session(store, transport, profile, key, stretched, answer)
 
@@ -134,7 +134,7 @@ def _unseal(
 def _agree_with_pins(key: UnlockedKey, document: dict[str, Any], pinned: Profile) -> UnlockedKey:
     if key.key_id != pinned.key_id:
         raise KeyMismatch("The server answered with another key than this device knows.")
-    if document["ipns_name"] != pinned.ipns_name:
+    if document.get("ipns_name") != pinned.ipns_name:
         raise Rollback("The server names another vault index than this device knows.")
     # What the device has seen of its own certificate stays: a revocation above all.
     return key.with_certificate(key.certificate.merge(Certificate.parse(pinned.certificate)))
@@ -152,9 +152,9 @@ def _sealed_of(document: dict[str, Any]) -> SealedKey:
         raise IntegrityError("The server's account is not understood.") from None
 
 
-def _device_token(pinned: Profile | None, stretched: Stretched) -> str | None:
-    """This device's token, which only the right password brings to light."""
-    if pinned is None or pinned.sealed is None:
+def _device_token(pinned: Profile | None, server: str, stretched: Stretched) -> str | None:
+    """This device's token, which only the right password brings to light, for its own server."""
+    if pinned is None or pinned.sealed is None or pinned.server != server:
         return None
     try:
         kept = saved_session(pinned, StateKey(stretched.seal_passphrase))

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from typing import TYPE_CHECKING, Final
 
 from hygieia.client.passwords import check_new_password
 from hygieia.client.session import (
@@ -17,7 +15,8 @@ from hygieia.client.session import (
     refuse_other_account,
     start_session,
 )
-from hygieia.ipld.ipns import name_of
+from hygieia.client.state import StateKey
+from hygieia.errors import HygieiaError, Unavailable, Unreachable
 from hygieia.openpgp.kdf import DEFAULT_KDF, Stretched, normalise_email, stretch
 from hygieia.openpgp.keys import UnlockedKey, check_name, generate_key
 from hygieia.openpgp.recovery_code import make_code
@@ -28,10 +27,13 @@ from hygieia.openpgp.sealing import (
     seal_key,
     seal_revocation,
 )
+from hygieia.vault.ipns import IpnsKey
 
 if TYPE_CHECKING:
     from hygieia.client.state import ProfileStore
     from hygieia.client.transport import Transport
+
+_FIRST_INDEX: Final = "first index 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +55,27 @@ class Recovery:
 
 @dataclass(frozen=True, slots=True)
 class SignedUp:
-    """A new account: its session, its recovery code, and the key that will name its index."""
+    """A new account: its session and its recovery code."""
 
     session: Session
     recovery: Recovery = field(repr=False)
-    ipns_key: Ed25519PrivateKey = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class FirstIndex:
+    """What an account's first index will hold: the key that names it, the recovery parts."""
+
+    ipns_key: IpnsKey = field(repr=False)
+    recovery_parts: dict[str, str] = field(repr=False)
+
+    @classmethod
+    def kept_by(cls, session: Session) -> FirstIndex | None:
+        """What this device keeps for it since the sign-up; None once the index is stored."""
+        sealed = session.profile.sealed_first_index
+        if sealed is None:
+            return None
+        kept = session.unlocked.state_key.open(_FIRST_INDEX, sealed)
+        return cls(IpnsKey(bytes.fromhex(kept["ipns_key"])), kept["recovery"])
 
 
 async def sign_up(
@@ -73,7 +91,8 @@ async def sign_up(
     """Make keys on this machine and an account for them.
 
     The first vault index is the caller's next step: until it is stored, the key that names the
-    vault lives on this device alone.
+    vault lives on this device alone. It is kept there before the server is asked, so that nothing
+    is lost with an answer: who signs in on this device next has it.
 
     Raises:
         InvalidInput: email, name or password are not acceptable.
@@ -85,7 +104,6 @@ async def sign_up(
     refuse_other_account(store, email)
     account = _account_id(invite)
     made = await asyncio.to_thread(_make_keys, email, name, account, password)
-    ipns_name = name_of(made.ipns_key.public_key().public_bytes_raw())
     body = {
         "account": account,
         "email": email,
@@ -95,17 +113,28 @@ async def sign_up(
         "seal_mac": made.sealed.mac,
         "kdf": kdf_json(made.sealed.params),
         "login_secret": made.stretched.login_secret,
-        "ipns_name": ipns_name,
+        "ipns_name": made.ipns_key.name,
         "label": label,
         **made.recovery.to_json(),
     }
     if invite is not None:
         body["invite"] = invite
-    answer = (await transport.call("POST", "/accounts", body=body)).document
-    profile = new_profile(transport.server, email, name, account, made.key, made.sealed)
-    profile = replace(profile, ipns_name=ipns_name)
+    profile = replace(
+        new_profile(transport.server, email, name, account, made.key, made.sealed),
+        ipns_name=made.ipns_key.name,
+        sealed_first_index=_sealed_first_index(made),
+    )
+    before = store.load()
+    store.save(profile)
+    try:
+        answer = (await transport.call("POST", "/accounts", body=body)).document
+    except (Unreachable, Unavailable):
+        raise  # It may have been made all the same.
+    except HygieiaError:
+        store.put_back(before)
+        raise
     session = start_session(store, transport, profile, made.key, made.stretched, answer)
-    return SignedUp(session, made.recovery, made.ipns_key)
+    return SignedUp(session, made.recovery)
 
 
 def _account_id(invite: str | None) -> str:
@@ -123,20 +152,28 @@ def make_recovery(key: UnlockedKey) -> Recovery:
     return Recovery(code, seal_for_recovery(key, code), seal_revocation(key, code))
 
 
+def _sealed_first_index(made: _Made) -> str:
+    kept = {
+        "ipns_key": made.ipns_key.secret.hex(),
+        "recovery": made.recovery.to_json(),
+    }
+    return StateKey(made.stretched.seal_passphrase).seal(_FIRST_INDEX, kept)
+
+
 @dataclass(frozen=True, slots=True)
 class _Made:
     key: UnlockedKey
     stretched: Stretched
     sealed: SealedKey
     recovery: Recovery
-    ipns_key: Ed25519PrivateKey
+    ipns_key: IpnsKey
 
 
 def _make_keys(email: str, name: str, account: str, password: str) -> _Made:
     stretched = stretch(password, email, account, DEFAULT_KDF)
     key = generate_key(name, email)
     sealed = seal_anew(key, stretched, email, account)
-    return _Made(key, stretched, sealed, make_recovery(key), Ed25519PrivateKey.generate())
+    return _Made(key, stretched, sealed, make_recovery(key), IpnsKey.make())
 
 
 def seal_anew(key: UnlockedKey, stretched: Stretched, email: str, account: str) -> SealedKey:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import mimetypes
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from hygieia.client.journal import Source
-from hygieia.errors import NotFound, UsageError
+from hygieia.errors import ContentChanged, NotFound, UsageError
 from hygieia.vault.words import clean_file_name, title_from_file_name
 
 if TYPE_CHECKING:
@@ -59,12 +61,20 @@ def find_files(paths: Sequence[Path]) -> list[FoundFile]:
     found: dict[str, FoundFile] = {}
     for path in paths:
         for file in _below(path):
-            try:
-                source = Source.of(file)
-            except OSError as error:
-                raise _unreadable(file, error) from None
+            source = _look_at(file)
+            if not os.access(file, os.R_OK):
+                # Better said before the first file is stored than after a thousand.
+                raise UsageError(f"{str(file)!r} cannot be read: it is not yours to read.")
             found.setdefault(source.path, FoundFile(file, source))
     return list(found.values())
+
+
+def find_file(path: Path) -> FoundFile:
+    """The one regular file named. Raises as ``find_files`` does, and UsageError for a folder."""
+    if path.is_dir():
+        raise UsageError(f"{str(path)!r} is a folder; one file is wanted here.")
+    [found] = find_files([path])
+    return found
 
 
 def _below(path: Path) -> Iterator[Path]:
@@ -86,6 +96,42 @@ def _below(path: Path) -> Iterator[Path]:
 
 def _unreadable(path: Path, error: OSError) -> UsageError:
     return UsageError(f"{str(path)!r} cannot be read: {error.strerror or 'unknown reason'}.")
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that was found, to read it.
+
+    Raises:
+        UsageError: it cannot be opened (any more), or reading it fails.
+    """
+    try:
+        with path.open("rb") as file:
+            yield file
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def _look_at(path: Path) -> Source:
+    try:
+        return Source.of(path)
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def found_now(file: FoundFile) -> FoundFile:
+    """The same file as it is now. Raises UsageError when it cannot be looked at."""
+    return FoundFile(file.path, _look_at(file.path))
+
+
+def check_unchanged(source: Source) -> None:
+    """Raise ContentChanged when a file is not what it was when it was found."""
+    path = Path(source.path)
+    if _look_at(path) != source:
+        raise ContentChanged(
+            f"{path.name!r} changed while it was stored; it was not committed.",
+            hint="Run again once nobody writes to it.",
+        )
 
 
 def media_type_of(file_name: str) -> str:

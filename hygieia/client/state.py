@@ -21,7 +21,6 @@ import os
 import re
 import secrets
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cryptography.exceptions import InvalidTag
@@ -33,6 +32,7 @@ from hygieia.errors import CredentialsError, Failed, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 FORMAT: Final = 1
 _NONCE_BYTES: Final = 12
@@ -108,14 +108,6 @@ class StateKey:
         return opened
 
 
-def home_folder(environ: Mapping[str, str]) -> Path:
-    """Where client state lives (INTERFACES, The command)."""
-    if named := environ.get("HYGIEIA_HOME"):
-        return Path(named)
-    base = environ.get("XDG_CONFIG_HOME")
-    return (Path(base) if base else Path.home() / ".config") / "hygieia"
-
-
 class ProfileStore:
     """Reads and writes one profile's folder, atomically, one process at a time."""
 
@@ -180,10 +172,16 @@ class ProfileStore:
             if known is None or floor.sequence > known.sequence:
                 self.save(replace(profile, index_floor=floor))
 
+    def put_back(self, profile: Profile | None) -> None:
+        """Undo a ``save``: what stood here before, or nothing."""
+        if profile is None:
+            self._file.unlink(missing_ok=True)
+        else:
+            self.save(profile)
+
     def forget(self) -> None:
         """Remove the profile and every upload under way."""
-        with contextlib.suppress(FileNotFoundError):
-            self._file.unlink()
+        self._file.unlink(missing_ok=True)
         if self.uploads_folder.is_dir():
             for entry in self.uploads_folder.iterdir():
                 entry.unlink(missing_ok=True)

@@ -35,6 +35,7 @@ _MAX_MESSAGE_CHARACTERS: Final = 300
 _ATTEMPTS: Final = 4
 _FIRST_WAIT_SECONDS: Final = 0.25
 _LONGEST_WAIT_SECONDS: Final = 30.0
+_LONGEST_RETRY_AFTER_SECONDS: Final = 86_400
 _CONNECT_SECONDS: Final = 10
 _SILENCE_SECONDS: Final = 60
 _RETRIED_STATUSES: Final = frozenset({429, 502, 503, 504})
@@ -52,7 +53,8 @@ class Answer:
 def _codes(kind: type[HygieiaError]) -> dict[str, type[HygieiaError]]:
     found = {kind.code: kind}
     for child in kind.__subclasses__():
-        found |= _codes(child)
+        if child.__module__ == HygieiaError.__module__:
+            found |= _codes(child)
     return found
 
 
@@ -240,9 +242,22 @@ def _error_of(response: aiohttp.ClientResponse, problem: dict[str, Any]) -> Hygi
     """Turn a problem document (RFC 9457) into the error its code names."""
     message = plain_words(problem.get("detail") or problem.get("title"))
     message = message or f"The server answered {response.status}."
-    kind = ERRORS_BY_CODE.get(str(problem.get("code")), _kind_of_status(response.status))
+    default = _kind_of_status(response.status)
+    return named_error(problem, message, default, retry_after_seconds=_retry_after(response))
+
+
+def named_error(
+    problem: dict[str, Any],
+    message: str,
+    default: type[HygieiaError],
+    *,
+    retry_after_seconds: int = 5,
+) -> HygieiaError:
+    """The error whose code a problem names, with the hint that we have for it, not the server's."""
+    kind = ERRORS_BY_CODE.get(str(problem.get("code")), default)
     if issubclass(kind, TooManyAttempts | Unavailable):
-        return kind(message, retry_after_seconds=_retry_after(response))
+        hint = f"Try again in {retry_after_seconds} s."
+        return kind(message, retry_after_seconds=retry_after_seconds, hint=hint)
     missing = problem.get("missing")
     if issubclass(kind, BlockMissing) and isinstance(missing, list):
         return kind(message, missing=[str(cid)[:128] for cid in missing[:4096]])
@@ -265,8 +280,12 @@ def _kind_of_status(status: int) -> type[HygieiaError]:
 
 
 def _retry_after(response: aiohttp.ClientResponse) -> int:
-    value = response.headers.get("Retry-After", "")
-    return min(int(value), 86_400) if value.isascii() and value.isdigit() else 1
+    value = response.headers.get("Retry-After", "")[:9]
+    return min(int(value), _LONGEST_RETRY_AFTER_SECONDS) if _is_number(value) else 1
+
+
+def _is_number(value: str) -> bool:
+    return value.isascii() and value.isdigit()
 
 
 def plain_words(text: object) -> str:

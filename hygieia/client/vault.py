@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from hygieia.blocks.gateway import GatewayReader
-from hygieia.client import account
+from hygieia.client import account, answers
 from hygieia.client.index_repair import repair
 from hygieia.client.index_sync import IndexSync
 from hygieia.client.session import Session
-from hygieia.client.sign_up import Recovery, SignedUp, sign_up
-from hygieia.errors import NotFound
+from hygieia.client.sign_in import sign_in
+from hygieia.client.sign_up import FirstIndex, Recovery, sign_up
+from hygieia.errors import CredentialsError, KdfRefused, KeyMismatch, NotFound
 from hygieia.limits import MAX_GATEWAYS
-from hygieia.openpgp.kdf import KdfParams
+from hygieia.openpgp.kdf import KdfParams, normalise_email
 from hygieia.openpgp.sealing import RecoverySeal
 from hygieia.openpgp.times import format_time, now
-from hygieia.vault.ipns import IpnsKey
 from hygieia.vault.kit import Kit
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     from hygieia.client.state import ProfileStore
     from hygieia.client.transport import Transport
-
-_FIRST_INDEX: Final = "first index 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,15 @@ async def create_account(
     invite: str | None = None,
     label: str = "",
 ) -> NewAccount:
-    """Sign up, store the first vault index, and make the recovery kit."""
+    """Sign up, store the first vault index, and make the recovery kit.
+
+    An earlier attempt on this device whose answer was lost is taken up where it ended.
+    """
+    session = await _earlier_attempt(store, transport, email, password, label)
+    if session is not None:
+        async with open_vault(session) as (index, _):
+            kit, code = await new_kit(session, password=password, index=index)
+        return NewAccount(session, kit, code)
     made = await sign_up(
         store,
         transport,
@@ -58,11 +64,26 @@ async def create_account(
         invite=invite,
         label=label,
     )
-    _keep_for_first_index(made)
     async with reader_of(made.session) as reader:
         index = await _first_index(made.session, reader)
         kit = await _kit(made.session, index, made.recovery)
     return NewAccount(made.session, kit, made.recovery.code)
+
+
+async def _earlier_attempt(
+    store: ProfileStore, transport: Transport, email: str, password: str, label: str
+) -> Session | None:
+    """Sign in to the account that an unanswered sign-up may have made after all."""
+    profile = store.load()
+    if profile is None or profile.signed_in or profile.sealed_first_index is None:
+        return None
+    if (profile.email, profile.server) != (normalise_email(email), transport.server):
+        return None
+    try:
+        return await sign_in(store, transport, email=email, password=password, label=label)
+    except (CredentialsError, KdfRefused):
+        # It was not made: the server knows no such account, or answers with a made-up one.
+        return None
 
 
 @contextlib.asynccontextmanager
@@ -86,26 +107,28 @@ async def open_vault(
             index = await IndexSync.open(session, reader)
         except NotFound:
             index = await _first_index(session, reader)
-        await repair(index)
+        if index.ipns_key.name != session.profile.ipns_name:
+            raise KeyMismatch("The server names another vault index than this key's.")
+        if not gateways:
+            # With gateways given, nothing is asked of the server that need not be.
+            await repair(index)
         yield index, reader
 
 
-async def change_password(session: Session, *, current: str, new: str) -> None:
+async def change_password(session: Session, *, current: str, new: str, index: IndexSync) -> None:
     """Change the password and give the index a new session key (FORMATS §7)."""
     await account.change_password(session, current=current, new=new)
-    async with open_vault(session) as (index, _):
-        await index.rotate()
+    await index.rotate()
 
 
-async def new_kit(session: Session, *, password: str) -> tuple[Kit, str]:
+async def new_kit(session: Session, *, password: str, index: IndexSync) -> tuple[Kit, str]:
     """A new recovery code and the kit that goes with it; earlier codes open no newer kit."""
     recovery = await account.renew_recovery(session, password=password)
-    async with open_vault(session) as (index, _):
-        await index.set_recovery_parts(recovery.to_json())
-        return await _kit(session, index, recovery), recovery.code
+    await index.set_recovery_parts(recovery.to_json())
+    return await _kit(session, index, recovery), recovery.code
 
 
-async def fresh_kit_file(session: Session) -> Kit:
+async def fresh_kit_file(session: Session, *, index: IndexSync) -> Kit:
     """The kit's file written afresh under the code she has.
 
     Raises:
@@ -114,12 +137,13 @@ async def fresh_kit_file(session: Session) -> Kit:
     from hygieia.vault.kit import check_against  # noqa: PLC0415
 
     document = (await session.transport.call("GET", "/account")).document
-    seal = RecoverySeal(str(document["recovery_key"]), str(document["recovery_mac"]))
-    recovery = Recovery("", seal, str(document["revocation"]))
-    async with open_vault(session) as (index, _):
-        kit = await _kit(session, index, recovery)
-        check_against(kit, index.state.keys, session.key.certificate)
-        return kit
+    seal = RecoverySeal(
+        answers.text(document, "recovery_key"), answers.text(document, "recovery_mac")
+    )
+    recovery = Recovery("", seal, answers.text(document, "revocation"))
+    kit = await _kit(session, index, recovery)
+    check_against(kit, index.state.keys, session.key.certificate)
+    return kit
 
 
 async def _kit(session: Session, index: IndexSync, recovery: Recovery) -> Kit:
@@ -128,7 +152,7 @@ async def _kit(session: Session, index: IndexSync, recovery: Recovery) -> Kit:
     gateways = [str(url) for url in server.get("gateways") or []][: MAX_GATEWAYS - 1]
     root, sequence = str(index.state.root), index.state.sequence
     kept = await session.transport.call("PUT", "/index/kit", body={"root": root})
-    index.rev = int(kept.document["rev"])
+    index.rev = answers.number(kept.document, "rev")
     return Kit(
         email=profile.email,
         account=profile.account,
@@ -139,7 +163,7 @@ async def _kit(session: Session, index: IndexSync, recovery: Recovery) -> Kit:
         recovery_key=recovery.seal.armored,
         recovery_mac=recovery.seal.mac,
         revocation=recovery.revocation,
-        ipns_name=profile.ipns_name,
+        ipns_name=index.ipns_key.name,
         index_cid=root,
         sequence=sequence,
         gateways=tuple(dict.fromkeys([*gateways, profile.server])),
@@ -155,28 +179,15 @@ async def _server_facts(transport: Transport) -> dict[str, Any]:
 # -- the first index ---------------------------------------------------------------------------
 
 
-def _keep_for_first_index(made: SignedUp) -> None:
-    """Keep the index's naming key on this device until the first index holds it."""
-    session = made.session
-    kept = {
-        "ipns_key": made.ipns_key.private_bytes_raw().hex(),
-        "recovery": made.recovery.to_json(),
-    }
-    sealed = session.unlocked.state_key.seal(_FIRST_INDEX, kept)
-    session.remember(replace(session.profile, sealed_first_index=sealed))
-
-
 async def _first_index(session: Session, reader: GatewayReader) -> IndexSync:
     """Store the account's first index; also after a crash between sign-up and this."""
-    sealed = session.profile.sealed_first_index
-    if sealed is None:
+    first = FirstIndex.kept_by(session)
+    if first is None:
         raise NotFound(
             "This account's vault has no index yet.",
             hint="Run any command on the device where you signed up; it stores the first one.",
         )
-    kept = session.unlocked.state_key.open(_FIRST_INDEX, sealed)
-    ipns_key = IpnsKey(bytes.fromhex(kept["ipns_key"]))
-    index = await IndexSync.create(session, reader, ipns_key, kept["recovery"])
+    index = await IndexSync.create(session, reader, first.ipns_key, first.recovery_parts)
     profile = session.store.load() or session.profile
     session.remember(replace(profile, sealed_first_index=None))
     return index

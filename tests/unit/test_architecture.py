@@ -75,14 +75,13 @@ def test_the_servers_rooms_load_nothing_that_opens_a_vault() -> None:
     assert not reached
 
 
-def test_only_the_settings_and_the_command_read_the_environment() -> None:
+def test_only_the_settings_read_the_environment() -> None:
     readers = {
         path.relative_to(PACKAGE).as_posix()
         for path in PACKAGE.rglob("*.py")
         if any(word in path.read_text("utf-8") for word in ("os.environ", "os.getenv", "getenv("))
     }
-    allowed = {"config.py"}
-    assert {r for r in readers if not r.startswith(("cli/", "client/"))} <= allowed
+    assert readers == {"config.py"}
 
 
 def test_nothing_is_called_by_a_name_that_says_nothing() -> None:

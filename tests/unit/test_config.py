@@ -9,6 +9,7 @@ import pytest
 from hygieia.config import (
     CLIENT_SETTINGS,
     Settings,
+    client_settings,
     describe_settings,
     is_loopback,
     load_settings,
@@ -236,3 +237,28 @@ class TestTls:
         settings = load({"HYGIEIA_HOST": "0.0.0.0", **names})  # noqa: S104
         assert settings.tls
         assert not Settings().tls
+
+
+# -- the client's own ---------------------------------------------------------------------------
+
+
+def test_a_client_with_nothing_set_uses_the_desktops_folder() -> None:
+    settings = client_settings({})
+    assert settings.home == Path.home() / ".config" / "hygieia"
+    assert (settings.server, settings.profile, settings.password_file) == (None, "default", None)
+    assert settings.color
+
+
+def test_a_clients_folder_is_the_named_one_then_the_desktops() -> None:
+    assert client_settings({"XDG_CONFIG_HOME": "/c"}).home == Path("/c/hygieia")
+    both = {"HYGIEIA_HOME": "/x", "XDG_CONFIG_HOME": "/c"}
+    assert client_settings(both).home == Path("/x")
+
+
+def test_an_empty_setting_of_the_client_counts_as_not_set() -> None:
+    empty = dict.fromkeys([*CLIENT_SETTINGS, "NO_COLOR", "XDG_CONFIG_HOME"], "")
+    assert client_settings(empty) == client_settings({})
+
+
+def test_no_color_is_respected_whatever_it_says() -> None:
+    assert not client_settings({"NO_COLOR": "0"}).color

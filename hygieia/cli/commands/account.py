@@ -9,11 +9,14 @@ import click
 
 from hygieia.cli.options import command
 from hygieia.cli.text import facts, size, table
+from hygieia.errors import CredentialsError, HygieiaError, InvalidInput
 
 if TYPE_CHECKING:
     from hygieia.cli.invocation import Invocation
+    from hygieia.client.state import ProfileStore
 
 KIT_FOLDER = "."
+_SHORT_ID_CHARACTERS = 12
 
 
 @command("signup")
@@ -27,16 +30,21 @@ def signup(
     """Make keys on this machine, an account for them, and the recovery kit."""
     from hygieia.cli.kits import check_kit_folder, say_kit, write_kit
     from hygieia.cli.sessions import connected, device_label, profile_store, run
+    from hygieia.client.account import keep_unlocked
+    from hygieia.client.session import refuse_other_account
     from hygieia.client.vault import create_account
+    from hygieia.openpgp.parameters import normalise_email
 
-    folder = Path(kit_folder or KIT_FOLDER)
+    folder, store = Path(kit_folder or KIT_FOLDER), profile_store(invocation)
+    email = normalise_email(email)
+    refuse_other_account(store, email)
     check_kit_folder(folder)
-    password = invocation.password("Choose a password", confirm=True)
+    password = new_password(invocation, "Choose a password", email=email, name=name)
 
     async def work() -> dict[str, Any]:
         async with connected(invocation) as transport:
             made = await create_account(
-                profile_store(invocation),
+                store,
                 transport,
                 email=email,
                 name=name,
@@ -47,6 +55,8 @@ def signup(
             profile = made.session.profile
             written = write_kit(folder, made.kit, made.code)
             say_kit(invocation, written)
+            if invocation.interactive:
+                await keep_unlocked(made.session)
             return {
                 "email": profile.email,
                 "name": profile.name,
@@ -55,8 +65,41 @@ def signup(
                 **written.to_json(),
             }
 
-    document = run(work())
-    invocation.result(document, lambda: f"Your vault is ready, {document['email']}.")
+    try:
+        document = run(work())
+    except HygieiaError:
+        _say_if_made_without_kit(invocation, store, email)
+        raise
+    invocation.done(document, f"Your vault is ready, {document['email']}.")
+
+
+def new_password(invocation: Invocation, question: str, *, email: str, name: str) -> str:
+    """Take a new password; at a terminal, ask again until it is one that may guard a vault.
+
+    Raises:
+        InvalidInput: the one in the file may not.
+    """
+    from hygieia.client.passwords import check_new_password
+
+    while True:
+        password = invocation.password(question, confirm=True)
+        try:
+            return check_new_password(password, email=email, name=name)
+        except InvalidInput as error:
+            if not invocation.interactive:
+                raise
+            invocation.show_error(error)
+            invocation.forget_answer(question)
+
+
+def _say_if_made_without_kit(invocation: Invocation, store: ProfileStore, email: str) -> None:
+    """A sign-up may stop after the account is there: then only its kit is still to be made."""
+    profile = store.load()
+    if profile is not None and profile.signed_in and profile.email == email:
+        invocation.warn(
+            "the account is made and you are signed in, but there is no recovery kit yet. "
+            "Make it now: hygieia kit --out DIR"
+        )
 
 
 @command("login")
@@ -65,8 +108,12 @@ def login(invocation: Invocation, email: str) -> None:
     """Sign in on this machine."""
     from hygieia.cli.sessions import connected, device_label, profile_store, run
     from hygieia.client.account import keep_unlocked
+    from hygieia.client.session import refuse_other_account
     from hygieia.client.sign_in import sign_in
+    from hygieia.openpgp.parameters import normalise_email
 
+    email = normalise_email(email)
+    refuse_other_account(profile_store(invocation), email)
     password = invocation.password(f"Password of {email}")
 
     async def work() -> dict[str, Any]:
@@ -82,7 +129,7 @@ def login(invocation: Invocation, email: str) -> None:
             return {"email": session.profile.email, "unlocked": kept}
 
     document = run(work())
-    invocation.result(document, f"Signed in as {document['email']}.")
+    invocation.done(document, f"Signed in as {document['email']}.")
 
 
 @command("logout")
@@ -96,37 +143,49 @@ def logout(invocation: Invocation, forget: bool) -> None:
     from hygieia.cli.sessions import profile_store, run, signed_in
     from hygieia.client.account import sign_out
 
+    async def work() -> bool:
+        async with signed_in(invocation) as session:
+            return await sign_out(session)
+
     store = profile_store(invocation)
     profile = store.load()
+    told = True
     if profile is not None and profile.signed_in:
-
-        async def work() -> None:
-            async with signed_in(invocation) as session:
-                await sign_out(session)
-
-        run(work())
+        try:
+            told = run(work())
+        except CredentialsError:
+            # Without the password the token cannot even be shown; forgetting it needs none.
+            if not forget:
+                raise
+            told = False
     if forget:
         store.forget()
-    invocation.result({"signed_in": False}, "Signed out.")
+    if not told:
+        invocation.warn(
+            "the server was not told, so the session there ends by itself; to end it now, sign "
+            "in elsewhere and use: hygieia sessions end ID"
+        )
+    invocation.done({"signed_in": False, "server_told": told}, "Signed out.")
 
 
 @command("whoami")
 def whoami(invocation: Invocation) -> None:
     """Show who is signed in, and the space used."""
     from hygieia.cli.sessions import run, signed_in
+    from hygieia.client import answers
 
     async def work() -> dict[str, Any]:
         async with signed_in(invocation) as session:
             account = (await session.transport.call("GET", "/account")).document
-            profile = session.profile
+            quota, profile = answers.part(account, "quota"), session.profile
             return {
                 "email": profile.email,
                 "name": profile.name,
                 "fingerprint": profile.fingerprint,
                 "ipns_name": profile.ipns_name,
                 "quota": {
-                    "used_bytes": int(account["quota"]["used_bytes"]),
-                    "limit_bytes": int(account["quota"]["limit_bytes"]),
+                    "used_bytes": answers.number(quota, "used_bytes"),
+                    "limit_bytes": answers.number(quota, "limit_bytes"),
                 },
                 "server": profile.server,
             }
@@ -158,20 +217,24 @@ def passwd(invocation: Invocation, new_password_file: str | None) -> None:
     The key stays the same: whoever has an old copy of the sealed key and the old password can
     still open it. If you fear that, make a new recovery kit, and a new account for new records.
     """
-    from hygieia.cli.sessions import run, signed_in
-    from hygieia.client.vault import change_password
+    from hygieia.cli.sessions import opened_vault, run
 
-    async def work() -> dict[str, Any]:
-        async with signed_in(invocation) as session:
-            current = invocation.password(f"Password of {session.profile.email}")
+    invocation.refuse_two_from_standard_input(new_password_file)
+
+    async def work() -> None:
+        async with opened_vault(invocation) as vault:
+            profile = vault.session.profile
+            current = invocation.password(f"Password of {profile.email}")
             if new_password_file is not None:
                 new = invocation.secret_from_file(new_password_file)
             else:
-                new = invocation.ask_secret("New password", confirm=True)
-            await change_password(session, current=current, new=new)
-            return {"changed": True}
+                new = invocation.ask_secret(
+                    "New password", confirm=True, option="--new-password-file"
+                )
+            await vault.change_password(current=current, new=new)
 
-    invocation.result(run(work()), "The password is changed; all other sessions have ended.")
+    run(work())
+    invocation.done({"changed": True}, "The password is changed; all other sessions have ended.")
 
 
 @command("sessions")
@@ -180,32 +243,33 @@ def passwd(invocation: Invocation, new_password_file: str | None) -> None:
 def sessions(invocation: Invocation, action: str | None, ids: tuple[str, ...]) -> None:
     """List the account's sessions, or end some: hygieia sessions end ID…"""  # noqa: D415
     from hygieia.cli.sessions import run, signed_in
+    from hygieia.client.account import end_sessions, list_sessions
 
     if action == "end" and not ids:
         raise click.UsageError("Name the sessions to end; hygieia sessions lists them.")
 
-    async def work() -> dict[str, Any]:
+    async def work() -> list[dict[str, Any]]:
         async with signed_in(invocation) as session:
-            for session_id in ids:
-                await session.transport.call("DELETE", f"/sessions/{_path_part(session_id)}")
-            return (await session.transport.call("GET", "/sessions")).document
+            return await (end_sessions(session, ids) if ids else list_sessions(session))
 
-    document = run(work())
+    found = run(work())
 
     def human() -> str:
         rows = [
             (
-                item["id"],
-                item["label"],
-                item["address"],
-                item["last_used"],
+                str(item["id"])[:_SHORT_ID_CHARACTERS],
+                str(item["label"]),
+                str(item["address"]),
+                str(item["last_used"]),
                 "this one" if item["current"] else "",
             )
-            for item in document["items"]
+            for item in found
         ]
-        return table(("ID", "DEVICE", "ADDRESS", "LAST USED", ""), rows)
+        return table(("ID", "DEVICE", "ADDRESS", "LAST USED", ""), rows) if rows else ""
 
-    invocation.result({"sessions": document["items"]}, human)
+    invocation.result({"sessions": found}, human)
+    if ids and not any(item["current"] for item in found):
+        invocation.message("You are signed out here.")
 
 
 @command("delete-account")
@@ -218,24 +282,16 @@ def delete_account(invocation: Invocation, confirm: str | None) -> None:
     async def work() -> None:
         async with signed_in(invocation) as session:
             email = session.profile.email
-            typed = confirm
-            if typed is None and invocation.interactive:
+            if confirm is None:
                 invocation.message(
                     "This deletes the account, every report in it and all its sessions. "
                     "Reports that others hold stay with them."
                 )
-                typed = click.prompt(f"Type {email} to go on", err=True)
+            typed = confirm if confirm is not None else invocation.type_to_confirm(email)
             if typed is None:
                 raise click.UsageError("Confirm with --confirm EMAIL.")
             password = invocation.password(f"Password of {email}")
             await account.delete_account(session, confirm=typed, password=password)
 
     run(work())
-    invocation.result({"deleted": True}, "The account and everything in it are deleted.")
-
-
-def _path_part(text: str) -> str:
-    """An id as part of a path; anything else is no id."""
-    if not text.isalnum() or not text.isascii():
-        raise click.UsageError("A session's ID is letters and digits.")
-    return text
+    invocation.done({"deleted": True}, "The account and everything in it are deleted.")

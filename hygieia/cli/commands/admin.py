@@ -40,13 +40,12 @@ def check(invocation: Invocation, data: Path | None) -> None:
     """Check that every report's and index's blocks are there and whole; exit 6 if not."""
     from hygieia.cli.progress import progress
     from hygieia.cli.sessions import run
-    from hygieia.server.maintenance import Checked
-    from hygieia.server.maintenance import check as check_all
+    from hygieia.domain.soundness import Checker, Soundness
 
-    async def work() -> Checked:
+    async def work() -> Soundness:
         async with _services(data) as services:
             with progress(invocation, "Checking", unit="items") as show:
-                return await check_all(services, on_progress=lambda done: show(done, None, ""))
+                return await Checker(services.stores, lambda done: show(done, None, "")).check()
 
     checked = run(work())
     document = {
@@ -54,18 +53,30 @@ def check(invocation: Invocation, data: Path | None) -> None:
         "indexes": checked.indexes,
         "blocks": checked.blocks,
         "damaged": [
-            {"kind": one.kind, "subject": one.subject, "code": one.code, "missing": one.missing}
+            {
+                "kind": one.kind,
+                "subject": one.subject,
+                "root": one.root,
+                "code": one.code,
+                "missing": list(one.missing),
+            }
             for one in checked.damaged
         ],
     }
     lines = [f"{one.kind} {one.subject}: {one.code}" for one in checked.damaged]
     whole = f"{checked.reports} reports and {checked.indexes} indexes, {checked.blocks} blocks"
-    invocation.result(document, lambda: "\n".join([*lines, whole]))
-    if checked.damaged:
-        raise IntegrityError(
-            f"{len(checked.damaged)} of them are not whole.",
-            hint="Bring the missing blocks back from a copy: hygieia admin blocks import FILE.car",
-        )
+
+    def human() -> str:
+        return "\n".join([*lines, whole])
+
+    if not checked.damaged:
+        invocation.result(document, human)
+        return
+    error = IntegrityError(
+        f"{len(checked.damaged)} of them are not whole.",
+        hint="Bring the missing blocks back from a copy: hygieia admin blocks import FILE.car",
+    )
+    invocation.incomplete(document, human, error)
 
 
 @admin.command("gc", cls=GlobalOptions, short_help="Clean up what nothing keeps.")

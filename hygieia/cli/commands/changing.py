@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +10,9 @@ import click
 from hygieia.cli.options import command
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import Sequence
 
     from hygieia.cli.invocation import Invocation
-    from hygieia.client.changing import Changer
     from hygieia.vault.report_entry import ReportEntry
 
 
@@ -24,26 +22,16 @@ if TYPE_CHECKING:
 def update(invocation: Invocation, report: str, path: Path) -> None:
     """Store PATH as the new version of REPORT; the earlier ones stay."""
     from hygieia.cli.progress import progress
-    from hygieia.cli.sessions import run
-    from hygieia.client.sources import find_files
-    from hygieia.vault.listing import find_report
+    from hygieia.cli.sessions import opened_vault, run
+    from hygieia.client.sources import find_file
 
-    files = find_files([path])
-    if len(files) != 1 or not path.is_file():
-        raise click.UsageError("A new version is one file.")
+    find_file(path)
 
     async def work() -> ReportEntry:
-        async with _changer(invocation) as changer:
-            entry = find_report(changer.index.state, report)
+        async with opened_vault(invocation) as vault:
+            entry = vault.find(report)
             with progress(invocation, "Storing") as show:
-                total, done = files[0].source.size_bytes, 0
-
-                def advance(size: int) -> None:
-                    nonlocal done
-                    done += size
-                    show(done, total, "")
-
-                return await changer.update(entry, files[0], advance)
+                return await vault.update(entry, path, progress=show)
 
     _show(invocation, [run(work())])
 
@@ -54,16 +42,14 @@ def update(invocation: Invocation, report: str, path: Path) -> None:
 @click.option("--category", help="The new category.")
 def edit(invocation: Invocation, report: str, title: str | None, category: str | None) -> None:
     """Change a report's title or category; its content is not touched."""
-    from hygieia.cli.sessions import run
-    from hygieia.vault.listing import find_report
+    from hygieia.cli.sessions import opened_vault, run
 
     if title is None and category is None:
         raise click.UsageError("Say what to change: --title or --category.")
 
     async def work() -> ReportEntry:
-        async with _changer(invocation) as changer:
-            entry = find_report(changer.index.state, report)
-            return await changer.edit(entry, title=title, category=category)
+        async with opened_vault(invocation) as vault:
+            return await vault.edit(vault.find(report), title=title, category=category)
 
     _show(invocation, [run(work())])
 
@@ -72,46 +58,31 @@ def edit(invocation: Invocation, report: str, title: str | None, category: str |
 @click.argument("reports", nargs=-1, required=True, metavar="REPORT…")
 def rm(invocation: Invocation, reports: tuple[str, ...]) -> None:
     """Move reports to the trash; `restore` brings them back for 30 days."""
-    from hygieia.cli.sessions import run
-    from hygieia.vault.listing import find_report
+    from hygieia.cli.sessions import opened_vault, run
 
-    async def work() -> list[ReportEntry]:
-        async with _changer(invocation) as changer:
-            entries = [find_report(changer.index.state, name) for name in reports]
-            await changer.trash(entries)
-            return [changer.index.state.report(entry.id) for entry in entries]
+    async def work() -> Sequence[ReportEntry]:
+        async with opened_vault(invocation) as vault:
+            return await vault.trash([vault.find(name) for name in reports])
 
-    _show(invocation, run(work()), "In the trash for 30 days:")
+    _show(invocation, run(work()))
+    invocation.message("In the trash for 30 days; hygieia restore brings them back.")
 
 
 @command("restore")
 @click.argument("reports", nargs=-1, required=True, metavar="REPORT…")
 def restore(invocation: Invocation, reports: tuple[str, ...]) -> None:
     """Take reports out of the trash."""
-    from hygieia.cli.sessions import run
-    from hygieia.vault.listing import find_report
+    from hygieia.cli.sessions import opened_vault, run
 
-    async def work() -> list[ReportEntry]:
-        async with _changer(invocation) as changer:
-            entries = [find_report(changer.index.state, name) for name in reports]
-            await changer.restore(entries)
-            return [changer.index.state.report(entry.id) for entry in entries]
+    async def work() -> Sequence[ReportEntry]:
+        async with opened_vault(invocation) as vault:
+            return await vault.restore([vault.find(name) for name in reports])
 
     _show(invocation, run(work()))
 
 
-@contextlib.asynccontextmanager
-async def _changer(invocation: Invocation) -> AsyncIterator[Changer]:
-    from hygieia.cli.sessions import signed_in
-    from hygieia.client.changing import Changer
-    from hygieia.client.vault import open_vault
-
-    async with signed_in(invocation) as session, open_vault(session) as (index, reader):
-        yield Changer(session, index, reader)
-
-
-def _show(invocation: Invocation, entries: list[ReportEntry], heading: str = "") -> None:
+def _show(invocation: Invocation, entries: Sequence[ReportEntry]) -> None:
     from hygieia.cli.reports import describe, report_table
 
     document: dict[str, Any] = {"reports": [describe(entry) for entry in entries]}
-    invocation.result(document, lambda: f"{heading}\n{report_table(entries)}".lstrip("\n"))
+    invocation.result(document, lambda: report_table(entries))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hygieia import __version__
 from hygieia.cli.options import command
-from hygieia.errors import Failed, HygieiaError
+from hygieia.errors import Failed, HygieiaError, Unreachable
 from hygieia.limits import CLOCK_SKEW_SECONDS
 
 if TYPE_CHECKING:
@@ -34,9 +34,17 @@ def doctor(invocation: Invocation) -> None:
 
     findings = run(_look(invocation))
     document = {"well": all(f.well for f in findings), "checks": [asdict(f) for f in findings]}
-    invocation.result(document, lambda: "\n".join(_line(finding) for finding in findings))
-    if not document["well"]:
-        raise Failed("Something needs your attention; the lines above say what.")
+
+    def human() -> str:
+        return "\n".join(_line(finding) for finding in findings)
+
+    if document["well"]:
+        invocation.result(document, human)
+    elif any(f.what == "server" and not f.well for f in findings):
+        invocation.incomplete(document, human, Unreachable("The server cannot be used now."))
+    else:
+        error = Failed("Something needs your attention; the lines above say what.")
+        invocation.incomplete(document, human, error)
 
 
 def _line(finding: Finding) -> str:
@@ -53,7 +61,10 @@ async def _look(invocation: Invocation) -> list[Finding]:
         try:
             facts = (await transport.call("GET", "/server")).document
         except HygieiaError as error:
-            advice = "Is it running? Is --server right? Records can be had without it: recover."
+            advice = (
+                "Is it running? Is --server right? Your records can be had without it: "
+                "hygieia recover KIT --gateway URL --out DIR"
+            )
             return [*findings, Finding("server", False, str(error), advice)]
         findings.append(Finding("server", True, f"{transport.server} answers"))
         findings.append(_versions(facts))

@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 
 
 @click.group("kit", cls=LazyGroup, invoke_without_command=True)
-@click.option("--out", "folder", type=click.Path(file_okay=False, path_type=Path), default=".")
+@click.option(
+    "--out",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=".",
+    help="Where the kit goes; this folder if not said otherwise.",
+)
 @click.option("--file-only", is_flag=True, help="Write the file afresh under the code you have.")
 @pass_invocation
 def kit(invocation: Invocation, folder: Path, file_only: bool) -> None:
@@ -26,18 +32,19 @@ def kit(invocation: Invocation, folder: Path, file_only: bool) -> None:
     if click.get_current_context().invoked_subcommand is not None:
         return
     from hygieia.cli.kits import check_kit_folder, say_kit, write_kit
-    from hygieia.cli.sessions import run, signed_in
-    from hygieia.client.vault import fresh_kit_file, new_kit
+    from hygieia.cli.sessions import opened_vault, run
 
     check_kit_folder(folder, page=not file_only)
 
     async def work() -> dict[str, Any]:
-        async with signed_in(invocation) as session:
+        async with opened_vault(invocation) as vault:
+            code: str | None = None
             if file_only:
-                made, code = await fresh_kit_file(session), None
+                made = await vault.fresh_kit_file()
             else:
-                password = invocation.password(f"Password of {session.profile.email}")
-                made, code = await new_kit(session, password=password)
+                email = vault.session.profile.email
+                password = invocation.password(f"Password of {email}")
+                made, code = await vault.new_kit(password=password)
             written = write_kit(folder, made, code)
             say_kit(invocation, written)
             return dict(written.to_json())

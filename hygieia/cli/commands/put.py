@@ -12,6 +12,8 @@ from hygieia.cli.invocation import STANDARD_INPUT
 from hygieia.cli.options import command
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hygieia.cli.invocation import Invocation
     from hygieia.client.put import Labels
     from hygieia.vault.report_entry import ReportEntry
@@ -48,38 +50,33 @@ def put(
             raise click.UsageError("Standard input (-) is stored alone.")
         if file_name is None:
             raise click.UsageError("Standard input has no name: give one with --name.")
-        if invocation.password_file == STANDARD_INPUT:
-            raise click.UsageError("Password and report cannot both come from standard input.")
-        entries = [run(_put_stream(invocation, labels, file_name))]
+        invocation.refuse_two_from_standard_input(STANDARD_INPUT)
+        entries: Sequence[ReportEntry] = [run(_put_stream(invocation, labels, file_name))]
     else:
-        entries = run(_put_files(invocation, labels, [Path(path) for path in paths]))
+        entries = run(_put_files(invocation, labels, paths))
     invocation.result(
         {"reports": [describe(entry) for entry in entries]}, lambda: report_table(entries)
     )
 
 
 async def _put_files(
-    invocation: Invocation, labels: Labels, paths: list[Path]
-) -> list[ReportEntry]:
+    invocation: Invocation, labels: Labels, paths: tuple[str, ...]
+) -> Sequence[ReportEntry]:
     from hygieia.cli.progress import progress
-    from hygieia.cli.sessions import signed_in
-    from hygieia.client.put import Putter
+    from hygieia.cli.sessions import opened_vault
     from hygieia.client.sources import find_files
-    from hygieia.client.vault import open_vault
 
-    files = find_files(paths)
-    async with signed_in(invocation) as session, open_vault(session) as (index, _):
-        with progress(invocation, "Storing") as report:
-            return await Putter(session, index, labels, report).put_files(files)
+    # What is not there is said before anyone is asked for a password.
+    find_files([Path(path) for path in paths])
+    async with opened_vault(invocation) as vault:
+        with progress(invocation, "Storing") as show:
+            return await vault.put(paths, labels, progress=show)
 
 
 async def _put_stream(invocation: Invocation, labels: Labels, file_name: str) -> ReportEntry:
     from hygieia.cli.progress import progress
-    from hygieia.cli.sessions import signed_in
-    from hygieia.client.put import Putter
-    from hygieia.client.vault import open_vault
+    from hygieia.cli.sessions import opened_vault
 
-    async with signed_in(invocation) as session, open_vault(session) as (index, _):
-        with progress(invocation, "Storing") as report:
-            putter = Putter(session, index, labels, report)
-            return await putter.put_stream(sys.stdin.buffer, file_name)
+    async with opened_vault(invocation) as vault:
+        with progress(invocation, "Storing") as show:
+            return await vault.put_stream(sys.stdin.buffer, file_name, labels, progress=show)

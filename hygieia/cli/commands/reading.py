@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +13,9 @@ from hygieia.cli.options import command
 from hygieia.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import Sequence
 
     from hygieia.cli.invocation import Invocation
-    from hygieia.client.reading import ReportFetcher
     from hygieia.vault.listing import Listed
     from hygieia.vault.report import Report
     from hygieia.vault.report_entry import ReportEntry
@@ -41,42 +39,46 @@ def ls(
 ) -> None:
     """List reports, newest first."""
     from hygieia.cli.reports import describe, report_table
-    from hygieia.cli.sessions import run
-    from hygieia.vault.listing import list_reports
+    from hygieia.cli.sessions import opened_vault, run
 
     async def work() -> Listed:
-        async with _fetcher(invocation) as fetcher:
-            return list_reports(
-                fetcher.index.state.reports(),
-                category=category,
-                search=search,
-                trash=trash,
-                limit=limit,
-                after=after,
+        async with opened_vault(invocation) as vault:
+            return vault.list(
+                category=category, search=search, trash=trash, limit=limit, after=after
             )
 
     listed = run(work())
     document = {"reports": [describe(entry) for entry in listed.reports], "next": listed.next}
     invocation.result(document, lambda: report_table(listed.reports))
     if not listed.reports:
-        invocation.message("There is nothing here." if trash else "No reports match.")
+        invocation.message(
+            _nothing_listed(trash=trash, all_of_it=not (category or search or after))
+        )
     elif listed.next and not invocation.json:
         invocation.message(f"There is more: --after {listed.next}")
+
+
+def _nothing_listed(*, trash: bool, all_of_it: bool) -> str:
+    if not all_of_it:
+        return "No reports match."
+    if trash:
+        return "The trash is empty."
+    return "Your vault is empty. Store something: hygieia put FILE"
 
 
 @command("info")
 @click.argument("report", metavar="REPORT")
 def info(invocation: Invocation, report: str) -> None:
     """Show everything about one report, as its author signed it."""
-    from hygieia.cli.sessions import run
-    from hygieia.vault.listing import find_report
+    from hygieia.cli.sessions import opened_vault, run
+    from hygieia.client import answers
 
     async def work() -> dict[str, Any]:
-        async with _fetcher(invocation) as fetcher:
-            entry = find_report(fetcher.index.state, report)
-            opened = await fetcher.open(entry)
-            server = await fetcher.session.transport.call("GET", f"/reports/{entry.id}")
-            return _info(entry, opened, int(server.document["rev"]))
+        async with opened_vault(invocation) as vault:
+            entry = vault.find(report)
+            opened = await vault.read(entry)
+            server = await vault.session.transport.call("GET", f"/reports/{entry.id}")
+            return _info(entry, opened, answers.number(server.document, "rev"))
 
     document = run(work())
     invocation.result(document, lambda: _info_text(document))
@@ -123,13 +125,12 @@ def _info_text(document: dict[str, Any]) -> str:
 @click.argument("report", metavar="REPORT")
 def versions(invocation: Invocation, report: str) -> None:
     """List a report's versions; get --revision N fetches one."""
-    from hygieia.cli.sessions import run
+    from hygieia.cli.sessions import opened_vault, run
     from hygieia.cli.text import size, table
-    from hygieia.vault.listing import find_report
 
     async def work() -> list[dict[str, Any]]:
-        async with _fetcher(invocation) as fetcher:
-            entry = find_report(fetcher.index.state, report)
+        async with opened_vault(invocation) as vault:
+            entry = vault.find(report)
             return [
                 {
                     "revision": version.report.meta.revision,
@@ -139,7 +140,7 @@ def versions(invocation: Invocation, report: str) -> None:
                     "created": version.created,
                     "signature": version.report.verdict.value,
                 }
-                for version in await fetcher.versions(entry)
+                for version in await vault.versions(entry)
             ]
 
     found = run(work())
@@ -197,11 +198,24 @@ def cat(invocation: Invocation, report: str) -> None:
 async def _to_output(
     invocation: Invocation, name: str, gateways: Sequence[str], revision: int | None
 ) -> None:
-    async with _fetcher(invocation, gateways) as fetcher:
-        _, opened = await _find(fetcher, name, revision)
+    from hygieia.cli.sessions import opened_vault
+    from hygieia.cli.text import TerminalText
+
+    async with opened_vault(invocation, gateways) as vault:
+        opened = await vault.read(vault.find(name), revision=revision)
         _say_verdict(invocation, opened)
         output = sys.stdout.buffer
-        await fetcher.stream(opened, output.writelines)
+        if not sys.stdout.isatty():
+            await vault.stream(opened, output.writelines)
+        elif opened.meta.media_type.startswith("text/"):
+            shown = TerminalText(output.write)
+            await vault.stream(opened, shown.show)
+            shown.end()
+        else:
+            raise UsageError(
+                f"This report is {opened.meta.media_type}, which a terminal cannot show.",
+                hint="Write it to a file: hygieia get REPORT, or send it on: hygieia cat REPORT | …",
+            )
         output.flush()
 
 
@@ -214,37 +228,27 @@ async def _to_files(
 ) -> list[dict[str, Any]]:
     from hygieia.cli.progress import progress
     from hygieia.cli.reports import describe
+    from hygieia.cli.sessions import opened_vault
 
     saved: list[dict[str, Any]] = []
-    async with _fetcher(invocation, gateways) as fetcher:
-        found = [await _find(fetcher, name, revision) for name in names]
+    async with opened_vault(invocation, gateways) as vault:
+        entries = [vault.find(name) for name in names]
+        found = [(entry, await vault.read(entry, revision=revision)) for entry in entries]
         total = sum(opened.meta.size_bytes for _, opened in found)
-        done = 0
+        before = 0
         with progress(invocation, "Fetching") as show:
             for entry, opened in found:
                 path = _destination(out, opened.meta.file_name, several=len(found) > 1)
 
-                def advance(size: int, label: str = path.name) -> None:
-                    nonlocal done
-                    done += size
-                    show(done, total, label)
+                def advance(done: int, _: int | None, label: str, before: int = before) -> None:
+                    show(before + done, total, label)
 
-                kept = await fetcher.save(opened, path, progress=advance)
+                kept = await vault.get(opened, path, progress=advance)
+                before += opened.meta.size_bytes
                 _say_verdict(invocation, opened)
                 document = describe(entry) | {"revision": opened.meta.revision}
                 saved.append(document | {"path": str(kept), "signature": opened.verdict.value})
     return saved
-
-
-async def _find(
-    fetcher: ReportFetcher, name: str, revision: int | None
-) -> tuple[ReportEntry, Report]:
-    from hygieia.vault.listing import find_report
-
-    entry = find_report(fetcher.index.state, name)
-    if revision is None:
-        return entry, await fetcher.open(entry)
-    return entry, await fetcher.revision(entry, revision)
 
 
 def _destination(out: str | None, file_name: str, *, several: bool) -> Path:
@@ -270,18 +274,3 @@ def _say_verdict(invocation: Invocation, opened: Report) -> None:
             f"the author's signature is not confirmed ({opened.verdict.value}): "
             "you do not know this author's key, or it has changed."
         )
-
-
-@contextlib.asynccontextmanager
-async def _fetcher(
-    invocation: Invocation, gateways: Sequence[str] = ()
-) -> AsyncIterator[ReportFetcher]:
-    from hygieia.cli.sessions import signed_in
-    from hygieia.client.reading import ReportFetcher
-    from hygieia.client.vault import open_vault
-
-    async with (
-        signed_in(invocation) as session,
-        open_vault(session, gateways) as (index, reader),
-    ):
-        yield ReportFetcher(session, index, reader)

@@ -52,9 +52,13 @@ def recover(
     result = run(work())
     for warning in result.warnings:
         invocation.warn(warning)
-    invocation.result(_document(result), lambda: _words(result, out))
-    if not result.complete:
-        raise _incomplete(result)
+    folder = None if only_list else out
+    if result.complete:
+        invocation.result(_document(result), lambda: _words(result, folder))
+    else:
+        invocation.incomplete(
+            _document(result), lambda: _words(result, folder), _incomplete(result)
+        )
 
 
 def _document(result: RecoveryResult) -> dict[str, Any]:
@@ -115,25 +119,27 @@ def reset_password(
     invocation: Invocation, kit: Path, code_file: str | None, new_password_file: str | None
 ) -> None:
     """Set a new password with KIT and the recovery code. All sessions end; nothing is lost."""
+    from hygieia.cli.commands.account import new_password
     from hygieia.cli.recoveries import read_kit
-    from hygieia.cli.sessions import device_label, profile_store, run
+    from hygieia.cli.sessions import device_label, profile_store, run, warn_of_plain_http
     from hygieia.client.reset import reset_password as reset
     from hygieia.client.transport import Transport
     from hygieia.client.vault import open_vault
 
     made = read_kit(kit)
-    code = (
-        invocation.secret_from_file(code_file)
-        if code_file is not None
-        else invocation.ask_secret("Recovery code")
-    )
+    invocation.refuse_two_from_standard_input(code_file, new_password_file)
+    server = invocation.settings.server or made.server
+    if not server:
+        raise UsageError("The kit names no server: say --server URL.")
+    warn_of_plain_http(invocation, server)
+    if code_file is not None:
+        code = invocation.secret_from_file(code_file)
+    else:
+        code = invocation.ask_secret("Recovery code", option="--code-file")
     if new_password_file is not None:
         new = invocation.secret_from_file(new_password_file)
     else:
-        new = invocation.password("New password", confirm=True)
-    server = invocation.server or made.server
-    if not server:
-        raise UsageError("The kit names no server: say --server URL.")
+        new = new_password(invocation, "New password", email=made.email, name="")
 
     async def work() -> dict[str, Any]:
         async with Transport(server) as transport:
@@ -150,5 +156,5 @@ def reset_password(
             return {"email": session.profile.email, "changed": True}
 
     document = run(work())
+    invocation.done(document, f"The password of {document['email']} is changed.")
     invocation.message("Write the kit's file afresh now: hygieia kit --file-only --out DIR")
-    invocation.result(document, f"The password of {document['email']} is changed.")

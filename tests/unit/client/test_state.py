@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hygieia.client.state import IndexFloor, Profile, ProfileStore, StateKey, home_folder
+from hygieia.client.state import IndexFloor, Profile, ProfileStore, StateKey
 from hygieia.errors import CredentialsError, Failed, UsageError
 
 
@@ -100,9 +100,3 @@ def test_a_full_disk_leaves_the_old_profile(
     assert (store.folder / "profile.json").read_bytes() == before
     assert sorted(p.name for p in store.folder.iterdir()) == ["profile.json"]
     assert json.loads(before)["format"] == 1
-
-
-def test_home_is_the_named_folder_then_the_desktops_then_the_users() -> None:
-    assert home_folder({"HYGIEIA_HOME": "/x"}) == Path("/x")
-    assert home_folder({"XDG_CONFIG_HOME": "/c"}) == Path("/c/hygieia")
-    assert home_folder({}) == Path.home() / ".config" / "hygieia"

@@ -1,0 +1,291 @@
+"""The SDK's surface: a device that signs up and in, and the vault it opens.
+
+Everything is asynchronous. A progress callback is called with what is done, what there is in all
+(None while unknown) and a label, in bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Self
+
+from hygieia.blocks.gateway import GatewayReader
+from hygieia.client import account
+from hygieia.client.changing import Changer
+from hygieia.client.index_sync import IndexSync
+from hygieia.client.put import Labels, Putter
+from hygieia.client.reading import ReportFetcher, Version
+from hygieia.client.session import Session, signed_in_profile, unlock
+from hygieia.client.sign_in import sign_in
+from hygieia.client.sources import find_file, find_files
+from hygieia.client.state import ProfileStore
+from hygieia.client.transport import Transport
+from hygieia.client.vault import (
+    change_password,
+    create_account,
+    fresh_kit_file,
+    new_kit,
+    open_vault,
+)
+from hygieia.vault.listing import Listed, find_report, list_reports
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+    from hygieia.vault.kit import Kit
+    from hygieia.vault.report import Report
+    from hygieia.vault.report_entry import ReportEntry
+
+    Progress = Callable[[int, int | None, str], None]
+    Release = Callable[[list[memoryview]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One account's place on this machine: a folder of client state and a profile's name."""
+
+    home: Path
+    profile: str = "default"
+
+    @property
+    def store(self) -> ProfileStore:
+        """The profile's folder."""
+        return ProfileStore(self.home, self.profile)
+
+    async def sign_up(
+        self, server: str, *, email: str, name: str, password: str, invite: str | None = None
+    ) -> tuple[Kit, str]:
+        """Make keys, an account and the first index; the recovery kit and its code.
+
+        Write ``kit.to_bytes()`` to a file and the code on paper, apart from each other: nobody
+        can make them again.
+
+        Raises:
+            InvalidInput: email, name or password are not acceptable.
+            Duplicate: the email has an account already.
+            Forbidden: the server takes no registration, or no such invitation.
+        """
+        async with Transport(server) as transport:
+            made = await create_account(
+                self.store, transport, email=email, name=name, password=password, invite=invite
+            )
+            return made.kit, made.code
+
+    async def sign_in(self, server: str, *, email: str, password: str, label: str = "") -> None:
+        """Sign this device in. Raises as ``hygieia.client.sign_in.sign_in`` does."""
+        async with Transport(server) as transport:
+            await sign_in(self.store, transport, email=email, password=password, label=label)
+
+    async def sign_out(self, password: str) -> bool:
+        """End this device's session; whether the server could be told."""
+        async with self._session(password) as session:
+            return await account.sign_out(session)
+
+    @contextlib.asynccontextmanager
+    async def open(self, password: str, *, gateways: Sequence[str] = ()) -> AsyncIterator[Vault]:
+        """Open the vault of whoever is signed in.
+
+        Args:
+            password: the account's.
+            gateways: blocks come from these only, and not from the server.
+
+        Raises:
+            NotSignedIn: nobody is signed in here.
+            CredentialsError: the password is wrong.
+            Rollback, Fork: the server offers an older or another index than was seen before.
+        """
+        async with self._session(password) as session, Vault.of(session, gateways) as vault:
+            yield vault
+
+    @contextlib.asynccontextmanager
+    async def _session(self, password: str) -> AsyncIterator[Session]:
+        profile = signed_in_profile(self.store)
+        unlocked = await unlock(profile, lambda: password)
+        async with Transport(profile.server, token=unlocked.token_of(profile)) as transport:
+            yield Session(self.store, profile, transport, unlocked)
+
+
+@dataclass(frozen=True, slots=True)
+class Vault:
+    """An open vault: its index verified and brought up to date, its reports at hand."""
+
+    session: Session
+    index: IndexSync
+    reader: GatewayReader
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def of(cls, session: Session, gateways: Sequence[str] = ()) -> AsyncIterator[Self]:
+        """Open the vault of a session; ``Device.open`` does both."""
+        async with open_vault(session, gateways) as (index, reader):
+            yield cls(session, index, reader)
+
+    # -- looking ---------------------------------------------------------------------------
+
+    def list(
+        self,
+        *,
+        category: str | None = None,
+        search: str | None = None,
+        trash: bool = False,
+        limit: int | None = None,
+        after: str | None = None,
+    ) -> Listed:
+        """Reports, newest first. Raises InvalidInput for an ``after`` that is no cursor."""
+        return list_reports(
+            self.index.state.reports(),
+            category=category,
+            search=search,
+            trash=trash,
+            limit=limit,
+            after=after,
+        )
+
+    def find(self, name: str) -> ReportEntry:
+        """The report named by id, by 6 or more characters of it, or by CID.
+
+        Raises:
+            NotFound: there is none.
+            InvalidInput: the beginning is too short, or another report's too.
+        """
+        return find_report(self.index.state, name)
+
+    async def read(self, entry: ReportEntry, *, revision: int | None = None) -> Report:
+        """A report's meta, opened; its ``verdict`` says how its author's signature stands.
+
+        Raises:
+            IntegrityError: what is served is not what the index names.
+            NotFound: there is no such revision, or no gateway has it.
+        """
+        fetcher = self._fetcher
+        return await (
+            fetcher.open(entry) if revision is None else fetcher.revision(entry, revision)
+        )
+
+    async def versions(self, entry: ReportEntry) -> Sequence[Version]:
+        """A report's revisions, newest first, each opened and judged."""
+        return await self._fetcher.versions(entry)
+
+    async def get(self, report: Report, path: Path, *, progress: Progress | None = None) -> Path:
+        """Write the content to a new file; nothing appears there before all of it is verified.
+
+        Returns:
+            Where it is: beside a file that stands at ``path`` already, under a number.
+        """
+        label, total = path.name, report.meta.size_bytes
+        return await self._fetcher.save(report, path, progress=_counted(progress, total, label))
+
+    async def stream(self, report: Report, release: Release) -> None:
+        """Hand the content, as it is verified, to ``release``, which is called in a thread.
+
+        Raises:
+            IntegrityError: what comes next is not the signed content. What was released is.
+        """
+        await self._fetcher.stream(report, release)
+
+    # -- storing and changing --------------------------------------------------------------
+
+    async def put(
+        self,
+        paths: Sequence[Path | str],
+        labels: Labels | None = None,
+        *,
+        progress: Progress | None = None,
+    ) -> Sequence[ReportEntry]:
+        """Encrypt and store files, and folders with all that is below them.
+
+        The same call again after an interruption goes on where it ended.
+
+        Raises:
+            NotFound, UsageError: a file is not there or cannot be read; nothing was stored.
+            QuotaExceeded, StorageFull, Unreachable: run it again once there is room or a server.
+        """
+        files = await asyncio.to_thread(find_files, [Path(path) for path in paths])
+        return await self._putter(labels, progress).put_files(files)
+
+    async def put_stream(
+        self,
+        stream: BinaryIO,
+        file_name: str,
+        labels: Labels | None = None,
+        *,
+        progress: Progress | None = None,
+    ) -> ReportEntry:
+        """Store what a stream gives. It cannot be read twice, so it cannot be resumed."""
+        return await self._putter(labels, progress).put_stream(stream, file_name)
+
+    async def update(
+        self, entry: ReportEntry, path: Path, *, progress: Progress | None = None
+    ) -> ReportEntry:
+        """Store a file as the report's next revision; the earlier ones stay.
+
+        Raises:
+            StaleRevision: another device changed the report meanwhile.
+        """
+        file = await asyncio.to_thread(find_file, path)
+        advance = _counted(progress, file.source.size_bytes, path.name)
+        return await self._changer.update(entry, file, advance)
+
+    async def edit(
+        self, entry: ReportEntry, *, title: str | None = None, category: str | None = None
+    ) -> ReportEntry:
+        """Change a report's title or category. Raises StaleRevision as ``update`` does."""
+        return await self._changer.edit(entry, title=title, category=category)
+
+    async def trash(self, entries: Sequence[ReportEntry]) -> Sequence[ReportEntry]:
+        """Put reports in the trash, where they stay for 30 days."""
+        await self._changer.trash(entries)
+        return [self.index.state.report(entry.id) for entry in entries]
+
+    async def restore(self, entries: Sequence[ReportEntry]) -> Sequence[ReportEntry]:
+        """Take reports out of the trash."""
+        await self._changer.restore(entries)
+        return [self.index.state.report(entry.id) for entry in entries]
+
+    # -- password and kit ------------------------------------------------------------------
+
+    async def change_password(self, *, current: str, new: str) -> None:
+        """Change the password; all other sessions end. Raises CredentialsError, InvalidInput."""
+        await change_password(self.session, current=current, new=new, index=self.index)
+
+    async def new_kit(self, *, password: str) -> tuple[Kit, str]:
+        """A new recovery kit and its code; the code there was opens no kit made from now on."""
+        return await new_kit(self.session, password=password, index=self.index)
+
+    async def fresh_kit_file(self) -> Kit:
+        """The kit's file afresh, for the code there is. Raises IntegrityError."""
+        return await fresh_kit_file(self.session, index=self.index)
+
+    # -- what does the work ----------------------------------------------------------------
+
+    @property
+    def _fetcher(self) -> ReportFetcher:
+        return ReportFetcher(self.session, self.index, self.reader)
+
+    @property
+    def _changer(self) -> Changer:
+        return Changer(self.session, self.index, self.reader)
+
+    def _putter(self, labels: Labels | None, progress: Progress | None) -> Putter:
+        return Putter(self.session, self.index, labels or Labels(), progress or _silent)
+
+
+def _counted(progress: Progress | None, total: int, label: str) -> Callable[[int], None] | None:
+    """Turn a callback of totals into one of steps."""
+    if progress is None:
+        return None
+    done = 0
+
+    def advance(size_bytes: int) -> None:
+        nonlocal done
+        done += size_bytes
+        progress(done, total, label)
+
+    return advance
+
+
+def _silent(done: int, total: int | None, label: str) -> None:
+    """Nobody is watching."""
