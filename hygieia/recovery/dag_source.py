@@ -80,6 +80,8 @@ class DagSource:
                 yield block
 
     def _keep(self, block: Block) -> None:
+        if block.cid in self._kept:
+            return
         self._kept[block.cid] = block
         self._kept_bytes += len(block.data)
         while self._kept_bytes > _KEPT_BYTES and len(self._kept) > 1:

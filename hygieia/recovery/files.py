@@ -39,6 +39,8 @@ class Names:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._taken: set[tuple[str, str]] = set()
+        # Where to go on counting: a thousand files called scan.pdf are not tried a thousand times.
+        self._next: dict[tuple[str, str], int] = {}
 
     def place(self, file_name: str, *, trashed: bool = False) -> Path:
         """A path that no other report of this recovery has."""
@@ -46,10 +48,12 @@ class Names:
         name = safe_file_name(file_name)
         if not trashed and name.casefold() == _TRASH:
             name = f"{name} (2)"
-        number = 1
         # Case is folded: two names that differ by it are one on some systems.
+        same = (str(folder), name.casefold())
+        number = self._next.get(same, 1)
         while (str(folder), (wanted := numbered(name, number)).casefold()) in self._taken:
             number += 1
+        self._next[same] = number + 1
         self._taken.add((str(folder), wanted.casefold()))
         return folder / wanted
 

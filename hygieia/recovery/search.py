@@ -60,6 +60,7 @@ async def find_index(kit: Kit, key: UnlockedKey, gateways: GatewayReader) -> Fou
     for candidate in candidates:
         try:
             state = await open_index_from(candidate.root, key, gateways, kit.floor)
+            _check_sequence(candidate, state)
         except (NotFound, Unreachable, IntegrityError) as error:
             first = first or error
             warnings.append(f"Index number {candidate.sequence} could not be opened: {error}")
@@ -72,6 +73,14 @@ async def find_index(kit: Kit, key: UnlockedKey, gateways: GatewayReader) -> Fou
         warnings += await _compare(kit, key, state, gateways)
         return FoundIndex(state, candidate.from_record, tuple(warnings))
     raise first or Failed("No index could be found.")
+
+
+def _check_sequence(candidate: _Candidate, state: IndexState) -> None:
+    """A record repeats the note's sequence (FORMATS §7); the kit's is only a floor."""
+    if candidate.from_record and state.sequence != candidate.sequence:
+        raise RecordRefused(
+            f"The record names index number {candidate.sequence}, found was number {state.sequence}."
+        )
 
 
 async def open_index_from(
@@ -100,7 +109,9 @@ async def _candidates(kit: Kit, gateways: GatewayReader) -> tuple[list[_Candidat
         )
         return [own], warnings
     newest = _Candidate(root, sequence, from_record=True)
-    return [newest] if root == own.root else [newest, own], warnings
+    if (root, sequence) == (own.root, own.sequence):
+        return [newest], warnings
+    return [newest, own], warnings
 
 
 async def _compare(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,15 @@ from hygieia.recovery import (
 )
 from hygieia.vault.index import PutContact, PutReport, SetDeleted, SetDigests
 from tests.unit.recovery.factories import PASSWORD, KeptVault, answering, gateway, sealed
-from tests.unit.vault.factories import NOW, Blocks, boris, contact, make_report, open_built
+from tests.unit.vault.factories import (
+    NOW,
+    Blocks,
+    boris,
+    contact,
+    ipns_key,
+    make_report,
+    open_built,
+)
 
 SECRET = Password(PASSWORD)
 IMPATIENT = Patience(connect=2, stall=0.3, block=2, record=1, others=0.2)
@@ -296,8 +305,19 @@ class TestHostileGateways:
         assert result.sequence == kept.kit.sequence
         assert any("older than the kit" in warning for warning in result.warnings)
 
-    async def test_a_note_older_than_its_record_is_a_roll_back(self, tmp_path: Path) -> None:
-        """The record says 3, the root that it names says 1."""
+    async def test_a_record_with_another_sequence_than_its_index_is_passed_over(
+        self, tmp_path: Path
+    ) -> None:
+        kept = KeptVault.new(b"one")
+        state = kept.vault.state
+        record = ipns_key().sign_record(state.root, state.sequence + 1, datetime.now(UTC))
+        async with gateway(tmp_path / "store", kept.vault.blocks, record) as url:
+            result = await recover(kept.kit, SECRET, [url], tmp_path / "out")
+        assert not result.from_record
+        assert result.complete
+
+    async def test_an_index_older_than_the_kit_names_is_a_roll_back(self, tmp_path: Path) -> None:
+        """The kit says 3, the root that it names says 1."""
         kept = KeptVault.new(b"one")
         older = kept.vault.copy().state.root
         kept.add(b"two")
