@@ -6,6 +6,7 @@ file; the two are kept apart.
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -81,8 +82,10 @@ def _instructions(kit: Kit) -> tuple[str, ...]:
 
 def _by_hand(kit: Kit) -> tuple[str, ...]:
     gateway = next(iter(kit.gateways), kit.server)
+    # The server names the gateways, and somebody will type these lines into a shell.
+    record = shlex.quote(f"{gateway}/ipns/{kit.ipns_name}?format=ipns-record")
     return (
-        f"hygieia --server {kit.server} reset-password {KIT_FILE_NAME}",
-        f"hygieia recover {KIT_FILE_NAME} --gateway {gateway} --out vault",
-        f"curl '{gateway}/ipns/{kit.ipns_name}?format=ipns-record'",
+        f"hygieia --server {shlex.quote(kit.server)} reset-password {KIT_FILE_NAME}",
+        f"hygieia recover {KIT_FILE_NAME} --gateway {shlex.quote(gateway)} --out vault",
+        f"curl {record}",
     )

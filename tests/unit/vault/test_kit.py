@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -169,6 +171,14 @@ class TestPage:
         everything = "\n".join([*page.instructions, *page.by_hand])
         assert kit().sealed_key not in everything
         assert "hygieia recover" in everything
+
+    def test_addresses_that_the_server_named_are_quoted_for_the_shell(self) -> None:
+        hostile = "https://gateway.example/;reboot$(reboot)"
+        page = kit_page(replace(kit(), gateways=(hostile,), server=hostile), sealed().code)
+        for line in page.by_hand:
+            words = shlex.split(line)
+            assert any(word.startswith(hostile) for word in words)
+            assert shlex.join(words) == line
 
     def test_a_mistyped_code_makes_no_page(self) -> None:
         with pytest.raises(InvalidInput):
