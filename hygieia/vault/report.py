@@ -9,27 +9,22 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
-from hygieia.errors import (
-    EnvelopeRefused,
-    IntegrityError,
-    MetaMismatch,
-    NoteRefused,
-    Rollback,
-)
+from hygieia.errors import MetaMismatch, NoteRefused, Rollback
 from hygieia.ipld.builder import Built
 from hygieia.ipld.cid import CID
 from hygieia.ipld.shapes import ReportNode, read_envelope, read_report
 from hygieia.ipld.unixfs import Child
 from hygieia.ipld.walk import Part, payload_part
 from hygieia.limits import MAX_NOTE_BYTES
+from hygieia.openpgp.envelope import open_small
 from hygieia.openpgp.notes import Note, Verdict, parse_note, read_note, verify_note
 from hygieia.openpgp.packets import parse_header_leaf
 from hygieia.openpgp.payload import PayloadReader, decrypt_bytes
-from hygieia.openpgp.session_keys import SessionKey, Unwrapped, unwrap_each
+from hygieia.openpgp.session_keys import SessionKey
 from hygieia.vault.report_entry import ReportEntry
 from hygieia.vault.report_meta import META_CONTEXT, ReportMeta
 
@@ -129,7 +124,7 @@ class Report:
 
     encrypted: EncryptedReport
     meta: ReportMeta
-    note: bytes
+    note: bytes = field(repr=False)
     verdict: Verdict
     ownership: Ownership
     session_key: SessionKey
@@ -160,7 +155,7 @@ def open_report(
     """
     expected = expected or Expected()
     packets = parse_header_leaf(header_leaf)
-    note_bytes, session_key, own_packet = _decrypt_meta(packets, meta_payload, key)
+    note_bytes, session_key, own_packet = _decrypt_meta(header_leaf, meta_payload, key)
     note = parse_note(note_bytes, META_CONTEXT)
     meta = ReportMeta.from_body(note.body)
     _check_binding(meta, encrypted, expected)
@@ -193,21 +188,12 @@ def judge(note: Note, signer: str, people: People) -> Verdict:
 
 
 def _decrypt_meta(
-    packets: tuple[bytes, ...], payload: bytes, key: UnlockedKey | SessionKey
+    header_leaf: bytes, payload: bytes, key: UnlockedKey | SessionKey
 ) -> tuple[bytes, SessionKey, bytes | None]:
-    """Try each packet that the key opens: whoever knows a certificate can add a false one."""
     if isinstance(key, SessionKey):
         return decrypt_bytes(payload, key, MAX_NOTE_BYTES), key, None
-    failure: IntegrityError = EnvelopeRefused("This key is not among the report's recipients.")
-    candidates: list[Unwrapped] = list(unwrap_each(packets, key))
-    for candidate in candidates:
-        try:
-            content = decrypt_bytes(payload, candidate.session_key, MAX_NOTE_BYTES)
-        except IntegrityError as error:
-            failure = error
-        else:
-            return content, candidate.session_key, candidate.packet
-    raise failure
+    opened = open_small(header_leaf, payload, key, MAX_NOTE_BYTES)
+    return opened.content, opened.session_key, opened.packet
 
 
 def _check_binding(meta: ReportMeta, encrypted: EncryptedReport, expected: Expected) -> None:
@@ -266,6 +252,8 @@ def _open_origin(meta: ReportMeta, people: People) -> tuple[ReportMeta | None, V
         raise MetaMismatch("The report carries an origin that is another report's.")
     if origin.revision >= meta.revision or origin.origin is not None:
         raise NoteRefused("The report carries an origin that is not an earlier revision.")
+    if origin.revision > 1 and not people.same(origin.author, origin.owner):
+        raise NoteRefused("The report carries an origin that only its owner could have made.")
     return origin, judge(note, origin.author, people)
 
 

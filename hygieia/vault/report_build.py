@@ -12,7 +12,7 @@ import hashlib
 import json
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from hygieia.errors import InvalidInput, LimitExceeded
@@ -102,7 +102,7 @@ class BuiltReport:
     root: Built
     blocks: tuple[Block, ...]
     meta: ReportMeta
-    note: bytes
+    note: bytes = field(repr=False)
     entry: ReportEntry
     recipients: tuple[Recipient, ...]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from hygieia.errors import InvalidInput, NoteRefused
+from hygieia.ipld.cid import is_vault_text
 from hygieia.limits import MAX_REPORT_LINKS
 from hygieia.vault import words
 from hygieia.vault.fields import Fields, unknown
@@ -15,13 +16,12 @@ from hygieia.vault.fields import Fields, unknown
 META_CONTEXT: Final = "hygieia report-meta 1"
 DEFAULT_KIND: Final = "document"
 
-_CID = re.compile(r"b[a-z2-7]{58}\Z", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z", re.ASCII)
 
 
 def is_cid(text: str) -> bool:
-    """Whether ``text`` looks like a CID of the vault: version 1, sha2-256, base32."""
-    return _CID.match(text) is not None
+    """Whether ``text`` is a CID of the vault, which ``CID.parse`` takes."""
+    return is_vault_text(text)
 
 
 def is_sha256(text: str) -> bool:

@@ -33,10 +33,11 @@ class KeysFile:
     """What ``keys.pgp`` holds.
 
     ``notes`` are the signed notes as they came, ``digests`` SHA-256 of the kit's parts by name:
-    with them a server cannot slip a dead recovery seal into a kit written afresh.
+    with them a server cannot slip a dead recovery seal into a kit written afresh. The notes hold
+    secret keys: ``repr`` leaves them out.
     """
 
-    notes: tuple[Mapping[str, str], ...]
+    notes: tuple[Mapping[str, str], ...] = field(repr=False)
     former_keys: tuple[FormerKey, ...] = ()
     digests: Mapping[str, str] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)

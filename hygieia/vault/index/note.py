@@ -103,8 +103,8 @@ def _read_tables(fields: Fields) -> dict[str, TableSize]:
 def open_index_note(data: bytes, owner: Certificate) -> IndexNote:
     """Read an index note that only ``owner`` may have signed.
 
-    ``owner`` is the certificate of the key in hand, or a former one of hers. Raises
-    ``NoteRefused``; a key since called compromised makes no new index, so it is refused too.
+    ``owner`` is the certificate of the key in hand. Raises ``NoteRefused``; a key since called
+    compromised makes no new index, so it is refused too.
     """
     note = parse_note(data, INDEX_CONTEXT)
     verdict = verify_note(note, owner)

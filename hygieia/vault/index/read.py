@@ -20,9 +20,8 @@ from hygieia.limits import (
     MAX_SEGMENT_BYTES,
     SEGMENTS_PER_DIRECTORY,
 )
-from hygieia.openpgp.packets import parse_header_leaf
+from hygieia.openpgp.envelope import open_small
 from hygieia.openpgp.payload import decrypt_bytes
-from hygieia.openpgp.session_keys import SessionKey, unwrap_each
 from hygieia.vault.index.keys import KeysFile
 from hygieia.vault.index.note import Floor, IndexNote, TableSize, check_floor, open_index_note
 from hygieia.vault.index.rows import (
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
 
     from hygieia.ipld.block import Block
     from hygieia.openpgp.keys import UnlockedKey
+    from hygieia.openpgp.session_keys import SessionKey
 
 
 def open_index(
@@ -120,16 +120,8 @@ def _open_note(
     envelope = read_envelope(file_node.data, node.index)
     [header] = yield from fetch([envelope.header.cid])
     payload = yield from read_payload(envelope.payload, MAX_NOTE_BYTES)
-    failure: IntegrityError = EnvelopeRefused("This key does not open the vault's index.")
-    for candidate in unwrap_each(parse_header_leaf(header.data), key):
-        try:
-            content = decrypt_bytes(payload, candidate.session_key, MAX_NOTE_BYTES)
-        except IntegrityError as error:
-            failure = error
-        else:
-            note = open_index_note(content, key.certificate)
-            return note, candidate.session_key, header
-    raise failure
+    opened = open_small(header.data, payload, key, MAX_NOTE_BYTES)
+    return open_index_note(opened.content, key.certificate), opened.session_key, header
 
 
 def _open_table(

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from hygieia.errors import IntegrityError, InvalidInput
 from hygieia.limits import (
+    MAX_NOTE_BYTES,
     MAX_SEGMENT_BYTES,
     REPORTS_SEGMENT_FLOOR_BYTES,
     SEGMENT_ENTRIES,
     TABLE_SEGMENT_FLOOR_BYTES,
 )
-from hygieia.openpgp.strict_json import dumps, loads_list
+from hygieia.openpgp.strict_json import dumps, loads_list, loads_object
 from hygieia.vault import words
 from hygieia.vault.people import Contact
 from hygieia.vault.report_entry import ReportEntry
@@ -57,10 +57,11 @@ class DelegationNote:
         """Read an entry; its id stands in the note's text. Raises ``IntegrityError``."""
         text = note.get("note")
         try:
-            body = json.loads(text.partition("\n")[2]) if isinstance(text, str) else None
-        except ValueError:
-            body = None
-        found = body.get("id") or body.get("delegation") if isinstance(body, dict) else None
+            said = text.partition("\n")[2] if isinstance(text, str) else ""
+            body = loads_object(said, max_bytes=MAX_NOTE_BYTES)
+        except InvalidInput as error:
+            raise IntegrityError("A delegation in the index cannot be read.") from error
+        found = body.get("id") or body.get("delegation")
         if not isinstance(found, str) or not words.is_report_id(found):
             raise IntegrityError("A delegation in the index has no id.")
         return cls(found, note)

@@ -425,6 +425,20 @@ class TestForgeries:
         with pytest.raises(DagRefused):
             reading.send([Block.of(DAG_PB, b"") for _ in wanted])
 
+    @pytest.mark.parametrize(
+        "text", ["", "{}", '{"id":1}', "[" * 100_000, '{"id":"' + "a" * 32 + '","id":"x"}']
+    )
+    def test_a_delegation_whose_note_cannot_be_read_is_refused(self, text: str) -> None:
+        note = {"note": f"hygieia delegation 1\n{text}", "signature": "…"}
+        with pytest.raises(IntegrityError):
+            DelegationNote.from_json(note)
+
+    def test_no_repr_shows_the_ipns_key(self) -> None:
+        state = Vault.new().state
+        secret = ipns_key().secret.hex()
+        assert secret in state.keys.to_bytes().decode()
+        assert secret not in repr(state)
+
     def test_an_ipns_key_that_the_owner_did_not_sign_is_refused(self) -> None:
         """MS-09."""
         forged = make_keys_file(boris(), ipns_key(), NOW)

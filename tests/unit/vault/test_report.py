@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -335,6 +336,21 @@ class TestExchanges:
         with pytest.raises(MetaMismatch):
             reader.finish()
 
+    def test_content_shorter_than_signed_is_not_completed(self) -> None:
+        built = make_report(b"content")
+        report = open_built(built)
+        lying = replace(report, meta=replace(report.meta, size_bytes=8))
+        reader = ContentReader(lying)
+        reader.update(blocks_of(built).get(report.encrypted.data.cid).data)
+        with pytest.raises(MetaMismatch):
+            reader.finish()
+
+    def test_a_report_that_names_another_owner_than_the_known_one_is_refused(self) -> None:
+        built = make_report()
+        known = replace(built.entry, owner=boris().key_id)
+        with pytest.raises(NoteRefused):
+            open_in(blocks_of(built), built.root.cid, Expected(entry=known), people(boris()))
+
     def test_content_longer_than_signed_is_stopped_early(self) -> None:
         built = make_report(bytes(600_000))
         report = open_built(built)
@@ -426,6 +442,19 @@ class TestRevisions:
         )
         with pytest.raises(MetaMismatch):
             open_in(blocks_of(first, forged), forged.root.cid)
+
+    def test_an_origin_that_only_the_owner_could_have_made_is_refused_from_others(self) -> None:
+        first, known = make_report(), people(boris())
+        previous = first.entry.meta_payload_cid
+        second = replace(first.meta, author=boris().key_id, revision=2, previous=previous)
+        origin = json.loads(sign_note(boris(), META_CONTEXT, second.to_body()))
+        forged = resigned(first, open_built(first), revision=3, previous=previous, origin=origin)
+        with pytest.raises(NoteRefused):
+            open_in(blocks_of(first, forged), forged.root.cid, known=known)
+
+    def test_the_plaintext_of_a_note_is_in_no_repr(self) -> None:
+        built = make_report()
+        assert built.note.decode()[:20] not in f"{built!r} {open_built(built)!r}"
 
     def test_an_update_follows_the_known_revision_under_a_new_session_key(self) -> None:
         first = make_report(b"old")
