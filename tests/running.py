@@ -38,19 +38,31 @@ class Person:
         """Run one command, however it ends."""
         return subprocess.run(
             [COMMAND, *arguments],
-            env=_without_settings()
-            | {
-                "HYGIEIA_HOME": str(self.home),
-                "HYGIEIA_SERVER": self.server,
-                "HYGIEIA_PASSWORD_FILE": str(self.password_file),
-                # No desktop's keyring: a test leaves nothing behind.
-                "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
-            },
+            env=self._environment(),
             input=stdin,
             capture_output=True,
             timeout=300,
             check=False,
         )
+
+    def begin(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start one command and do not wait for its end; whoever asks kills or waits."""
+        return subprocess.Popen(
+            [COMMAND, *arguments],
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def _environment(self) -> dict[str, str]:
+        return _without_settings() | {
+            "HYGIEIA_HOME": str(self.home),
+            "HYGIEIA_SERVER": self.server,
+            "HYGIEIA_PASSWORD_FILE": str(self.password_file),
+            # No desktop's keyring: a test leaves nothing behind.
+            "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
+        }
 
     def run(self, *arguments: str, stdin: bytes = b"") -> str:
         """Run one command that must succeed; its standard output."""

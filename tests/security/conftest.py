@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import pytest
 from tests.factories.fixtures import ada, api, bob
 from tests.running import Person, RunningServer, running_server
 from tests.security.hostile import HostileProxy
-from tests.security.victims import Victim, make_victim
+from tests.security.victims import Victim, make_victim, sign_up
 
 __all__ = ["ada", "api", "bob"]
+
+_NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -65,3 +68,9 @@ def device(victim: Victim, proxy: HostileProxy, tmp_path: Path) -> Person:
 def new_device(victim: Victim, proxy: HostileProxy, tmp_path: Path) -> Person:
     """A device that has not."""
     return victim.new_device(tmp_path / "new-device")
+
+
+@pytest.fixture
+def newcomer(proxy: HostileProxy, tmp_path: Path) -> Person:
+    """Somebody with an empty vault of her own, for tests that change it."""
+    return sign_up(Person(tmp_path / "home", proxy.address), f"person-{next(_NUMBERS)}@example.org")

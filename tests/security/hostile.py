@@ -11,6 +11,7 @@ import io
 import json
 import re
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -102,13 +103,17 @@ class HostileProxy:
         self.sent_bytes = 0
         self._rules: list[_Rule] = []
         self._first_lie: int | None = None
+        self._under_way = 0
         self._loop = asyncio.new_event_loop()
         self._session: aiohttp.ClientSession | None = None
 
     # -- lies ----------------------------------------------------------------------------------
 
     def behave(self) -> None:
-        """Forget every lie and everything seen."""
+        """Forget every lie and everything seen, once nothing is under way any more."""
+        end = time.monotonic() + 30
+        while self._under_way and time.monotonic() < end:
+            time.sleep(0.01)
         self._rules, self._first_lie = [], None
         self.seen, self.replies, self.blocks, self.sent_bytes = [], [], {}, 0
 
@@ -193,6 +198,13 @@ class HostileProxy:
             self._loop.close()
 
     async def _handle(self, http: web.Request) -> web.StreamResponse:
+        self._under_way += 1
+        try:
+            return await self._answer(http)
+        finally:
+            self._under_way -= 1
+
+    async def _answer(self, http: web.Request) -> web.StreamResponse:
         body = await http.read()
         request = Request(
             len(self.seen), http.method, http.path, http.query_string, dict(http.headers), body

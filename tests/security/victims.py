@@ -101,6 +101,13 @@ def make_victim(server: RunningServer, address: str, folder: Path, email: str) -
     )
 
 
+def sign_up(person: Person, email: str) -> Person:
+    """An account with an empty vault."""
+    person.password_file.write_text(f"{PASSWORD}\n", encoding="utf-8")
+    person.run("signup", email, "--kit", str(person.home.parent / f"{person.home.name}-kit"))
+    return person
+
+
 def code_on(page: Path) -> str:
     """The recovery code as the printed page shows it."""
     found = re.search(r"\b([0-9A-Z]{4}-){7}[0-9A-Z]{4}\b", page.read_text("utf-8"))
@@ -127,13 +134,13 @@ class Done:
 
 def run_here(person: Person, *arguments: str) -> Done:
     """Run a whole command within this process: half a second less than starting another one."""
+    options = ["--server", person.server, "--password-file", str(person.password_file)]
     output, errors = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.StringIO()
     with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("HYGIEIA_HOME", str(person.home))
             patch.setattr("sys.stdin", io.StringIO())
-            invocation = Invocation(server=person.server, password_file=str(person.password_file))
-            exit_code = run(list(arguments), invocation)
+            exit_code = run([*options, *arguments], Invocation())
         output.flush()
         written = output.buffer
         assert isinstance(written, io.BytesIO)

@@ -1,0 +1,230 @@
+"""The client is killed (SIGKILL) while it stores files; the same line is run again.
+
+FORMATS §9: what was sent is not sent again, and no nonce ever meets a second plaintext.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import signal
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hygieia.blocks.gateway import GatewayReader
+from hygieia.ipld.block import Block
+from hygieia.ipld.cid import CID
+from tests.running import Person, RunningServer
+from tests.security.hostile import Forward, HostileProxy, Reply, Request
+from tests.security.victims import run_here, sign_up
+
+CARS = r"/api/v1/uploads/[^/]+/blocks"
+MIB = 1 << 20
+CONTENT = hashlib.shake_256(b"a long film").digest(13 * MIB)
+SALT_AT, SALT_BYTES = 4, 32
+# SEIPD version 2, AES-256, GCM, chunks of 256 KiB (RFC 9580 §5.13.2); before it tag and length.
+PAYLOAD_START = b"\x02\x09\x03\x0c"
+
+
+@dataclass
+class Killer:
+    """Ends the client at its n-th request for a path, before or after the server has it."""
+
+    path: str
+    nth: int
+    after: bool = False
+    process: subprocess.Popen[bytes] | None = None
+    stored: list[Block] = field(default_factory=list)
+    """Blocks of the CARs that the server has acknowledged."""
+    _count: int = 0
+    _one_by_one: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def __call__(self, request: Request, forward: Forward) -> Reply | None:
+        async with self._one_by_one:
+            return await self._let_live(request, forward)
+
+    async def _let_live(self, request: Request, forward: Forward) -> Reply | None:
+        self._count += 1
+        if self._count == self.nth:
+            if self.after:
+                await forward()
+            assert self.process is not None
+            self.process.send_signal(signal.SIGKILL)
+        if self._count >= self.nth:
+            return None
+        reply = await forward()
+        if reply.status == 200 and request.path.endswith("/blocks"):
+            self.stored += request.blocks
+        return reply
+
+
+def put_and_kill(person: Person, proxy: HostileProxy, killer: Killer, *paths: Path) -> None:
+    proxy.behave()
+    proxy.lie("POST", killer.path, killer)
+    killer.process = person.begin("put", *map(str, paths))
+    killer.process.communicate(timeout=120)
+    assert killer.process.returncode == -signal.SIGKILL
+
+
+def size_of(blocks: list[Block]) -> int:
+    return sum(len(block.data) for block in blocks)
+
+
+def check_nonces(sent: list[Block]) -> None:
+    """Payloads that begin with one salt are one ciphertext."""
+    starts: dict[bytes, bytes] = {}
+    for block in sent:
+        place = block.data[:12].find(PAYLOAD_START)
+        if place > 0:
+            salt = block.data[place + SALT_AT :][:SALT_BYTES]
+            assert starts.setdefault(salt, block.data) == block.data, "a nonce was used twice"
+    assert starts
+
+
+def put_again(person: Person, path: Path) -> list[dict[str, Any]]:
+    done = run_here(person, "--json", "put", str(path))
+    assert done.exit_code == 0, done
+    reports: list[dict[str, Any]] = done.document["reports"]
+    return reports
+
+
+def fetched(person: Person, report: str, out: Path) -> bytes:
+    assert run_here(person, "get", report, "-o", str(out)).exit_code == 0
+    return out.read_bytes()
+
+
+def listed(person: Person) -> dict[str, dict[str, Any]]:
+    """Her reports by CID."""
+    found = run_here(person, "--json", "ls", "--limit", "1000").document["reports"]
+    return {report["cid"]: report for report in found}
+
+
+@pytest.fixture(scope="module")
+def mover(
+    _proxy: HostileProxy, server: RunningServer, tmp_path_factory: pytest.TempPathFactory
+) -> Person:
+    """Somebody whose vault grows from test to test."""
+    _proxy.behave()
+    home = tmp_path_factory.mktemp("mover") / "home"
+    return sign_up(Person(home, _proxy.address), "mover@example.org")
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    path = tmp_path / "film.bin"
+    path.write_bytes(CONTENT)
+    return path
+
+
+def test_run_again_it_sends_only_what_is_missing(
+    proxy: HostileProxy, mover: Person, film: Path, tmp_path: Path
+) -> None:
+    killer = Killer(CARS, nth=2)
+    put_and_kill(mover, proxy, killer, film)
+    assert size_of(killer.stored) > 6 * MIB
+    first = proxy.uploaded()
+
+    proxy.behave()
+    [report] = put_again(mover, film)
+    again = proxy.uploaded()
+    assert not {block.cid for block in killer.stored} & {block.cid for block in again}
+    assert size_of(again) < len(CONTENT) - size_of(killer.stored) + MIB
+    check_nonces(first + again)
+    assert fetched(mover, report["id"], tmp_path / "out") == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("place", "same_time"), [(0, False), (3 * MIB + 5, True), (12 * MIB + 5, True)]
+)
+def test_a_file_that_changed_in_between_meets_no_nonce_again(
+    place: int,
+    same_time: bool,
+    proxy: HostileProxy,
+    mover: Person,
+    film: Path,
+    tmp_path: Path,
+) -> None:
+    before = film.stat()
+    put_and_kill(mover, proxy, Killer(CARS, nth=2), film)
+    first = proxy.uploaded()
+
+    changed = bytearray(CONTENT)
+    changed[place] ^= 1
+    film.write_bytes(changed)
+    if same_time:
+        os.utime(film, ns=(before.st_atime_ns, before.st_mtime_ns))
+    proxy.behave()
+    [report] = put_again(mover, film)
+    again = proxy.uploaded()
+    check_nonces(first + again)
+    leaves = {block.cid for block in first if len(block.data) == MIB}
+    kept = leaves & _leaves_of(proxy, mover, report["cid"])
+    assert kept in (set(), leaves), "the stored file is all of the old upload's, or nothing of it"
+    assert fetched(mover, report["id"], tmp_path / "out") == changed
+
+
+def _leaves_of(proxy: HostileProxy, person: Person, root: str) -> set[object]:
+    """The leaves of a stored report's content."""
+
+    async def work() -> set[object]:
+        async with GatewayReader((proxy.address,)) as reader:
+            return {b.cid async for b in reader.fetch_dag(CID.parse(root), max_bytes=64 * MIB)}
+
+    return asyncio.run(work())
+
+
+@pytest.mark.parametrize(
+    ("path", "nth", "after"),
+    [
+        ("/api/v1/reports", 1, False),
+        ("/api/v1/reports", 2, True),
+        (CARS, 2, True),
+    ],
+)
+def test_many_files_are_stored_once_each_whenever_it_is_killed(
+    path: str, nth: int, after: bool, proxy: HostileProxy, mover: Person, tmp_path: Path
+) -> None:
+    folder = tmp_path / "letters"
+    folder.mkdir()
+    names = [f"{number:03d}.txt" for number in range(140)]
+    for name in names:
+        (folder / name).write_bytes(name.encode() * 20)
+    before = set(listed(mover))
+    put_and_kill(mover, proxy, Killer(path, nth, after), folder)
+
+    proxy.behave()
+    stored = put_again(mover, folder)
+    assert sorted(report["file_name"] for report in stored) == names
+    assert sorted(set(listed(mover)) - before) == sorted(report["cid"] for report in stored)
+    check_nonces(proxy.uploaded())
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_a_crash_between_commit_and_index_is_repaired(
+    after: bool, proxy: HostileProxy, mover: Person, tmp_path: Path
+) -> None:
+    """The report is committed, its entry is not there yet; any later command enters it."""
+    letter = tmp_path / "letter.txt"
+    letter.write_bytes(b"Dear Ada")
+    before = set(listed(mover))
+    proxy.behave()
+    killer = Killer("/api/v1/index", nth=1, after=after)
+    proxy.lie("PUT", killer.path, killer)
+    killer.process = mover.begin("put", str(letter))
+    killer.process.communicate(timeout=120)
+    assert killer.process.returncode == -signal.SIGKILL
+
+    proxy.behave()
+    reports = listed(mover)
+    [new] = set(reports) - before
+    assert fetched(mover, reports[new]["id"], tmp_path / "out") == b"Dear Ada"
+    proxy.behave()
+    assert set(listed(mover)) == {*before, new}
+    assert not proxy.asked("PUT", ".*"), "repaired once, and for good"
+    put_again(mover, letter)
+    assert set(listed(mover)) == {*before, new}, "run again, the job is done, not done twice"
