@@ -82,7 +82,7 @@ class ReportEntry:
             raise _reader(body).refused("cid")
         if not (values[2] >= 1 and 0 <= values[7] <= MAX_INTEGER):
             raise _reader(body).refused("revision")
-        values.append(unknown(body, _KNOWN) if len(body) > len(_FIELDS) else {})
+        values.append(unknown(body, _KNOWN) if len(body) > len(_FIELDS) else _NO_MORE)
         return cls(*values)
 
     def deleted_at(self, time: str | None) -> ReportEntry:
@@ -109,6 +109,7 @@ _FIELDS: Final = (
     "meta_payload_cid",
 )
 _KNOWN: Final = frozenset(_FIELDS)
+_NO_MORE: Final[Mapping[str, Any]] = unknown({}, _KNOWN)
 _NUMBERS: Final = frozenset({"revision", "size_bytes"})
 _LIVE: Final = [int if name in _NUMBERS else str for name in _FIELDS]
 _SHAPES: Final = (
