@@ -74,7 +74,7 @@ class MongoDocumentStore:
         )
         self._database = self._client.get_default_database()
         self._clock = clock
-        self._calls = Calls()
+        self._calls = Calls(address.call_seconds)
         self._indexed: set[tuple[str, bool]] = set()
         self._indexing = asyncio.Lock()
 

@@ -12,14 +12,18 @@ from hygieia.errors import HygieiaError, Unavailable
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-CALL_SECONDS: Final = 20.0
-"""No call lasts longer, even where all of the driver's threads wait for a server that is away."""
+QUEUE_SECONDS: Final = 2.0
+"""How long a call may wait for a thread of the driver's, when all wait for a server."""
 
 
 class Calls:
-    """Counts the calls, so that a store can be closed once the last has ended."""
+    """Counts the calls, so that a store can be closed once the last has ended.
 
-    def __init__(self) -> None:
+    ``driver_seconds`` is what the driver gives a call that it has begun.
+    """
+
+    def __init__(self, driver_seconds: float) -> None:
+        self._seconds = driver_seconds + QUEUE_SECONDS
         self._under_way = 0
         self._closed = False
         self._idle = asyncio.Event()
@@ -33,7 +37,7 @@ class Calls:
         self._under_way += 1
         self._idle.clear()
         try:
-            async with asyncio.timeout(CALL_SECONDS):
+            async with asyncio.timeout(self._seconds):
                 yield
         except HygieiaError:
             raise

@@ -51,22 +51,27 @@ DURABLE: Final[Mapping[str, Any]] = {
 }
 """What the contract of the port needs. An address cannot weaken it."""
 
+CALL_SECONDS: Final = 10
+"""A whole call, the driver's retries included."""
+
 PATIENCE: Final[Mapping[str, int]] = {
-    "timeoutMS": 10_000,  # a whole call, the driver's retries included
+    "timeoutMS": CALL_SECONDS * 1000,
     "serverSelectionTimeoutMS": 5_000,
     "connectTimeoutMS": 5_000,
 }
 """How long to wait for a server, unless the address says otherwise. Milliseconds."""
 
+_STRANGE: Final = "What answers at the MongoDB address is no MongoDB that is supported."
 _SHAPE: Final = "It is written mongodb://USER:PASSWORD@HOST:PORT/DATABASE"
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A MongoDB to use; ``options`` are the driver's. Its text holds a password: it is not shown."""
+    """A MongoDB to use, with the driver's options. Its text holds a password: it is not shown."""
 
     uri: str
     options: Mapping[str, Any]
+    call_seconds: float
 
     def __repr__(self) -> str:
         """Nothing of the address."""
@@ -87,7 +92,8 @@ def read_address(uri: str) -> Address:
         raise ConfigError("The MongoDB address names no database.", hint=f"{_SHAPE}.")
     given = {name.lower() for name in parts["options"]}
     patience = {name: value for name, value in PATIENCE.items() if name.lower() not in given}
-    return Address(uri, {**DURABLE, **patience, "appname": "hygieia"})
+    call_seconds = parts["options"].get("timeoutms", CALL_SECONDS)
+    return Address(uri, {**DURABLE, **patience, "appname": "hygieia"}, call_seconds)
 
 
 def prepare(address: Address) -> None:
@@ -111,10 +117,13 @@ def prepare(address: Address) -> None:
 
 def _check_server(client: MongoClient[Record]) -> None:
     about = client.admin.command("buildInfo")
-    ferretdb = about.get("ferretdb", {}).get("version", "v2")
-    if "ferretdbVersion" in about or str(ferretdb).startswith(("v0", "v1.")):
+    if "ferretdbVersion" in about:  # the second FerretDB has it in a field of another name
         raise ConfigError("FerretDB 1 loses writes made at the same time.", hint="Use FerretDB 2.")
-    if tuple(about["versionArray"][:2]) < OLDEST_VERSION:
+    try:
+        version = tuple(int(part) for part in about["versionArray"][:2])
+    except (LookupError, TypeError, ValueError):
+        raise ConfigError(_STRANGE) from None
+    if version < OLDEST_VERSION:
         oldest = ".".join(map(str, OLDEST_VERSION))
         raise ConfigError(f"The MongoDB is too old: it must be {oldest} or newer.")
 
@@ -148,9 +157,9 @@ def _explain(error: Exception) -> ConfigError:
             "another database, add ?authSource=NAME.",
         )
     if isinstance(error, ConfigurationError):
-        return ConfigError("The driver and this MongoDB do not fit: it must be 6.0 or newer.")
+        return ConfigError("The MongoDB is not one that is supported: it must be 6.0 or newer.")
     if isinstance(error, OperationFailure):
-        return ConfigError("MongoDB does not do what it is asked: is it one that is supported?")
+        return ConfigError(_STRANGE)
     return ConfigError(
         "No MongoDB answers at its address.",
         hint="Is it running, has its replica set a primary, do host, port and TLS fit?",
