@@ -79,6 +79,7 @@ def _read() -> dict[str, tuple[list[Packet], str]]:
         flags(0x0C),
         hash_algorithm=9,
     )
+    unknown_too = ANA.bind(ANA.subkey, flags(0x02), Subpacket(101, True, b"x"), created=LATER)
     unsigned_user: Packet = (kp.TAG_USER_ID, b"Eve <eve@example.org>")
     just_over = ANA.bind(ANA.subkey, flags(0x0C), forge.key_expiration(_seconds_to_now() - 599))
     return {
@@ -88,6 +89,7 @@ def _read() -> dict[str, tuple[list[Packet], str]]:
         "ok-certified-by-a-stranger": (insert(BOTH, 3, sig(foreign)), own),
         "ok-binding-from-the-future-ignored": ([*BOTH, sig(future)], own),
         "ok-sha1-binding-ignored": ([*BOTH, sig(sha1_too)], own),
+        "ok-unknown-critical-binding-ignored": ([*BOTH, sig(unknown_too)], own),
         "ok-sha384-binding": ([*BOTH[:4], sig(sha384)], own),
         "ok-user-id-nobody-signed": (insert(BOTH, 3, unsigned_user), own),
         "ok-expired-within-the-clocks-tolerance": ([*BOTH[:4], sig(just_over)], own),

@@ -198,6 +198,18 @@ def chunked_payloads() -> Iterator[tuple[str, str, list[str | list[int]], str | 
     )
 
 
+def empty_last_chunk() -> tuple[bytes, list[str | list[int]]]:
+    """A payload of one full chunk, and the same with an empty chunk, well sealed, behind it."""
+    content = bytes([0x61]) * (CHUNK - 12 - 6)  # between literal's head and padding's
+    sealer = ChunkSealer(KEY, SALT)
+    sealer.seal(bytes(CHUNK))
+    rest = sealer.seal(b"") + sealer.finish()
+    start = 6 + 36
+    size = 36 + CHUNK + 16 + len(rest)
+    head = "d2ff" + size.to_bytes(4, "big").hex()
+    return content, [head, [6, start], [start, start + CHUNK + 16], rest.hex()]
+
+
 def payloads() -> Iterator[Vector]:
     head = {"kind": "payload", "session_key": KEY.octets.hex()}
     for name, what, data, expect in (*sound(), *altered(), *other_packets(), *other_insides()):
@@ -210,6 +222,11 @@ def payloads() -> Iterator[Vector]:
     for name, what, pieces, expect in chunked_payloads():
         cut = {"payload": made, "pieces": pieces}
         yield name, {"what": what, **head, "data": cut, "expect": verdict(expect)}
+    content, pieces = empty_last_chunk()
+    made = made | {"content": {"octet": "61", "count": len(content)}}
+    cut = {"payload": made, "pieces": pieces}
+    what = "an empty chunk at the end"
+    yield "chunk-empty", {"what": what, **head, "data": cut, "expect": verdict(ALTERED)}
 
 
 def encryptions() -> Iterator[Vector]:

@@ -97,6 +97,16 @@ def test_a_seal_that_a_second_program_cannot_open_is_never_handed_out(
         seal(ANA.key)
 
 
+@pytest.mark.parametrize("place", [10, 20, 33, 34, 53])
+def test_a_changed_lock_opens_to_no_other_secret(place: int) -> None:
+    """The lock's own SHA-1 check, behind the MAC: CFB lets single bits be flipped."""
+    locked = bytearray(locked_keys._lock_secret(bytes([0x5A]) * 32, "passphrase", 0))
+    assert locked_keys._open_secret(bytes(locked), "passphrase") == bytes([0x5A]) * 32
+    locked[locked_keys._SPECIFIER_BYTES + place] ^= 1
+    with pytest.raises(SealedKeyRefused):
+        locked_keys._open_secret(bytes(locked), "passphrase")
+
+
 def test_an_open_key_shows_no_secret_and_is_not_copied() -> None:
     key = ANA.key
     secrets = [secret.hex() for secret in key.secrets()]
