@@ -10,9 +10,13 @@ from dataclasses import replace
 
 import pgpy
 import pytest
+from cryptography.hazmat.decrepit.ciphers.modes import CFB
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 
-from hygieia.errors import Failed, InvalidInput, SealedKeyRefused
+from hygieia.errors import Failed, InvalidInput, KitRefused, SealedKeyRefused
 from hygieia.openpgp import kdf, locked_keys, sealing
+from hygieia.openpgp.armor import MESSAGE, armor, dearmor
+from hygieia.openpgp.key_packets import split_packets, write_packet
 from hygieia.openpgp.keys import UnlockedKey, generate_key
 from hygieia.openpgp.parameters import DEFAULT_KDF
 from hygieia.openpgp.recovery_code import make_code
@@ -95,6 +99,29 @@ def test_a_seal_that_a_second_program_cannot_open_is_never_handed_out(
     monkeypatch.setattr(locked_keys, "_AES256", 7)  # written as AES-128, encrypted with AES-256
     with pytest.raises(Failed):
         seal(ANA.key)
+
+
+def without_integrity(message: str, passphrase: str) -> str:
+    """The same text in the packet of old PGP that protects nothing (RFC 9580 §5.7)."""
+    skesk, seipd = split_packets(dearmor(MESSAGE, message, max_bytes=20_000), max_packets=2)
+    _, key = pgpy.PGPMessage.from_blob(message)._sessionkeys[0].decrypt_sk(passphrase)
+    decryptor = Cipher(algorithms.AES256(key), CFB(bytes(16))).decryptor()
+    inner = decryptor.update(seipd.body[1:])[18:-22]
+    encryptor = Cipher(algorithms.AES256(key), CFB(bytes(16))).encryptor()
+    start = encryptor.update(bytes(18))
+    encryptor = Cipher(algorithms.AES256(key), CFB(start[2:])).encryptor()
+    packets = ((skesk.tag, skesk.body), (9, start + encryptor.update(inner)))
+    return armor(MESSAGE, b"".join(write_packet(*each) for each in packets))
+
+
+def test_a_revocation_in_a_message_without_integrity_is_refused() -> None:
+    code = make_code()
+    message = sealing.seal_revocation(ANA.key, code)
+    weak = without_integrity(message, code)
+    opened = pgpy.PGPMessage.from_blob(weak).decrypt(code).message  # pgpy alone would take it
+    assert opened == sealing.open_revocation(message, code)
+    with pytest.raises(KitRefused):
+        sealing.open_revocation(weak, code)
 
 
 @pytest.mark.parametrize("place", [10, 20, 33, 34, 53])
