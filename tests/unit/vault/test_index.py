@@ -20,7 +20,7 @@ from hygieia.ipld.block import Block
 from hygieia.ipld.builder import Built, directory, join
 from hygieia.ipld.cid import DAG_PB
 from hygieia.ipld.dagpb import Link
-from hygieia.ipld.shapes import read_index_root
+from hygieia.ipld.shapes import read_envelope, read_index_root
 from hygieia.openpgp.session_keys import make_session_key
 from hygieia.openpgp.signing import sign_note
 from hygieia.vault.index import (
@@ -61,8 +61,13 @@ from tests.unit.vault.factories import (
     key_of,
 )
 from tests.unit.vault.forgeries import (
+    contents_of,
     envelope,
     first_segments,
+    header_of,
+    linked,
+    root_over,
+    with_contents,
     with_note,
     with_segment,
     with_segments,
@@ -415,6 +420,44 @@ class TestForgeries:
         entries = first_segments(vault)
         root = with_segments(vault, [*entries, (name, entries[0][1])])
         with pytest.raises(DagRefused):
+            read_now(open_index(root, ana()), vault.blocks.get)
+
+    def test_contents_with_a_false_size_are_refused(self) -> None:
+        vault = Vault.new()
+        contents = contents_of(vault)
+        root = with_contents(vault, Built(contents.cid, 0, contents.tsize + 1))
+        with pytest.raises(DagRefused):
+            read_now(open_index(root, ana()), vault.blocks.get)
+
+    def test_a_segment_with_a_false_size_is_refused(self) -> None:
+        vault = Vault.new()
+        vault.change(PutReport(entry()))
+        [(_, file)] = first_segments(vault)
+        payload = read_envelope(vault.blocks.get(file.cid).data).payload
+        false = Built(payload.cid, payload.size_bytes + 1, payload.tsize + 1)
+        node, built = join(header_of(vault), false)
+        vault.blocks.add(node)
+        root = with_segment(vault, built)
+        with pytest.raises(DagRefused):
+            read_now(open_index(root, ana()), vault.blocks.get)
+
+    def test_older_contents_of_the_same_counts_are_refused(self) -> None:
+        vault = Vault.new()
+        report = entry()
+        vault.change(PutReport(report))
+        older = linked(contents_of(vault))
+        vault.change(SetDeleted(report.id, NOW))
+        index = linked(read_index_root(vault.blocks.get(vault.state.root).data).index)
+        root = root_over(vault, index, older)
+        with pytest.raises(IntegrityError, match="not those that its owner signed"):
+            read_now(open_index(root, ana()), vault.blocks.get)
+
+    def test_readers_that_are_more_than_the_reports_are_refused(self) -> None:
+        vault = Vault.new()
+        vault.change(PutReport(entry()))
+        tables = vault.state.note.to_body()["tables"] | {"readers": {"segments": 1, "entries": 2}}
+        root = with_contents(vault, linked(contents_of(vault)), tables=tables)
+        with pytest.raises(IntegrityError, match="parallel"):
             read_now(open_index(root, ana()), vault.blocks.get)
 
     def test_blocks_in_another_order_than_asked_are_refused(self) -> None:

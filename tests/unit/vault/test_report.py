@@ -27,7 +27,7 @@ from hygieia.openpgp.packets import parse_header_leaf, pkesk_digest
 from hygieia.openpgp.session_keys import make_session_key
 from hygieia.openpgp.signing import sign_note
 from hygieia.vault.people import Contact, FormerKey, People
-from hygieia.vault.report import ContentReader, Expected, Ownership, Report
+from hygieia.vault.report import ContentReader, EncryptedReport, Expected, Ownership, Report
 from hygieia.vault.report_build import (
     BuiltReport,
     ReportSecrets,
@@ -336,6 +336,16 @@ class TestExchanges:
         with pytest.raises(MetaMismatch):
             reader.finish()
 
+    def test_nodes_that_the_directory_does_not_name_are_refused(self) -> None:
+        built = make_report()
+        blocks = blocks_of(built)
+        root = blocks.get(built.root.cid)
+        links = EncryptedReport.nodes(root)
+        data, meta = blocks.get(links.data.cid), blocks.get(links.meta.cid)
+        assert EncryptedReport.read(root, data, meta).root == built.root.cid
+        with pytest.raises(MetaMismatch):
+            EncryptedReport.read(root, meta, data)
+
     def test_content_shorter_than_signed_is_not_completed(self) -> None:
         built = make_report(b"content")
         report = open_built(built)
@@ -451,6 +461,19 @@ class TestRevisions:
         forged = resigned(first, open_built(first), revision=3, previous=previous, origin=origin)
         with pytest.raises(NoteRefused):
             open_in(blocks_of(first, forged), forged.root.cid, known=known)
+
+    @pytest.mark.parametrize("later", [False, True], ids=["itself carries one", "is not earlier"])
+    def test_an_origin_that_did_not_introduce_the_content_is_refused(self, later: bool) -> None:
+        first = make_report()
+        report = open_built(first)
+        previous = first.entry.meta_payload_cid
+        carried = None if later else json.loads(first.note)
+        second = replace(first.meta, revision=2, previous=previous, origin=carried)
+        origin = json.loads(sign_note(ana(), META_CONTEXT, second.to_body()))
+        number = 2 if later else 3
+        forged = resigned(first, report, revision=number, previous=previous, origin=origin)
+        with pytest.raises(NoteRefused):
+            open_in(blocks_of(first, forged), forged.root.cid)
 
     def test_the_plaintext_of_a_note_is_in_no_repr(self) -> None:
         built = make_report()
