@@ -18,6 +18,7 @@ from hygieia.server.background import sweep_in_background
 from hygieia.server.connections import PATIENCE, Patience, PatientSite
 from hygieia.server.gateway import gateway_routes
 from hygieia.server.logs import configure_logs, get_log
+from hygieia.server.memory import limit_arenas
 from hygieia.server.middleware import SERVICES, add_headers, answer_errors, observe
 from hygieia.server.mount import mount
 from hygieia.server.routes import ALL_ROUTES
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 KEEPALIVE_SECONDS: Final = 30.0
+READ_BUFFER_BYTES: Final = 256 << 10
 LAST_ANSWER_SECONDS: Final = 2.0
 SWITCH_INTERVAL_SECONDS: Final = 0.0005
 
@@ -58,6 +60,7 @@ def run(settings: Settings) -> None:
         ConfigError: a setting does not work out, or the port is taken.
     """
     configure_logs(settings)
+    limit_arenas()
     # Threads hash and parse beside the event loop: it must not wait 5 ms for each turn.
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     asyncio.run(serve(settings))
@@ -75,6 +78,7 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] | None = 
         handle_signals=False,
         auto_decompress=False,
         keepalive_timeout=KEEPALIVE_SECONDS,
+        read_bufsize=READ_BUFFER_BYTES,
         shutdown_timeout=LAST_ANSWER_SECONDS,
     )
     await runner.setup()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hygieia.ipld.block import Block
 
 PIECE_BYTES: Final = 1 << 20
+PAUSE_SECONDS: Final = 0.001
 
 
 async def read_batch(request: web.Request, max_bytes: int) -> list[Block]:
@@ -30,22 +31,30 @@ async def read_batch(request: web.Request, max_bytes: int) -> list[Block]:
         raise RequestRefused("too-large", f"The body may have {max_bytes} bytes at most.")
     reader = CarReader(max_blocks=MAX_BATCH_CIDS)
     blocks: list[Block] = []
-    total = 0
-    piece = bytearray()
-    async for data in request.content.iter_any():
+    total = pending = 0
+    pieces: list[bytes] = []
+    while data := await request.content.readany():
         total += len(data)
+        pending += len(data)
         if total > max_bytes:
             raise RequestRefused("too-large", f"The body may have {max_bytes} bytes at most.")
-        piece += data
-        if len(piece) >= PIECE_BYTES:
-            blocks += await asyncio.to_thread(reader.feed, bytes(piece))
-            piece.clear()
-    blocks += await asyncio.to_thread(_finish, reader, bytes(piece))
+        pieces.append(data)
+        if pending >= PIECE_BYTES:
+            blocks += await asyncio.to_thread(_feed, reader, pieces)
+            pieces, pending = [], 0
+        elif not request.content.is_eof():
+            # Let some more arrive: waking up for every 64 KiB costs more than hashing them.
+            await asyncio.sleep(PAUSE_SECONDS)
+    blocks += await asyncio.to_thread(_finish, reader, pieces)
     return blocks
 
 
-def _finish(reader: CarReader, rest: bytes) -> list[Block]:
-    blocks = reader.feed(rest) if rest else []
+def _feed(reader: CarReader, pieces: list[bytes]) -> list[Block]:
+    return reader.feed(b"".join(pieces))
+
+
+def _finish(reader: CarReader, pieces: list[bytes]) -> list[Block]:
+    blocks = _feed(reader, pieces)
     reader.finish()
     if reader.roots:
         raise BlockRefused("A batch names no roots.")
