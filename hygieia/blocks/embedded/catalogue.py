@@ -8,6 +8,7 @@ comes back to life by a new holder of the same name.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sqlite3
@@ -97,32 +98,72 @@ def connect(path: Path, *, cache_kib: int = 2048, any_thread: bool = False) -> s
     connection = sqlite3.connect(
         path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=not any_thread
     )
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA temp_store=MEMORY")
-    connection.execute(f"PRAGMA cache_size=-{cache_kib}")
+    try:
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA temp_store=MEMORY")
+        connection.execute(f"PRAGMA cache_size=-{cache_kib}")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 
 def prepare(path: Path) -> None:
-    """Make the catalogue, or check that this program knows its version.
+    """Make the catalogue of a new store, if an earlier try has not made it already.
 
     Raises ``ConfigError`` for one written by a newer program.
     """
     connection = connect(path)
     try:
         connection.execute("PRAGMA journal_mode=WAL")
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version == 0:
+        if _version(connection) == 0:
             connection.executescript(
                 f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version={CATALOGUE_VERSION};COMMIT;"
             )
-        elif version != CATALOGUE_VERSION:
-            raise ConfigError(
-                f"The block store has format {version}; this program knows {CATALOGUE_VERSION}.",
-                hint="Install the version of Hygieia that wrote it, or a newer one.",
-            )
+        _require_known(_version(connection))
     finally:
         connection.close()
+
+
+def check(path: Path) -> None:
+    """Check that a store's catalogue is there and that this program knows its version.
+
+    A lost one must never be replaced by an empty one: to the next sweep every pack would be a
+    leftover. Raises ``ConfigError``.
+    """
+    if not path.is_file():
+        raise lost()
+    try:
+        with contextlib.closing(connect(path)) as connection:
+            version = _version(connection)
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise lost() from None
+        raise translate(error, path.parent) from error
+    if version == 0:
+        raise lost()
+    _require_known(version)
+
+
+def lost() -> ConfigError:
+    """That there is no catalogue for the packs that are there."""
+    return ConfigError(
+        "The catalogue of the block store is missing, empty or damaged.",
+        hint="Do not make a new one: bring back catalogue.sqlite, with the -wal file beside it, "
+        "from a backup of the same folder.",
+    )
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _require_known(version: int) -> None:
+    if version != CATALOGUE_VERSION:
+        raise ConfigError(
+            f"The block store has format {version}; this program knows {CATALOGUE_VERSION}.",
+            hint="Install the version of Hygieia that wrote it, or a newer one.",
+        )
 
 
 def find(connection: sqlite3.Connection, key: bytes) -> BlockRow | None:

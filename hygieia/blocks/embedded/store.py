@@ -92,15 +92,19 @@ def _prepare(path: Path) -> None:
                 "The folder for blocks holds something else.",
                 hint="Name an empty folder, or one that Hygieia made.",
             )
-        PackFiles(path).prepare()
+        packs = PackFiles(path)
+        packs.prepare()
+        if any(packs.listing()) and not (path / "catalogue.sqlite").exists():
+            raise catalogue.lost()
         catalogue.prepare(path / "catalogue.sqlite")
         _write_marker(path, marker)
-    elif marker.read_text() != FORMAT:
+        return
+    if marker.read_text() != FORMAT:
         raise ConfigError(
             "The folder for blocks has a format that this program does not know.",
             hint="Install the version of Hygieia that wrote it, or a newer one.",
         )
-    catalogue.prepare(path / "catalogue.sqlite")
+    catalogue.check(path / "catalogue.sqlite")
 
 
 def _write_marker(path: Path, marker: Path) -> None:

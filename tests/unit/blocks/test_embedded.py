@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +21,7 @@ from hygieia.errors import (
     BlockMissing,
     BlockRefused,
     ConfigError,
+    Conflict,
     IntegrityError,
     LimitExceeded,
     StorageFull,
@@ -230,6 +235,66 @@ async def test_a_catalogue_of_a_newer_program_is_refused(tmp_path: Path) -> None
         connection.execute("PRAGMA user_version=2")
     with pytest.raises(ConfigError):
         open_embedded(tmp_path)
+
+
+def lose(catalogue: Path) -> None:
+    catalogue.unlink()
+
+
+def empty(catalogue: Path) -> None:
+    catalogue.write_bytes(b"")
+
+
+def overwrite(catalogue: Path) -> None:
+    catalogue.write_bytes(noise(1, 4096))
+
+
+def lose_with_the_marker(catalogue: Path) -> None:
+    catalogue.unlink()
+    (catalogue.parent / "format").unlink()
+
+
+@pytest.mark.parametrize("damage", [lose, empty, overwrite, lose_with_the_marker])
+async def test_a_lost_catalogue_stops_the_start_and_costs_no_pack(
+    tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    store = open_embedded(tmp_path)
+    await store.put([raw(1, 300_000)])
+    await store.close()
+    kept = packs(store)
+    whole = (tmp_path / "catalogue.sqlite").read_bytes()
+    damage(tmp_path / "catalogue.sqlite")
+    for _ in range(2):
+        with pytest.raises(ConfigError, match="catalogue"):
+            open_embedded(tmp_path)
+    assert packs(store) == kept
+    (tmp_path / "catalogue.sqlite").write_bytes(whole)
+    again = open_embedded(tmp_path)
+    assert await again.get(raw(1, 300_000).cid)
+    await again.close()
+
+
+async def test_a_copy_made_beside_a_running_store_is_whole(tmp_path: Path) -> None:
+    """docs/adr/0006: sweeps locked out, then the catalogue, then the packs."""
+    store = open_embedded(tmp_path / "blocks")
+    before = [raw(seed, size) for seed, size in enumerate((100, 20_000, 300_000))]
+    await store.put(before)
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    with (store.path / "sweep.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with contextlib.closing(sqlite3.connect(store.path / "catalogue.sqlite")) as catalogue:
+            catalogue.execute("VACUUM INTO ?", (str(copy / "catalogue.sqlite"),))
+        with pytest.raises(Conflict):
+            await store.sweep()  # nothing pins them: this would take what is being copied
+        await store.put([raw(9, 50_000)])
+        shutil.copytree(store.path / "packs", copy / "packs")
+        shutil.copy(store.path / "format", copy / "format")
+    await store.close()
+    restored = open_embedded(copy)
+    assert [await restored.get(block.cid) for block in before] == [block.data for block in before]
+    assert await restored.missing([raw(9, 50_000).cid]) == [raw(9, 50_000).cid]
+    await restored.close()
 
 
 async def test_making_a_store_that_was_cut_short_is_finished(tmp_path: Path) -> None:
