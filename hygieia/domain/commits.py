@@ -36,6 +36,7 @@ from hygieia.errors import (
     NotFound,
     QuotaExceeded,
     StaleRevision,
+    Unavailable,
 )
 from hygieia.ipld.cid import CID
 from hygieia.openpgp.times import format_time, now
@@ -119,6 +120,8 @@ class Commits:
         await self._begin(upload.account, attempt, [item], charged)
         try:
             changed = await self._replace_root(attempt, report, shape, kind, charged)
+        except Unavailable:
+            raise  # the change may be made yet, or was: the job finds out once it cannot any more
         except HygieiaError:
             await self._take_back(upload.account, attempt, [item])
             raise

@@ -23,6 +23,7 @@ from hygieia.errors import (
     NotFound,
     RecordRefused,
     StaleRevision,
+    Unavailable,
 )
 from hygieia.ipld.cid import CID
 from hygieia.ipld.ipns import parse_record
@@ -109,6 +110,8 @@ class Indexes:
         attempt = Attempt()
         try:
             index = await self._replace_root(attempt, current, new, size_bytes)
+        except Unavailable:
+            raise  # the change may be made yet, or was: the job finds out once it cannot any more
         except HygieiaError:
             await self.clean_up(upload.account, [str(new.root)])
             await self._stores.jobs.cancel(JOB, attempt.id)
