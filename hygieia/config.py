@@ -162,8 +162,8 @@ class Settings:
     )
     documents: str = _setting(
         "sqlite:",
-        _store("sqlite:", "mongodb://"),
-        "Document store: sqlite: (in DATA_DIR), sqlite:PATH or mongodb://...",
+        _store("sqlite:", "mongodb://", "mongodb+srv://"),
+        "Document store: sqlite: (in DATA_DIR), sqlite:PATH or mongodb://HOST/DATABASE.",
         secret=True,
     )
     blocks: str = _setting(

@@ -178,6 +178,7 @@ async def test_no_acknowledged_write_is_lost_to_pulled_cables(
     for name, n in counted.items():
         found = await store.get("counters", name)
         assert found is not None
-        assert found.body["n"] in (n, n + 1)
+        assert isinstance(found.body["n"], int)
+        assert found.body["n"] >= n  # more, where a change was made whose answer was lost
         assert found.rev == found.body["n"]
     assert sum(counted.values()) > 50
