@@ -465,7 +465,7 @@ class TestForgeries:
         reading = open_index(vault.state.root, ana())
         [root] = next(reading)
         wanted = reading.send([vault.blocks.get(root)])
-        with pytest.raises(DagRefused):
+        with pytest.raises(DagRefused, match="than those asked for"):
             reading.send([Block.of(DAG_PB, b"") for _ in wanted])
 
     @pytest.mark.parametrize(
