@@ -304,10 +304,10 @@ class Putter:
     # -- both ----------------------------------------------------------------------------
 
     def _draft(self, file_name: str, title: str) -> Draft:
-        name = self.labels.file_name or file_name
+        name = file_name if self.labels.file_name is None else self.labels.file_name
         me = self.session.key.key_id
         return Draft(
-            title=self.labels.title or title,
+            title=title if self.labels.title is None else self.labels.title,
             file_name=name,
             media_type=media_type_of(name),
             owner=me,
