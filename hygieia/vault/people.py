@@ -34,16 +34,21 @@ class FormerKey:
 
     key: str
     certificate: str
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The object that ``former_keys`` lists."""
-        return {"key": self.key, "certificate": self.certificate}
+        return {"key": self.key, "certificate": self.certificate} | dict(self.extra)
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> FormerKey:
         """Read one item of ``former_keys``. Raises ``IntegrityError``."""
         fields = Fields(body, IntegrityError, "A former key in the index")
-        return cls(fields.text("key", words.is_key_id), fields.text("certificate", is_armored))
+        return cls(
+            fields.text("key", words.is_key_id),
+            fields.text("certificate", is_armored),
+            unknown(body, _FORMER_KEY_FIELDS),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,7 @@ class Contact:
 
 
 _STATES: Final = frozenset(state.value for state in ContactState)
+_FORMER_KEY_FIELDS: Final = frozenset({"key", "certificate"})
 _CONTACT_FIELDS: Final = frozenset({"key", "certificate", "state", "name", "email", "former_keys"})
 
 

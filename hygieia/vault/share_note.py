@@ -100,6 +100,12 @@ class Reader:
     key: str
     pkesk: str
     delegation: str | None = None
+    extra: tuple[tuple[str, Any], ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that ``readers`` lists."""
+        named = {"key": self.key, "pkesk": self.pkesk, "delegation": self.delegation}
+        return named | dict(self.extra)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +125,7 @@ class Readers:
         """The entry as it stands in a segment."""
         return {
             "id": self.id,
-            "readers": [
-                {"key": reader.key, "pkesk": reader.pkesk, "delegation": reader.delegation}
-                for reader in self.readers
-            ],
+            "readers": [reader.to_json() for reader in self.readers],
             "removed": list(self.removed),
         } | dict(self.extra)
 
@@ -144,6 +147,7 @@ class Readers:
 
 
 _READERS_FIELDS: Final = frozenset({"id", "readers", "removed"})
+_READER_FIELDS: Final = frozenset({"key", "pkesk", "delegation"})
 
 
 def _read_reader(fields: Fields, item: object) -> Reader:
@@ -154,6 +158,7 @@ def _read_reader(fields: Fields, item: object) -> Reader:
         key=reader.text("key", words.is_key_id),
         pkesk=reader.text("pkesk", is_sha256),
         delegation=reader.text_or_none("delegation", words.is_report_id),
+        extra=tuple(unknown(item, _READER_FIELDS).items()),
     )
 
 

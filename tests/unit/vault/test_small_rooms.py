@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from hygieia.errors import IntegrityError, InvalidInput, NoteRefused, NotFound
-from hygieia.ipld.cid import CID
+from hygieia.errors import IntegrityError, InvalidInput, LimitExceeded, NoteRefused, NotFound
+from hygieia.ipld.cid import CID, DAG_PB
 from hygieia.ipld.ipns import parse_record
+from hygieia.ipld.unixfs import Child
 from hygieia.openpgp.kdf import DEFAULT_KDF
 from hygieia.openpgp.notes import Verdict, parse_note, require_valid
 from hygieia.openpgp.packets import parse_header_leaf, pkesk_digest
@@ -18,6 +19,8 @@ from hygieia.openpgp.session_keys import make_session_key
 from hygieia.vault.index import PutReport
 from hygieia.vault.ipns import IpnsKey
 from hygieia.vault.listing import find_report, list_reports
+from hygieia.vault.people import FormerKey
+from hygieia.vault.reading import read_payload
 from hygieia.vault.report_build import Recipient, make_header
 from hygieia.vault.reset_note import RESET_CONTEXT, Reset, login_digest, sign_reset
 from hygieia.vault.share_note import Reader, Readers, Share, open_share, sign_share, unnoted_packets
@@ -60,8 +63,13 @@ class TestShareNotes:
         return next(each for each in packets if pkesk_digest(each) == recipient.pkesk)
 
     def test_readers_keep_fields_of_later_versions(self) -> None:
-        body = Readers("a" * 32).to_json() | {"later": 1}
+        reader = {"key": "b" * 64, "pkesk": "c" * 64, "delegation": None, "later": 2}
+        body = Readers("a" * 32).to_json() | {"readers": [reader], "later": 1}
         assert Readers.from_json(body).to_json() == body
+
+    def test_former_keys_keep_fields_of_later_versions(self) -> None:
+        body = {"key": "b" * 64, "certificate": "…", "later": [1]}
+        assert FormerKey.from_json(body).to_json() == body
 
     @pytest.mark.parametrize(
         "change",
@@ -70,6 +78,12 @@ class TestShareNotes:
     def test_malformed_readers_are_refused(self, change: dict[str, object]) -> None:
         with pytest.raises(IntegrityError):
             Readers.from_json(Readers("a" * 32).to_json() | change)
+
+
+def test_a_payload_beyond_its_limit_is_not_even_asked_for() -> None:
+    promised = Child(CID.of(DAG_PB, b"a node"), 10_000_000, 10_000_100)
+    with pytest.raises(LimitExceeded):
+        next(read_payload(promised, 1000))
 
 
 def test_a_reset_note_names_everything_that_it_is_for() -> None:
