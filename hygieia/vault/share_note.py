@@ -77,8 +77,8 @@ def sign_share(key: UnlockedKey, share: Share) -> bytes:
 def open_share(data: bytes, *, report: str, signer: str, people: People) -> VerifiedShare:
     """Read a share note for ``report`` that ``signer`` claims to have made.
 
-    Raises ``NoteRefused`` when it is malformed, for another report, or its signature is invalid;
-    a stranger's note comes back with the verdict that says so.
+    Raises ``NoteRefused`` when it is malformed, for another report, or not signed by ``signer``
+    where that key is pinned; a stranger's note comes back with the verdict that says so.
     """
     note: Note = parse_note(data, SHARE_CONTEXT)
     share = Share.from_body(note.body)
@@ -88,8 +88,8 @@ def open_share(data: bytes, *, report: str, signer: str, people: People) -> Veri
     if certificate is None:
         return VerifiedShare(share, signer, Verdict.UNKNOWN_SIGNER)
     verdict = verify_note(note, certificate)
-    if verdict is Verdict.INVALID:
-        raise NoteRefused("The share note's signature is not valid.")
+    if verdict in (Verdict.INVALID, Verdict.UNKNOWN_SIGNER):
+        raise NoteRefused("The share note is not signed by whoever is said to have made it.")
     return VerifiedShare(share, signer, verdict)
 
 

@@ -46,6 +46,16 @@ class TestShareNotes:
         with pytest.raises(NoteRefused):
             open_share(data, report="f" * 32, signer=ana().key_id, people=people())
 
+    def test_a_note_by_another_than_its_signer_is_refused(self) -> None:
+        data = sign_share(ana(), self.share)
+        with pytest.raises(NoteRefused):
+            open_share(data, report="a" * 32, signer=boris().key_id, people=people(boris()))
+
+    def test_a_changed_note_is_refused(self) -> None:
+        data = sign_share(boris(), self.share).replace(b"c" * 64, b"d" * 64)
+        with pytest.raises(NoteRefused):
+            open_share(data, report="a" * 32, signer=boris().key_id, people=people(boris()))
+
     def test_packets_without_a_note_are_found(self) -> None:
         """RC-04."""
         header = make_header(
