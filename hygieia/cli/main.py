@@ -14,6 +14,7 @@ from hygieia import __version__
 from hygieia.cli.invocation import Invocation
 from hygieia.cli.options import LazyGroup
 from hygieia.errors import Failed, HygieiaError, UsageError
+from hygieia.memory import use_one_heap
 
 _C = "hygieia.cli.commands"
 
@@ -66,6 +67,7 @@ def hygieia() -> None:
 
 def main() -> NoReturn:
     """Run the command and end the process with the promised exit code."""
+    use_one_heap()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A terminal in an old encoding shows \u escapes; it does not stop the command.

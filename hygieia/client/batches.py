@@ -13,7 +13,7 @@ from hygieia.limits import CAR_BATCH_BYTES, MAX_BATCH_CIDS
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
-    from hygieia.client.transport import Transport
+    from hygieia.client.transport import Piece, Transport
     from hygieia.ipld.block import Block
 
 _PARALLEL: Final = 3
@@ -133,7 +133,7 @@ class BatchSender:
             "Content-Length": str(sum(len(piece) for piece in pieces)),
         }
 
-        async def body() -> AsyncIterator[bytes]:
+        async def body() -> AsyncIterator[Piece]:
             for piece in pieces:
                 yield piece
 
@@ -141,9 +141,9 @@ class BatchSender:
         await self._transport.send("POST", path, body, headers, repeatable=True)
 
 
-def _pieces(batch: Sequence[Block]) -> list[bytes]:
+def _pieces(batch: Sequence[Block]) -> list[Piece]:
     """A CAR of the batch as pieces to write: large blocks as they are, small ones joined."""
-    pieces: list[bytes] = []
+    pieces: list[Piece] = []
     small = [car_header()]
     small_bytes = len(small[0])
     for block in batch:
@@ -151,7 +151,8 @@ def _pieces(batch: Sequence[Block]) -> list[bytes]:
         small.append(head)
         small_bytes += len(head)
         if len(block.data) >= _JOIN_BELOW_BYTES:
-            pieces += [b"".join(small), block.data]
+            # A view: what the socket does not take at once is cut off without copying it.
+            pieces += [b"".join(small), memoryview(block.data)]
             small, small_bytes = [], 0
             continue
         small.append(block.data)

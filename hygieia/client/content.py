@@ -1,7 +1,7 @@
 """Encrypts one long content and sends its blocks, resuming where it was (FORMATS §9).
 
-Two threads work side by side: one reads, digests and encrypts the next piece while the other
-hashes the leaves of the piece before; the event loop only passes things on and sends.
+Three steps work side by side: one thread reads, digests and encrypts a piece while another hashes
+the leaves of the piece before, and the blocks of the one before that are recorded and sent.
 """
 
 from __future__ import annotations
@@ -92,16 +92,18 @@ async def upload_content(
     encoder = Encoder(secrets)
     record = _Recorder(journal, pending, sender)
     leaves: list[bytearray] = []
+    blocks: list[Block] = []
     ended = False
     while not ended:
-        (size, new_leaves), blocks = await asyncio.gather(
+        (size, new_leaves), new_blocks, _ = await asyncio.gather(
             asyncio.to_thread(_next_piece, file, encoder),
             asyncio.to_thread(encoder.hash, leaves),
+            record.send(blocks),
         )
-        await record.send(blocks)
         if progress is not None:
             progress(size)
-        leaves, ended = new_leaves, size == 0
+        leaves, blocks, ended = new_leaves, new_blocks, size == 0
+    await record.send(blocks)
     await record.send(await asyncio.to_thread(encoder.hash, leaves))
     blocks, sealed = encoder.finish()
     await record.send(blocks)

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
     from types import TracebackType
 
+    Piece = bytes | memoryview
+
 MAX_ANSWER_BYTES: Final = 16 << 20
 _MAX_MESSAGE_CHARACTERS: Final = 300
 _ATTEMPTS: Final = 4
@@ -138,7 +140,7 @@ class Transport:
         self,
         method: str,
         path: str,
-        data: bytes | Callable[[], AsyncIterator[bytes]] | None,
+        data: bytes | Callable[[], AsyncIterator[Piece]] | None,
         headers: Mapping[str, str],
         *,
         query: Mapping[str, str | int] | None = None,
@@ -165,7 +167,7 @@ class Transport:
         self,
         method: str,
         path: str,
-        data: bytes | Callable[[], AsyncIterator[bytes]] | None,
+        data: bytes | Callable[[], AsyncIterator[Piece]] | None,
         headers: Mapping[str, str],
         query: Mapping[str, str | int] | None,
     ) -> Answer:

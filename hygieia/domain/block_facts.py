@@ -114,7 +114,8 @@ class BlockFacts:
 
 def _fact_of(cid: CID, octets: bytes) -> Fact:
     small = len(octets) <= (MAX_NODE_BYTES if cid.codec == DAG_PB else WHOLE_LEAF_BYTES)
-    return Fact(len(octets), octets if small else octets[:START_BYTES])
+    # Copied when it is a view: a fact never keeps the batch that the block came in.
+    return Fact(len(octets), bytes(octets if small else octets[:START_BYTES]))
 
 
 def _groups(cids: list[CID], size_of: dict[CID, int]) -> Generator[list[CID], None, None]:

@@ -6,7 +6,7 @@ by one section and one piece. ``read_car`` does the same over a file.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from hygieia.errors import BlockRefused, DagRefused, InvalidInput, LimitExceeded
 from hygieia.ipld import block as blocks
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _MAX_SECTION_BYTES: Final = MAX_BLOCK_BYTES + MAX_DIGEST_BYTES + 4 * varint.MAX_OCTETS
 _READ_BYTES: Final = 1 << 18
+# A small block that is kept somewhere must not keep the whole piece.
+_SHARE_FROM_BYTES: Final = 1 << 16
 
 
 def car_header(roots: Sequence[CID] = ()) -> bytes:
@@ -43,29 +45,33 @@ class CarReader:
     """Reads a CAR piece by piece.
 
     ``vault_only`` refuses every CID that is not of the vault's kind; the importer of other
-    people's CARs turns it off. ``max_blocks`` bounds the sections of one CAR.
+    people's CARs turns it off. ``max_blocks`` bounds the sections of one CAR. With ``share`` the
+    large blocks of a piece are views into it: the caller never changes what was fed.
 
     Everything malformed raises ``BlockRefused``, an impossible length ``LimitExceeded`` (BK-06).
     After an error the reader is of no more use.
     """
 
-    def __init__(self, *, vault_only: bool = True, max_blocks: int | None = None) -> None:
+    def __init__(
+        self, *, vault_only: bool = True, max_blocks: int | None = None, share: bool = False
+    ) -> None:
         self.roots: tuple[CID, ...] | None = None
         """The header's roots, once it has been read: claims."""
         self.block_count = 0
         self._vault_only = vault_only
         self._max_blocks = max_blocks
+        self._share_from = _SHARE_FROM_BYTES if share else MAX_BLOCK_BYTES + 1
         # One buffer for the whole CAR, its first ``_fill`` octets in use: it grows to the longest
         # section once, and no section costs a new one.
         self._buffer = bytearray()
         self._fill = 0
         self._needed = 1
 
-    def feed(self, data: bytes) -> list[Block]:
+    def feed(self, data: bytes | bytearray) -> list[Block]:
         """Take a piece; return the blocks it completes, hashed (0.5 ms per MiB: use a thread)."""
         return [found.verify() for found in self.feed_unverified(data)]
 
-    def feed_unverified(self, data: bytes) -> list[UnverifiedBlock]:
+    def feed_unverified(self, data: bytes | bytearray) -> list[UnverifiedBlock]:
         """Take a piece; return the blocks it completes, not yet hashed."""
         if not self._fill:
             with memoryview(data) as view:
@@ -87,7 +93,7 @@ class CarReader:
         if self._fill or self.roots is None:
             raise BlockRefused("A CAR is cut short.")
 
-    def _keep(self, data: bytes | memoryview) -> None:
+    def _keep(self, data: bytes | bytearray | memoryview) -> None:
         end = self._fill + len(data)
         if end > len(self._buffer):
             self._buffer.extend(bytes(max(end, 2 * len(self._buffer)) - len(self._buffer)))
@@ -137,7 +143,10 @@ class CarReader:
             raise BlockRefused("A CAR holds a block with a CID that is not taken here.") from error
         if len(section) - start > MAX_BLOCK_BYTES:
             raise BlockRefused("A block is over 2 MiB.")
-        return UnverifiedBlock(cid, bytes(section[start:]))
+        octets = section[start:]
+        if len(octets) < self._share_from:
+            return UnverifiedBlock(cid, bytes(octets))
+        return UnverifiedBlock(cid, cast("bytes", octets))
 
 
 def read_car(file: BinaryIO, *, vault_only: bool = True) -> Iterator[Block]:

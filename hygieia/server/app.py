@@ -14,11 +14,11 @@ from aiohttp import web
 
 from hygieia.config import Settings, is_loopback
 from hygieia.errors import ConfigError
+from hygieia.memory import use_one_heap
 from hygieia.server.background import sweep_in_background
 from hygieia.server.connections import PATIENCE, Patience, PatientSite
 from hygieia.server.gateway import gateway_routes
 from hygieia.server.logs import configure_logs, get_log
-from hygieia.server.memory import limit_arenas
 from hygieia.server.middleware import SERVICES, add_headers, answer_errors, observe
 from hygieia.server.mount import mount
 from hygieia.server.routes import ALL_ROUTES
@@ -59,8 +59,8 @@ def run(settings: Settings) -> None:
     Raises:
         ConfigError: a setting does not work out, or the port is taken.
     """
+    use_one_heap()
     configure_logs(settings)
-    limit_arenas()
     # Threads hash and parse beside the event loop: it must not wait 5 ms for each turn.
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     asyncio.run(serve(settings))
