@@ -159,6 +159,10 @@ class BlockStore(Protocol):
         """The record last put for ``name``, byte for byte, or None."""
         ...
 
+    async def drop_record(self, name: str) -> None:
+        """Forget the record of ``name``, if there is one. Durable."""
+        ...
+
     async def close(self) -> None:
         """Finish what was accepted and let go of every file. Later calls raise ``Unavailable``."""
         ...

@@ -100,6 +100,10 @@ class VerifiedBlockStore:
         """See ``BlockStore.get_record``."""
         return await self._inner.get_record(name)
 
+    async def drop_record(self, name: str) -> None:
+        """See ``BlockStore.drop_record``."""
+        await self._inner.drop_record(name)
+
     async def close(self) -> None:
         """See ``BlockStore.close``."""
         await self._inner.close()

@@ -8,13 +8,13 @@ before, and the one that the latest kit names. The steps and their clean-up foll
 from __future__ import annotations
 
 import asyncio
-import base64
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, cast
 
 from hygieia.domain.claims import CLEAN_UP_AFTER, Attempt
 from hygieia.domain.index_shape import inspect_index
 from hygieia.domain.inspection import MAX_MISSING_NAMED, inspect
+from hygieia.domain.published import Published
 from hygieia.errors import (
     BlockMissing,
     Conflict,
@@ -81,6 +81,7 @@ class Indexes:
 
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
+        self._published = Published(stores.documents, stores.blocks)
 
     async def get(self, account: str) -> Index:
         """The account's index, or an empty one."""
@@ -156,7 +157,8 @@ class Indexes:
         for root in roots:
             if root not in index.pinned:
                 await self._stores.blocks.unpin(CID.parse(root), name=index_pin_name(account))
-        await self._publish(index)
+        if index.record is not None:
+            await self._published.give_out(account, index.ipns_name, index.sequence, index.record)
         await self._stores.quotas.set_index(account, index.size_bytes)
 
     async def forget(self, account: str) -> None:
@@ -164,6 +166,8 @@ class Indexes:
         index = await self.get(account)
         for root in sorted(index.pinned):
             await self._stores.blocks.unpin(CID.parse(root), name=index_pin_name(account))
+        if index.ipns_name:
+            await self._published.take_back(account, index.ipns_name)
         await self._stores.documents.delete(COLLECTION, account)
 
     async def _inspect(self, upload: Upload, current: Index, root: CID) -> int:
@@ -232,16 +236,6 @@ class Indexes:
     async def _schedule(self, attempt: Attempt, account: str, roots: list[str]) -> None:
         body: Body = {"account": account, "roots": list(roots)}
         await self._stores.jobs.schedule(JOB, attempt.id, now() + CLEAN_UP_AFTER, body)
-
-    async def _publish(self, index: Index) -> None:
-        """Let the gateway serve the current record; a slower writer never leaves an older one."""
-        while index.record is not None:
-            record = base64.b64decode(index.record)
-            await self._stores.blocks.put_record(index.ipns_name, record)
-            latest = await self.get(index.account)
-            if latest.sequence == index.sequence:
-                return
-            index = latest
 
 
 def index_pin_name(account: str) -> str:

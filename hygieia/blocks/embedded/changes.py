@@ -207,6 +207,11 @@ def put_record(connection: sqlite3.Connection, name: str, record: bytes) -> None
     )
 
 
+def drop_record(connection: sqlite3.Connection, name: str) -> None:
+    """Forget an IPNS record, if there is one."""
+    connection.execute("DELETE FROM record WHERE name = ?", (name,))
+
+
 def mark_damaged(
     connection: sqlite3.Connection, key: bytes, row: BlockRow, now: float, kept_as: str | None
 ) -> None:

@@ -261,6 +261,10 @@ class EmbeddedBlockStore:
 
         return await self._read(look)
 
+    async def drop_record(self, name: str) -> None:
+        """See ``BlockStore.drop_record``."""
+        await self._change(lambda c: changes.drop_record(c, name))
+
     # -- beyond the port ---------------------------------------------------------------------
 
     async def damaged(self) -> list[Damaged]:

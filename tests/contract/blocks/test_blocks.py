@@ -152,3 +152,12 @@ async def test_records_are_kept_byte_for_byte_and_replaced(store: BlockStore) ->
     await store.put_record("k51name", noise(1, 400))
     await store.put_record("k51name", noise(2, 300))
     assert await store.get_record("k51name") == noise(2, 300)
+
+
+async def test_a_record_is_dropped_and_none_other(store: BlockStore) -> None:
+    await store.put_record("k51one", noise(1, 400))
+    await store.put_record("k51two", noise(2, 400))
+    for _ in range(2):
+        await store.drop_record("k51one")
+    assert await store.get_record("k51one") is None
+    assert await store.get_record("k51two") == noise(2, 400)
