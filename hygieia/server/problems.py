@@ -49,6 +49,7 @@ STATUS_OF_CODE: Final[Mapping[str, int]] = {
     "certificate-changed": 422,
     "envelope-refused": 422,
     "limit-exceeded": 422,
+    "not-saved": 422,
     "note-refused": 422,
     "meta-mismatch": 422,
     "block-refused": 422,
