@@ -339,14 +339,6 @@ def read_file(
             yield from walk.feed(verify_any(cid, get(cid)))
 
 
-def read_file_from_car(walk: FileWalk, blocks: Iterable[Block]) -> Iterator[bytes]:
-    """Yield a file's bytes from verified blocks in depth-first order (``car.read_car``)."""
-    feeder = CarFileWalk(walk)
-    for block in blocks:
-        yield from feeder.feed(block)
-    feeder.finish()
-
-
 def resolve(root: CID | Part, path: Sequence[str], get: Callable[[CID], bytes]) -> Part:
     """Follow ``path`` through vault directories; return what the last link promises.
 

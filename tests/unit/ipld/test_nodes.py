@@ -7,11 +7,11 @@ import pytest
 from hygieia.errors import DagRefused, InvalidInput, NotFound
 from hygieia.ipld import dagcbor, dagpb, hamt, unixfs, varint
 from hygieia.ipld.builder import FileBuilder, directory, leaf
-from hygieia.ipld.cid import CID, IDENTITY, RAW
+from hygieia.ipld.cid import CID, DAG_PB, IDENTITY, RAW
 from hygieia.ipld.dagpb import Link, Node
 from hygieia.ipld.layout import PROFILE, Layout
 from hygieia.ipld.protobuf import bytes_field, varint_field
-from hygieia.ipld.unixfs import Kind
+from hygieia.ipld.unixfs import Child, Kind
 from hygieia.ipld.walk import Part, expand_any
 from hygieia.limits import MAX_DAG_DEPTH
 from tests.unit.ipld.factories import noise
@@ -272,6 +272,20 @@ def test_a_sharded_directory_has_bounds() -> None:
     other = unixfs.decode_any(bytes_field(1, data.replace(b"\x22", b"\x23")))
     with pytest.raises(DagRefused, match="another hash"):
         hamt.look_up(other, "name", 0)
+
+
+@pytest.mark.parametrize("tsize", [3, 5])
+def test_a_leaf_whose_tsize_is_not_its_size_is_refused_at_its_parent(tsize: int) -> None:
+    assert unixfs.decode_file(unixfs.encode_file([Child(LEAF, 4, 4)])).size_bytes == 4
+    with pytest.raises(DagRefused):
+        unixfs.decode_file(unixfs.encode_file([Child(LEAF, 4, tsize)]))
+
+
+def test_a_node_whose_tsize_is_below_its_size_is_refused_at_its_parent() -> None:
+    node = CID.of(DAG_PB, b"node")
+    assert unixfs.decode_file(unixfs.encode_file([Child(node, 4, 50)])).size_bytes == 4
+    with pytest.raises(DagRefused):
+        unixfs.decode_file(unixfs.encode_file([Child(node, 4, 3)]))
 
 
 def test_a_vault_node_links_no_identity_cid() -> None:
