@@ -10,9 +10,9 @@ import pytest
 from hygieia.errors import BlockMissing, BlockRefused, DagRefused, LimitExceeded, NotFound
 from hygieia.ipld.block import Block
 from hygieia.ipld.car import car_header, car_section, read_car
-from hygieia.ipld.cid import CID, DAG_CBOR, RAW
+from hygieia.ipld.cid import CID, DAG_CBOR, DAG_PB, RAW
 from hygieia.ipld.layout import Layout
-from hygieia.ipld.unixfs import Child, decode_file
+from hygieia.ipld.unixfs import Child, decode_file, encode_file
 from hygieia.ipld.walk import (
     CarFileWalk,
     FileWalk,
@@ -223,3 +223,18 @@ def test_a_tree_under_a_payload_may_not_be_another_envelope() -> None:
     part = payload_part(Child(inner.cid, inner.size_bytes, inner.tsize))
     with pytest.raises(DagRefused):
         list(read_file(part, blocks.get))
+
+
+@pytest.mark.parametrize("true_size", [40, 32])
+def test_a_node_of_another_size_than_its_parent_says_is_refused(true_size: int) -> None:
+    """Every Tsize is exact and every node has the layout of its own size; only one size lies."""
+    blocks = Blocks()
+    first, second = blocks.file(noise(true_size), SMALL), blocks.file(noise(32, seed=2), SMALL)
+    promised = [Child(first.cid, 48, first.tsize), Child(second.cid, 32, second.tsize)]
+    root = Block.of(DAG_PB, encode_file(promised))
+    blocks.add(root)
+    walk = FileWalk(root.cid, layout=SMALL)
+    with pytest.raises(DagRefused, match="another size"):
+        while not walk.finished:
+            for cid in walk.wanted():
+                walk.feed(blocks.block(cid))
