@@ -18,6 +18,7 @@ from hygieia.openpgp.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from datetime import datetime
 
     from hygieia.domain.jobs import Job
     from hygieia.domain.leases import Leases
@@ -55,7 +56,15 @@ class Rules:
 class Sweeper:
     """Does what is due."""
 
-    def __init__(self, stores: Stores, rules: Rules, leases: Leases) -> None:
+    def __init__(
+        self,
+        stores: Stores,
+        rules: Rules,
+        leases: Leases,
+        *,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        self._now = clock
         self._stores = stores
         self._rules = rules
         self._leases = leases
@@ -71,25 +80,25 @@ class Sweeper:
     async def sweep(self) -> Sweep:
         """One whole round: jobs, deleted accounts, expired documents, then blocks."""
         done = await self.do_jobs()
-        await self._finish_deletions()
+        failed = done.failed_jobs + await self._finish_deletions()
         expired = await self._purge_expired()
         async with self._leases.claim("sweep-blocks", LEASE_SECONDS) as ours:
             if not ours:
-                return Sweep(done.jobs, done.failed_jobs, expired)
+                return Sweep(done.jobs, failed, expired)
             try:
                 swept = await self._stores.blocks.sweep()
             except Conflict:
-                return Sweep(done.jobs, done.failed_jobs, expired)
-        return Sweep(done.jobs, done.failed_jobs, expired, swept.blocks, swept.size_bytes)
+                return Sweep(done.jobs, failed, expired)
+        return Sweep(done.jobs, failed, expired, swept.blocks, swept.size_bytes)
 
     async def do_jobs(self) -> Sweep:
         """Do every job that is due now, the oldest first."""
         done = 0
         failed: list[tuple[str, str]] = []
         async with self._leases.claim("jobs", LEASE_SECONDS) as ours:
-            started = now()
-            while ours and now() < started + timedelta(seconds=LEASE_SECONDS // 2):
-                due = await self._stores.jobs.due(now(), _JOBS_AT_ONCE)
+            started = self._now()
+            while ours and self._now() < started + timedelta(seconds=LEASE_SECONDS // 2):
+                due = await self._stores.jobs.due(self._now(), _JOBS_AT_ONCE)
                 if not due:
                     break
                 for job in due:
@@ -106,7 +115,7 @@ class Sweeper:
                 raise Failed("A job is of a kind that this version does not know.")
             await handler(job)
         except HygieiaError as error:
-            await self._stores.jobs.postpone(job, now() + PUT_OFF)
+            await self._stores.jobs.postpone(job, self._now() + PUT_OFF)
             return error
         await self._stores.jobs.finish(job)
         return None
@@ -114,7 +123,7 @@ class Sweeper:
     async def _purge_expired(self) -> int:
         purged = 0
         while True:
-            count = await self._stores.documents.purge_expired(now(), _EXPIRED_AT_ONCE)
+            count = await self._stores.documents.purge_expired(self._now(), _EXPIRED_AT_ONCE)
             purged += count
             if count < _EXPIRED_AT_ONCE:
                 return purged
@@ -140,14 +149,19 @@ class Sweeper:
     async def _drop_account(self, job: Job) -> None:
         await self._remove_belongings(job.subject)
 
-    async def _finish_deletions(self) -> None:
+    async def _finish_deletions(self) -> tuple[tuple[str, str], ...]:
+        """Empty deleted accounts; one that cannot be yet must not hold up what comes after."""
         async with self._leases.claim("deletions", LEASE_SECONDS) as ours:
-            if ours:
-                await self._rules.accounts.finish_deletions(self._drop_twice)
+            try:
+                if ours:
+                    await self._rules.accounts.finish_deletions(self._drop_twice)
+            except HygieiaError as error:
+                return ((DROP_ACCOUNT_JOB, error.code),)
+        return ()
 
     async def _drop_twice(self, account: str) -> None:
         """Remove what an account has, and look again later: a commit may have been under way."""
-        await self._stores.jobs.schedule(DROP_ACCOUNT_JOB, account, now() + DROP_AGAIN_AFTER)
+        await self._stores.jobs.schedule(DROP_ACCOUNT_JOB, account, self._now() + DROP_AGAIN_AFTER)
         await self._remove_belongings(account)
 
     async def _remove_belongings(self, account: str) -> None:

@@ -28,7 +28,7 @@ from hygieia.limits import MAX_PAGE_ITEMS
 from hygieia.openpgp.times import format_time, now
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from hygieia.domain.index import Indexes
     from hygieia.domain.stores import Stores
@@ -40,22 +40,32 @@ _TRIES: Final = 20
 class Trash:
     """Puts reports in the trash, takes them out, and purges them."""
 
-    def __init__(self, stores: Stores, indexes: Indexes, *, keep: timedelta) -> None:
+    def __init__(
+        self,
+        stores: Stores,
+        indexes: Indexes,
+        *,
+        keep: timedelta,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
         self._stores = stores
         self._indexes = indexes
         self._keep = keep
+        self._now = clock
 
     async def put(self, account: str, report_id: str, rev: int | None) -> Report:
         """Put a report in the trash; one that is there already stays as it is.
 
         Raises ``NotFound``, and ``StaleRevision`` when ``rev`` is given and not the current one.
         """
-        deleted = now()
+        deleted = self._now()
+        report = await self._stores.reports.get(account, report_id)
+        if rev is not None and report.rev != rev:
+            raise StaleRevision("The report was changed meanwhile: read it again.")
+        if report.state is State.TRASH:
+            return report
         # The job first: a report in the trash that nothing purges would stay for ever. It looks
         # again before it does anything.
-        report = await self._stores.reports.get(account, report_id)
-        if report.state is State.TRASH and rev in {None, report.rev}:
-            return report
         await self._stores.jobs.schedule(JOB, report_id, deleted + self._keep)
         return await self._move(account, report_id, rev, State.TRASH, format_time(deleted))
 
@@ -64,16 +74,15 @@ class Trash:
         report = await self._stores.reports.get(account, report_id)
         if report.state is State.LIVE and rev in {None, report.rev}:
             return report
-        restored = await self._move(account, report_id, rev, State.LIVE, None)
-        await self._stores.jobs.cancel(JOB, report_id)
-        return restored
+        # The job stays: by now it may be that of another deletion. It will find nothing to do.
+        return await self._move(account, report_id, rev, State.LIVE, None)
 
     async def purge(self, account: str, report_id: str) -> None:
         """Purge a report that is in the trash. Raises ``NotFound``, or ``Conflict`` if it is not."""
         report = await self._stores.reports.get(account, report_id)
         if report.state is not State.TRASH:
             raise Conflict("Only a report in the trash can be purged.")
-        await self._stores.jobs.schedule(JOB, report_id, now())
+        await self._stores.jobs.schedule(JOB, report_id, self._now())
         await self._purge(report)
         await self._stores.jobs.cancel(JOB, report_id)
 
@@ -83,7 +92,9 @@ class Trash:
         if report is None or report.state in {State.LIVE, State.KEPT}:
             return
         deleted_at = report.deleted_at
-        if report.state is State.TRASH and (deleted_at is None or deleted_at + self._keep > now()):
+        if report.state is State.TRASH and deleted_at and deleted_at + self._keep > self._now():
+            # The host has lengthened the time since, or it was deleted again.
+            await self._stores.jobs.schedule(JOB, report_id, deleted_at + self._keep)
             return
         await self._purge(report)
 
@@ -108,7 +119,7 @@ class Trash:
             report = await self._stores.reports.get(account, report_id)
             if rev is not None and report.rev != rev:
                 raise StaleRevision("The report was changed meanwhile: read it again.")
-            moved = replace(report, state=state, deleted=deleted, changed=format_time(now()))
+            moved = replace(report, state=state, deleted=deleted, changed=format_time(self._now()))
             try:
                 result = await self._replace(moved)
             except StaleRevision:
@@ -122,7 +133,7 @@ class Trash:
         covered_until = await self._indexes.kit_time(report.account)
         created = datetime.fromisoformat(report.created)
         if report.state is State.TRASH and covered_until and created <= covered_until:
-            kept = replace(report, state=State.KEPT, deleted=format_time(now()))
+            kept = replace(report, state=State.KEPT, deleted=format_time(self._now()))
             await self._tell_gone(await self._replace(kept))
             return
         await self._release(report)

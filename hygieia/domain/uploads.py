@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from hygieia.errors import NotFound, TooManyAttempts
+from hygieia.errors import NotFound, StorageFull, TooManyAttempts
 from hygieia.openpgp.times import format_time, now, parse_time
 
 if TYPE_CHECKING:
@@ -109,7 +109,11 @@ class Uploads:
             return Stored(0, 0)
         total_bytes = sum(len(block.data) for block in blocks)
         await self._quotas.add_upload(upload.account, upload.id, total_bytes)
-        new_bytes = await self._blocks.put(blocks, holder=upload.holder, until=upload.expires)
+        try:
+            new_bytes = await self._blocks.put(blocks, holder=upload.holder, until=upload.expires)
+        except StorageFull:
+            await self._quotas.take_upload(upload.account, upload.id, total_bytes)
+            raise
         self._facts.learn(blocks)
         return Stored(len(blocks), new_bytes)
 
