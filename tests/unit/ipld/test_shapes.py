@@ -71,6 +71,13 @@ def test_a_report_over_plain_leaves_is_refused() -> None:
         shapes.read_report(block.data)
 
 
+def test_an_index_over_plain_leaves_is_refused() -> None:
+    built = envelope()[1]
+    block, _ = directory([("index.pgp", built), ("contents", HEADER)])
+    with pytest.raises(DagRefused):
+        shapes.read_index_root(block.data)
+
+
 def test_beside_index_and_contents_only_pairs_may_stand() -> None:
     built = envelope()[1]
     plain = [("index.pgp", built), ("contents", built)]

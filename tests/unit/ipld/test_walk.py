@@ -17,6 +17,7 @@ from hygieia.ipld.walk import (
     CarFileWalk,
     FileWalk,
     Part,
+    expand,
     payload_part,
     read_file,
     resolve,
@@ -235,6 +236,15 @@ def test_a_node_of_another_size_than_its_parent_says_is_refused(true_size: int) 
     blocks.add(root)
     walk = FileWalk(root.cid, layout=SMALL)
     with pytest.raises(DagRefused, match="another size"):
-        while not walk.finished:
-            for cid in walk.wanted():
-                walk.feed(blocks.block(cid))
+        walk_with_prefetch(walk, blocks, 1)
+
+
+@pytest.mark.parametrize("sizes", [[16, 8], [48, 8]], ids=["node for a leaf", "leaf for a node"])
+def test_a_block_of_the_wrong_kind_is_refused_before_it_is_asked_for(sizes: list[int]) -> None:
+    codec = DAG_PB if sizes[0] == 16 else RAW
+    children = [
+        Child(CID.of(codec, b"any"), size, 200 if codec == DAG_PB else size) for size in sizes
+    ]
+    octets = encode_file(children)
+    with pytest.raises(DagRefused, match="a leaf where a node should be"):
+        expand(Part(CID.of(DAG_PB, octets), level=1 if codec == DAG_PB else 2), octets, SMALL)
