@@ -8,8 +8,10 @@ the server, or this one after a restart, asks the store.
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections import OrderedDict
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -57,76 +59,99 @@ class Wanted:
 Facts = dict[CID, Fact]
 
 
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Blocks to read at a time; ``whole`` names those, of all, whose octets are all wanted."""
+
+    cids: list[CID]
+    whole: set[CID]
+
+
 class BlockFacts:
     """Facts of recent blocks, least recently used first out."""
 
     def __init__(self, blocks: BlockStore, *, memory_bytes: int = MEMORY_BYTES) -> None:
         self._blocks = blocks
-        self._known: OrderedDict[CID, Fact] = OrderedDict()
+        # Of octets and numbers only: the garbage collector, which stops the event loop, skips them.
+        self._known: OrderedDict[bytes, tuple[int, bytes]] = OrderedDict()
+        self._lock = threading.Lock()
         self._memory_bytes = memory_bytes
         self._used_bytes = 0
 
     def learn(self, blocks: Iterable[Block]) -> None:
-        """Remember verified blocks. Cheap: octets are shared, not hashed."""
+        """Remember verified blocks. Safe in any thread, where many belong."""
         for block in blocks:
-            self._remember(block.cid, _fact_of(block.cid, block.data))
+            self._remember(block.cid, len(block.data), _start_of(block.cid, block.data))
 
     def known(self, wanted: Wanted) -> Facts | None:
         """The facts asked for if all of them are remembered. Safe in any thread."""
         found: Facts = {}
         whole = set(wanted.whole)
         for cid in wanted:
-            fact = self._known.get(cid)
-            if fact is None or (cid in whole and not fact.is_whole):
+            entry = self._known.get(cid.encode())
+            if entry is None:
                 return None
-            found[cid] = fact
+            found[cid] = fact = Fact(*entry)
+            if cid in whole and not fact.is_whole:
+                return None
         return found
 
     async def ask(self, all_wanted: Sequence[Wanted]) -> Facts:
         """Ask the store for facts. What it does not have, or is too large a node, is left out."""
-        cids = list(dict.fromkeys(cid for wanted in all_wanted for cid in wanted))
+        cids = await asyncio.to_thread(_all_of, all_wanted)
         sizes = await self._blocks.sizes(cids)
-        size_of = {cid: size for cid, size in zip(cids, sizes, strict=True) if size is not None}
-        facts = {cid: Fact(size, b"") for cid, size in size_of.items()}
-        whole = {cid for wanted in all_wanted for cid in wanted.whole}
-        starts = {cid for wanted in all_wanted for cid in wanted.starts}
-        to_read = [
-            cid
-            for cid in cids
-            if (cid in whole and size_of.get(cid, 0) <= MAX_NODE_BYTES) or cid in starts
-        ]
-        for group in _groups([cid for cid in to_read if cid in size_of], size_of):
-            for cid, octets in zip(group, await self._blocks.get_many(group), strict=True):
-                facts[cid] = Fact(len(octets), octets if cid in whole else octets[:START_BYTES])
-                self._remember(cid, _fact_of(cid, octets))
+        facts, to_read = await asyncio.to_thread(_plan, all_wanted, cids, sizes)
+        for group in to_read:
+            found = await self._blocks.get_many(group.cids)
+            await asyncio.to_thread(self._take, group, found, facts)
         return facts
 
-    def _remember(self, cid: CID, fact: Fact) -> None:
-        previous = self._known.pop(cid, None)
-        if previous is not None:
-            self._used_bytes -= len(previous.start) + _OVERHEAD_BYTES
-        self._known[cid] = fact
-        self._used_bytes += len(fact.start) + _OVERHEAD_BYTES
-        while self._used_bytes > self._memory_bytes:
-            _, dropped = self._known.popitem(last=False)
-            self._used_bytes -= len(dropped.start) + _OVERHEAD_BYTES
+    def _take(self, group: _Group, found: Sequence[bytes], facts: Facts) -> None:
+        for cid, octets in zip(group.cids, found, strict=True):
+            start = octets if cid in group.whole else octets[:START_BYTES]
+            facts[cid] = Fact(len(octets), start)
+            self._remember(cid, len(octets), _start_of(cid, octets))
+
+    def _remember(self, cid: CID, size_bytes: int, start: bytes) -> None:
+        key = cid.encode()
+        with self._lock:
+            previous = self._known.pop(key, None)
+            if previous is not None:
+                self._used_bytes -= len(previous[1]) + _OVERHEAD_BYTES
+            self._known[key] = (size_bytes, start)
+            self._used_bytes += len(start) + _OVERHEAD_BYTES
+            while self._used_bytes > self._memory_bytes:
+                _, (_, dropped) = self._known.popitem(last=False)
+                self._used_bytes -= len(dropped) + _OVERHEAD_BYTES
 
 
-def _fact_of(cid: CID, octets: bytes) -> Fact:
+def _start_of(cid: CID, octets: bytes) -> bytes:
     small = len(octets) <= (MAX_NODE_BYTES if cid.codec == DAG_PB else WHOLE_LEAF_BYTES)
-    # Copied when it is a view: a fact never keeps the batch that the block came in.
-    return Fact(len(octets), bytes(octets if small else octets[:START_BYTES]))
+    # Copied when it is a view: what is remembered never keeps the batch that a block came in.
+    return bytes(octets if small else octets[:START_BYTES])
 
 
-def _groups(cids: list[CID], size_of: dict[CID, int]) -> Generator[list[CID], None, None]:
-    """Cut into groups that fit in memory together."""
-    group: list[CID] = []
+def _all_of(all_wanted: Sequence[Wanted]) -> list[CID]:
+    return list(dict.fromkeys(cid for wanted in all_wanted for cid in wanted))
+
+
+def _plan(
+    all_wanted: Sequence[Wanted], cids: Sequence[CID], sizes: Sequence[int | None]
+) -> tuple[Facts, list[_Group]]:
+    """What the sizes alone tell, and what is to be read, in groups that fit in memory together."""
+    facts = {
+        cid: Fact(size, b"") for cid, size in zip(cids, sizes, strict=True) if size is not None
+    }
+    whole = {cid for wanted in all_wanted for cid in wanted.whole}
+    starts = {cid for wanted in all_wanted for cid in wanted.starts}
+    groups = [_Group([], whole)]
     group_bytes = 0
-    for cid in cids:
-        if group and group_bytes + size_of[cid] > _READ_GROUP_BYTES:
-            yield group
-            group, group_bytes = [], 0
-        group.append(cid)
-        group_bytes += size_of[cid]
-    if group:
-        yield group
+    for cid, fact in facts.items():
+        if cid not in starts and (cid not in whole or fact.size_bytes > MAX_NODE_BYTES):
+            continue
+        if groups[-1].cids and group_bytes + fact.size_bytes > _READ_GROUP_BYTES:
+            groups.append(_Group([], whole))
+            group_bytes = 0
+        groups[-1].cids.append(cid)
+        group_bytes += fact.size_bytes
+    return facts, [group for group in groups if group.cids]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -114,7 +115,7 @@ class Uploads:
         except StorageFull:
             await self._quotas.take_upload(upload.account, upload.id, total_bytes)
             raise
-        self._facts.learn(blocks)
+        await asyncio.to_thread(self._facts.learn, blocks)
         return Stored(len(blocks), new_bytes)
 
     async def end(self, account: str, upload_id: str) -> None:

@@ -186,7 +186,7 @@ class EmbeddedBlockStore:
         self, cids: Sequence[CID], *, holder: str | None = None, until: datetime | None = None
     ) -> list[CID]:
         """See ``BlockStore.missing``."""
-        asked = {key_of(cid): cid for cid in cids if not is_inline(cid)}
+        asked = await self._read(_by_key, cids)
         if holder is None:
             sizes = await self.sizes(list(asked.values()))
             return [cid for cid, size in zip(asked.values(), sizes, strict=True) if size is None]
@@ -403,6 +403,10 @@ class EmbeddedBlockStore:
             return work(*arguments)
         except (OSError, sqlite3.Error) as error:
             raise catalogue.translate(error, self.path) from error
+
+
+def _by_key(cids: Sequence[CID]) -> dict[bytes, CID]:
+    return {key_of(cid): cid for cid in cids if not is_inline(cid)}
 
 
 def _pins(rows: sqlite3.Cursor) -> Iterator[tuple[int, Pin]]:
