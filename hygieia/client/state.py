@@ -190,9 +190,12 @@ class ProfileStore:
     def locked(self) -> Iterator[None]:
         """Keep other processes of this profile out meanwhile."""
         self._make_folder()
-        with (self.folder / "lock").open("w") as lock:
+        lock = os.open(self.folder / "lock", os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+        finally:
+            os.close(lock)
 
     def _make_folder(self) -> None:
         for folder in (self.folder.parent.parent, self.folder.parent, self.folder):
