@@ -45,8 +45,8 @@ class Note:
     """A parsed note. Nothing in it is true until :func:`verify_note` gives its verdict.
 
     ``text`` is what was signed, context line included; ``signature`` is armored; ``created`` is
-    the body's own ``created``, which the signature's time must equal. ``repr`` shows nothing of what
-    it says: a note ``hygieia key 1`` holds a secret key.
+    the body's own ``created``, which the signature's time must equal. ``repr`` shows nothing of
+    what it says: a note ``hygieia key 1`` holds a secret key.
     """
 
     context: str

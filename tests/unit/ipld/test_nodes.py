@@ -13,7 +13,7 @@ from hygieia.ipld.layout import PROFILE, Layout
 from hygieia.ipld.protobuf import bytes_field, varint_field
 from hygieia.ipld.unixfs import Child, Kind
 from hygieia.ipld.walk import Part, expand_any
-from hygieia.limits import MAX_DAG_DEPTH
+from hygieia.limits import MAX_DAG_DEPTH, MAX_INTEGER, MAX_NODE_LINKS_READ
 from tests.unit.ipld.factories import noise
 
 LEAF = CID.of(RAW, b"leaf")
@@ -70,6 +70,21 @@ def test_a_node_with_too_many_links_is_refused() -> None:
     octets = dagpb.encode_node([Link(LEAF, "", 4)] * 8193, b"")
     with pytest.raises(DagRefused, match="too many"):
         dagpb.decode_any(octets)
+
+
+def test_a_vault_node_with_too_many_links_is_refused() -> None:
+    one = dagpb.encode_link(LEAF, b"", 4)
+    most = one * MAX_NODE_LINKS_READ + b"\x0a\x00"
+    assert len(dagpb.decode_node(most).links) == MAX_NODE_LINKS_READ
+    with pytest.raises(DagRefused):
+        dagpb.decode_node(one + most)
+
+
+def test_a_tsize_that_javascript_cannot_hold_is_refused() -> None:
+    links = [Link(LEAF, "a", MAX_INTEGER)]
+    assert dagpb.decode_node(dagpb.encode_node(links, b"")).links == tuple(links)
+    with pytest.raises(DagRefused):
+        dagpb.decode_node(dagpb.encode_node([Link(LEAF, "a", MAX_INTEGER + 1)], b""))
 
 
 def test_a_directory_keeps_its_entries_in_order_of_their_octets() -> None:
