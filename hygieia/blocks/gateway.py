@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
 BLOCKS_AHEAD: Final = 4
 HASH_IN_THREAD_FROM_BYTES: Final = 1 << 15
+HASH_TOGETHER_BYTES: Final = 2 << 20
 ROUNDS: Final = 3
 LONGEST_WAIT_SECONDS: Final = 10.0
 
@@ -265,21 +266,27 @@ class GatewayReader:
         self, gateway: RemoteGateway, root: CID, path: Sequence[str], parameters: str
     ) -> AsyncGenerator[Block, None]:
         """The verified blocks of one gateway's CAR; hashing keeps pace in threads."""
-        reader = CarReader()
+        reader = CarReader(share=True)
+        found: list[UnverifiedBlock] = []
         hashing: deque[asyncio.Task[list[Block]]] = deque()
         died: GatewayFailed | None = None
         try:
             try:
                 async with gateway.car(self._session(), root, path, parameters) as pieces:
                     async for piece in pieces:
-                        if found := reader.feed_unverified(piece):
+                        found += reader.feed_unverified(piece)
+                        # While others are being hashed, more of them go together: each group
+                        # costs a change of threads.
+                        if found and (not hashing or _size(found) >= HASH_TOGETHER_BYTES):
                             hashing.append(asyncio.create_task(_verify_all(found)))
+                            found = []
                         while len(hashing) > BLOCKS_AHEAD or (hashing and hashing[0].done()):
                             for block in await hashing.popleft():
                                 yield _served(gateway, block)
                 reader.finish()
             except GatewayFailed as failure:
                 died = failure  # what came whole before that is still good
+            hashing.append(asyncio.create_task(_verify_all(found)))
             while hashing:
                 for block in await hashing.popleft():
                     yield _served(gateway, block)
@@ -371,8 +378,12 @@ async def _verify(cid: CID, data: bytes) -> Block:
     return await asyncio.to_thread(verify, cid, data)
 
 
+def _size(found: Sequence[UnverifiedBlock]) -> int:
+    return sum(len(block.data) for block in found)
+
+
 async def _verify_all(found: Sequence[UnverifiedBlock]) -> list[Block]:
-    if sum(len(block.data) for block in found) < HASH_IN_THREAD_FROM_BYTES:
+    if _size(found) < HASH_IN_THREAD_FROM_BYTES:
         return [block.verify() for block in found]
     return await asyncio.to_thread(lambda: [block.verify() for block in found])
 

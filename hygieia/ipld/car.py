@@ -12,7 +12,7 @@ from hygieia.errors import BlockRefused, DagRefused, InvalidInput, LimitExceeded
 from hygieia.ipld import block as blocks
 from hygieia.ipld import dagcbor, varint
 from hygieia.ipld.block import Block, UnverifiedBlock
-from hygieia.ipld.cid import CID, MAX_DIGEST_BYTES, VAULT_CID_BYTES, read_any
+from hygieia.ipld.cid import CID, MAX_DIGEST_BYTES, RAW, VAULT_CID_BYTES, read_any
 from hygieia.limits import MAX_BLOCK_BYTES, MAX_CAR_HEADER_BYTES
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 _MAX_SECTION_BYTES: Final = MAX_BLOCK_BYTES + MAX_DIGEST_BYTES + 4 * varint.MAX_OCTETS
 _READ_BYTES: Final = 1 << 18
-# A small block that is kept somewhere must not keep the whole piece.
-_SHARE_FROM_BYTES: Final = 1 << 16
+# Leaves of content only: what is parsed or kept is far smaller, and stays bytes of its own.
+_SHARE_FROM_BYTES: Final = 1 << 19
 
 
 def car_header(roots: Sequence[CID] = ()) -> bytes:
@@ -60,12 +60,14 @@ class CarReader:
         self.block_count = 0
         self._vault_only = vault_only
         self._max_blocks = max_blocks
-        self._share_from = _SHARE_FROM_BYTES if share else MAX_BLOCK_BYTES + 1
+        self._share = share
         # One buffer for the whole CAR, its first ``_fill`` octets in use: it grows to the longest
         # section once, and no section costs a new one.
         self._buffer = bytearray()
         self._fill = 0
         self._needed = 1
+        # When sharing: pieces not yet taken apart, joined afresh once a section is complete.
+        self._pieces: list[bytes | bytearray | memoryview] = []
 
     def feed(self, data: bytes | bytearray) -> list[Block]:
         """Take a piece; return the blocks it completes, hashed (0.5 ms per MiB: use a thread)."""
@@ -73,6 +75,8 @@ class CarReader:
 
     def feed_unverified(self, data: bytes | bytearray) -> list[UnverifiedBlock]:
         """Take a piece; return the blocks it completes, not yet hashed."""
+        if self._share:
+            return self._feed_shared(data)
         if not self._fill:
             with memoryview(data) as view:
                 found, end = self._sections(view)
@@ -86,6 +90,17 @@ class CarReader:
             rest = bytes(view[end:])
         self._fill = 0
         self._keep(rest)
+        return found
+
+    def _feed_shared(self, data: bytes | bytearray) -> list[UnverifiedBlock]:
+        self._pieces.append(data)
+        self._fill += len(data)
+        if self._fill < self._needed:
+            return []
+        view = memoryview(data if len(self._pieces) == 1 else b"".join(self._pieces))
+        found, end = self._sections(view)
+        rest = bytes(view[end:])
+        self._pieces, self._fill = [rest] if rest else [], len(rest)
         return found
 
     def finish(self) -> None:
@@ -144,7 +159,7 @@ class CarReader:
         if len(section) - start > MAX_BLOCK_BYTES:
             raise BlockRefused("A block is over 2 MiB.")
         octets = section[start:]
-        if len(octets) < self._share_from:
+        if not self._share or cid.codec != RAW or len(octets) < _SHARE_FROM_BYTES:
             return UnverifiedBlock(cid, bytes(octets))
         return UnverifiedBlock(cid, cast("bytes", octets))
 

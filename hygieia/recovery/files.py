@@ -7,6 +7,7 @@ import errno
 import hashlib
 import os
 import secrets
+import threading
 from typing import TYPE_CHECKING, BinaryIO, Final, Self
 
 from hygieia.errors import Failed, StorageFull
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _PIECE_BYTES: Final = 1 << 20
+_SYNC_EVERY_BYTES: Final = 32 << 20
 _TRASH: Final = "trash"
 
 
@@ -79,6 +81,9 @@ class NewFile:
         self.path = path
         self._temporary = path.with_name(f".hygieia-{secrets.token_hex(8)}.part")
         self._file: BinaryIO | None = None
+        self._unsynced_bytes = 0
+        self._syncing: threading.Thread | None = None
+        self._sync_failure: OSError | None = None
 
     def __enter__(self) -> Self:
         make_folder(self.path.parent)
@@ -95,6 +100,8 @@ class NewFile:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self._syncing is not None:
+            self._syncing.join()
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -109,6 +116,23 @@ class NewFile:
             self._file.writelines(pieces)
         except OSError as error:
             raise _failure(error) from error
+        self._unsynced_bytes += sum(map(len, pieces))
+        if self._unsynced_bytes >= _SYNC_EVERY_BYTES:
+            self._sync_meanwhile(self._file.fileno())
+
+    def _sync_meanwhile(self, descriptor: int) -> None:
+        """Have the disk write while more comes, or all of it would be waited for in the end."""
+        if self._syncing is not None and self._syncing.is_alive():
+            return
+        self._unsynced_bytes = 0
+        self._syncing = threading.Thread(target=self._sync, args=(descriptor,))
+        self._syncing.start()
+
+    def _sync(self, descriptor: int) -> None:
+        try:
+            os.fdatasync(descriptor)
+        except OSError as error:
+            self._sync_failure = error  # told only once: the last sync may know nothing of it
 
     def keep(self) -> Path:
         """Make the file durable and give it its name; an existing other file is left alone."""
@@ -117,6 +141,10 @@ class NewFile:
         try:
             self._file.flush()
             os.fsync(self._file.fileno())
+            if self._syncing is not None:
+                self._syncing.join()
+            if self._sync_failure is not None:
+                raise self._sync_failure
             return self._name()
         except OSError as error:
             raise _failure(error) from error

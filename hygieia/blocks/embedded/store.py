@@ -299,7 +299,7 @@ class EmbeddedBlockStore:
                 raise BlockRefused("A block is over 2 MiB.")
             verified = block.verify() if isinstance(block, UnverifiedBlock) else block
             if not is_inline(verified.cid):
-                data[key_of(verified.cid)] = bytes(verified.data)
+                data[key_of(verified.cid)] = verified.data
         if self._packs.free_bytes() - sum(map(len, data.values())) < self._reserve_bytes:
             raise StorageFull("The block store has no room left.")
         batch = changes.Batch(data, [])

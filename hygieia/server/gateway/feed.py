@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from hygieia.blocks.port import BlockStore
 
-READS_AHEAD: Final = 4
-BYTES_A_READ: Final = 1 << 20
+READS_AHEAD: Final = 2
+BYTES_A_READ: Final = 2 << 20
 BLOCKS_A_READ: Final = 64
 MAX_CAR_DEPTH: Final = 64
 MAX_CAR_BLOCKS: Final = 1 << 18

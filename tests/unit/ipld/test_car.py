@@ -17,9 +17,10 @@ BLOCKS = [Block.of(RAW, noise(size, size)) for size in (0, 1, 1000, 70000, 1 << 
 CAR = car_header() + b"".join(map(car_section, BLOCKS))
 
 
+@pytest.mark.parametrize("share", [False, True])
 @pytest.mark.parametrize("size", [997, 1 << 16, 1 << 18, 1 << 30])
-def test_pieces_of_any_size_give_the_same_blocks(size: int) -> None:
-    reader = CarReader()
+def test_pieces_of_any_size_give_the_same_blocks(size: int, share: bool) -> None:
+    reader = CarReader(share=share)
     found = [
         block
         for start in range(0, len(CAR), size)
@@ -28,6 +29,21 @@ def test_pieces_of_any_size_give_the_same_blocks(size: int) -> None:
     reader.finish()
     assert found == BLOCKS
     assert (reader.roots, reader.block_count) == ((), len(BLOCKS))
+
+
+def test_large_blocks_are_views_into_what_was_fed_when_shared() -> None:
+    reader = CarReader(share=True)
+    found = reader.feed(CAR)
+    kinds = {len(block.data): type(block.data) for block in found}
+    assert kinds == {0: bytes, 1: bytes, 1000: bytes, 70000: bytes, 1 << 20: memoryview}
+
+
+def test_what_is_shared_never_changes_as_more_is_fed() -> None:
+    reader, found = CarReader(share=True), []
+    stream = car_header() + b"".join(map(car_section, BLOCKS * 3))
+    for start in range(0, len(stream), 300_000):
+        found += reader.feed(stream[start : start + 300_000])
+    assert [bytes(block.data) for block in found] == [block.data for block in BLOCKS * 3]
 
 
 def test_a_car_file_is_read() -> None:

@@ -1,0 +1,39 @@
+"""A new file appears whole and durable, or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from hygieia.errors import StorageFull
+from hygieia.recovery.files import NewFile
+
+PIECE = bytes(8 << 20)
+
+
+def test_a_long_file_is_synced_as_it_grows_and_appears_when_kept(tmp_path: Path) -> None:
+    with NewFile(tmp_path / "scan.pdf") as file:
+        for _ in range(10):
+            file.write([PIECE])
+        assert not (tmp_path / "scan.pdf").exists()
+        path = file.keep()
+    assert path.stat().st_size == 10 * len(PIECE)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_the_disk_refused_meanwhile_is_told_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fdatasync", refuse)
+    with NewFile(tmp_path / "scan.pdf") as file:
+        for _ in range(4):
+            file.write([PIECE])
+        with pytest.raises(StorageFull):
+            file.keep()
+    assert list(tmp_path.iterdir()) == []
