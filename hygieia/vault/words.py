@@ -158,16 +158,6 @@ def safe_file_name(name: str) -> str:
     return _fit(base or "file", MAX_FILE_NAME_BYTES)
 
 
-def escape_text(text: str, *, limit: int = 120) -> str:
-    """Show untrusted text on one line: controls and deceptive characters by their number."""
-    shown = text if len(text) <= limit else text[: limit - 1] + "…"
-
-    def escape(match: re.Match[str]) -> str:
-        return f"\\u{{{ord(match[0]):x}}}"
-
-    return _DECEPTIVE.sub(escape, _CONTROL.sub(escape, shown))
-
-
 def cut_utf8(text: str, limit_bytes: int) -> str:
     """The longest prefix of ``text`` that has at most ``limit_bytes`` bytes of UTF-8."""
     data = text.encode()

@@ -121,6 +121,13 @@ class TestMaking:
             boris().key_id,
         }
 
+    def test_the_order_of_recipients_tells_nothing(self) -> None:
+        certificates = [ana().certificate, boris().certificate]
+        firsts = {
+            make_header(make_session_key(), certificates).recipients[0].key for _ in range(64)
+        }
+        assert firsts == {ana().key_id, boris().key_id}
+
     def test_a_report_without_a_recipient_is_not_made(self) -> None:
         with pytest.raises(InvalidInput):
             make_header(make_session_key(), [])

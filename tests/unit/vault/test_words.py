@@ -82,11 +82,6 @@ def test_a_title_comes_from_the_file_name_without_its_extension() -> None:
     assert words.title_from_file_name(".bashrc") == ".bashrc"
 
 
-def test_deceptive_characters_are_shown() -> None:
-    assert words.escape_text("a\u202eb\x1b[0m") == "a\\u{202e}b\\u{1b}[0m"
-    assert len(words.escape_text("x" * 500)) == 120
-
-
 @pytest.mark.parametrize("slug", ["", "Lab", "a b", "ä", "x" * 41, "lab\n", "a_b"])
 def test_an_impossible_slug_is_refused(slug: str) -> None:
     with pytest.raises(InvalidInput):
