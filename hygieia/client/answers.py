@@ -22,6 +22,11 @@ def text(document: Mapping[str, Any], name: str) -> str:
     return value
 
 
+def text_or_none(document: Mapping[str, Any], name: str) -> str | None:
+    """A string, or None where there is none. Raises ``Failed``."""
+    return None if document.get(name) is None else text(document, name)
+
+
 def number(document: Mapping[str, Any], name: str) -> int:
     """A whole number that is not negative. Raises ``Failed``."""
     value = document.get(name)

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from hygieia.vault.report_meta import ReportMeta
 
 _PAGE_ITEMS: Final = 500
+# A hostile server may list changes for ever; what is left is read the next time.
+_MOST_PAGES: Final = 200
 # A cursor alone is worth a new index only when the next reading would be long without it.
 _SKIPPED_WORTH_A_CURSOR: Final = 1000
 
@@ -63,7 +65,7 @@ async def repair(sync: IndexSync) -> Repaired:
     people = await asyncio.to_thread(sync.state.people, sync.key.certificate)
     changes: list[Change] = []
     cursor = sync.state.note.cursor
-    skipped, more = 0, True
+    skipped, pages, more = 0, 0, True
     while more:
         query: dict[str, str | int] = {"limit": _PAGE_ITEMS}
         if cursor is not None:
@@ -74,7 +76,8 @@ async def repair(sync: IndexSync) -> Repaired:
             changes += found
             skipped += not found
         after = answers.text(page, "next")
-        more = bool(page.get("more")) and after != cursor
+        pages += 1
+        more = bool(page.get("more")) and after != cursor and pages < _MOST_PAGES
         cursor = after
     if changes or skipped > _SKIPPED_WORTH_A_CURSOR:
         if cursor is not None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 # Between network and decryption: enough that neither waits for the other, little memory.
 _PIECES_BETWEEN: Final = 16
+_MOST_PAGES: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,15 +140,18 @@ class ReportFetcher:
     async def _listed_versions(self, report_id: str) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = []
         after: str | None = None
-        while True:
+        # A bound on what a hostile server can make us ask for; no report has 20,000 versions.
+        for _ in range(_MOST_PAGES):
             query: dict[str, str | int] = {"limit": 100} | ({"after": after} if after else {})
             answer = await self.session.transport.call(
                 "GET", f"/reports/{report_id}/versions", query=query
             )
-            items += answers.parts(answer.document, "items")
-            last, after = after, answer.document.get("next")
-            if not after or after == last:
-                return items
+            page = answers.parts(answer.document, "items")
+            items += page
+            last, after = after, answers.text_or_none(answer.document, "next")
+            if not page or not after or after == last:
+                break
+        return items
 
 
 async def _decrypt(
