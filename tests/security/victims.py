@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import hashlib
 import io
 import json
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import argon2.low_level
 import pytest
 
 from hygieia.blocks.gateway import GatewayReader
@@ -132,6 +134,10 @@ class Done:
         return found
 
 
+_stretch_once = functools.cache(argon2.low_level.hash_secret_raw)
+"""Argon2 as it is, each password once: that it is slow is tested elsewhere."""
+
+
 def run_here(person: Person, *arguments: str) -> Done:
     """Run a whole command within this process: half a second less than starting another one."""
     options = ["--server", person.server, "--password-file", str(person.password_file)]
@@ -140,6 +146,7 @@ def run_here(person: Person, *arguments: str) -> Done:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("HYGIEIA_HOME", str(person.home))
             patch.setattr("sys.stdin", io.StringIO())
+            patch.setattr(argon2.low_level, "hash_secret_raw", _stretch_once)
             exit_code = run([*options, *arguments], Invocation())
         output.flush()
         written = output.buffer
