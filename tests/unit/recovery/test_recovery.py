@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -35,6 +36,7 @@ from hygieia.recovery import (
     recover,
     recover_from,
 )
+from hygieia.recovery.files import holds
 from hygieia.vault.index import PutContact, PutReport, SetDeleted, SetDigests
 from tests.unit.recovery.factories import PASSWORD, KeptVault, answering, gateway, sealed
 from tests.unit.vault.factories import (
@@ -188,6 +190,14 @@ class TestNames:
             await recover(kept.kit, SECRET, [url], tmp_path / "out")
         assert (tmp_path / "out").stat().st_mode & 0o777 == 0o700
         assert (tmp_path / "out" / "befund-1.txt").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_is_held_only_with_the_very_content(tmp_path: Path) -> None:
+    path = tmp_path / "befund.txt"
+    path.write_bytes(b"one")
+    assert holds(path, 3, hashlib.sha256(b"one").hexdigest())
+    assert not holds(path, 3, hashlib.sha256(b"two").hexdigest())
+    assert not holds(tmp_path / "none", 3, hashlib.sha256(b"one").hexdigest())
 
 
 class TestMissing:

@@ -170,6 +170,14 @@ class TestChanges:
         new = vault.change(PutReport(replace(renamed, title="Neu", revision=2)))
         assert len(new) == 8, "the readers stay as they are"
 
+    @pytest.mark.parametrize(("table", "floor_bytes"), [("reports", 32768), ("readers", 8192)])
+    def test_a_segment_is_padded_to_its_tables_floor(self, table: str, floor_bytes: int) -> None:
+        vault = Vault.new()
+        vault.change(PutReport(entry()))
+        [(_, file)] = first_segments(vault, table)
+        payload = read_envelope(vault.blocks.get(file.cid).data).payload
+        assert floor_bytes < payload.size_bytes < floor_bytes + 100
+
     def test_what_changes_nothing_writes_nothing(self) -> None:
         vault = Vault.new()
         found = entry()

@@ -37,8 +37,9 @@ from hygieia.vault.report_build import (
     seal_content,
     seal_report,
 )
-from hygieia.vault.report_change import edit_report, next_revision
+from hygieia.vault.report_change import edit_report, needs_new_session_key, next_revision
 from hygieia.vault.report_meta import META_CONTEXT, ReportLink
+from hygieia.vault.share_note import Readers
 from tests.unit.vault.factories import (
     NOW,
     Blocks,
@@ -494,6 +495,11 @@ class TestRevisions:
         assert report.meta.revision == 2
         assert report.origin is None
         assert report.session_key != before.session_key
+
+    def test_whoever_was_unshared_makes_the_next_edit_a_new_key(self) -> None:
+        assert not needs_new_session_key(None)
+        assert not needs_new_session_key(Readers("a" * 32))
+        assert needs_new_session_key(Readers("a" * 32, removed=(boris().key_id,)))
 
     def test_nobody_but_the_owner_edits(self) -> None:
         built = make_report(owner=boris().key_id, author=boris())
