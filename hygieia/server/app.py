@@ -29,8 +29,6 @@ from hygieia.server.site import site_routes
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-KEEPALIVE_SECONDS: Final = 30.0
-READ_BUFFER_BYTES: Final = 256 << 10
 LAST_ANSWER_SECONDS: Final = 2.0
 SWITCH_INTERVAL_SECONDS: Final = 0.0005
 
@@ -73,15 +71,7 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] | None = 
     settings = replace(settings, port=sockets[0].getsockname()[1])
     tls = _tls_context(settings)
     app = await asyncio.to_thread(build_app, settings)
-    runner = web.AppRunner(
-        app,
-        access_log=None,
-        handle_signals=False,
-        auto_decompress=False,
-        keepalive_timeout=KEEPALIVE_SECONDS,
-        read_bufsize=READ_BUFFER_BYTES,
-        shutdown_timeout=LAST_ANSWER_SECONDS,
-    )
+    runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=LAST_ANSWER_SECONDS)
     await runner.setup()
     # What is there now stays. A full collection over it stops the loop for 30 to 50 ms.
     gc.collect()

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Final, cast
 
 from aiohttp import web
 
+from hygieia.server.protocol import connection
+
 if TYPE_CHECKING:
     import socket
     import ssl
@@ -228,7 +230,7 @@ class PatientSite(web.BaseSite):
         for bound in self._sockets:
             self._servers.append(
                 await loop.create_server(
-                    lambda: self._patience.watch(server()),
+                    lambda: self._patience.watch(connection(server, loop)),
                     sock=bound,
                     ssl=self._tls,
                     backlog=BACKLOG,

@@ -21,6 +21,7 @@ from hygieia.server.problems import (
     problem_response,
     status_of,
 )
+from hygieia.server.protocol import GUARDS
 from hygieia.server.request_ids import REQUEST_ID, request_id_for
 from hygieia.server.services import Services
 
@@ -92,9 +93,8 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     headers["Server"] = "hygieia"
     if REQUEST_ID in request:
         headers["X-Request-Id"] = request[REQUEST_ID]
-    headers.setdefault("X-Content-Type-Options", "nosniff")
-    headers.setdefault("Referrer-Policy", "no-referrer")
-    headers.setdefault("X-Frame-Options", "DENY")
+    for name, value in GUARDS.items():
+        headers.setdefault(name, value)
     if not _GATEWAY.match(request.path):
         headers.setdefault("Content-Security-Policy", API_POLICY)
         headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")

@@ -227,7 +227,7 @@ async def running_api(
     app = build_app(settings)
     if patience is not None:
         app[PATIENCE] = patience
-    runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=5.0)
+    runner = web.AppRunner(app, shutdown_timeout=5.0)
     await runner.setup()
     bound = socket.create_server(("127.0.0.1", 0))
     bound.setblocking(False)
