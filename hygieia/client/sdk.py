@@ -31,6 +31,7 @@ from hygieia.client.vault import (
     open_vault,
 )
 from hygieia.vault.listing import Listed, find_report, list_reports
+from hygieia.vault.words import safe_file_name
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -172,9 +173,16 @@ class Vault:
     async def get(self, report: Report, path: Path, *, progress: Progress | None = None) -> Path:
         """Write the content to a new file; nothing appears there before all of it is verified.
 
+        Args:
+            report: what ``read`` gave.
+            path: the new file; or a folder that is there, for the report's own name made harmless.
+            progress: told of the bytes written.
+
         Returns:
             Where it is: beside a file that stands at ``path`` already, under a number.
         """
+        if await asyncio.to_thread(path.is_dir):
+            path = path / safe_file_name(report.meta.file_name)
         label, total = path.name, report.meta.size_bytes
         return await self._fetcher.save(report, path, progress=_counted(progress, total, label))
 
