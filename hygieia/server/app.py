@@ -67,10 +67,15 @@ def run(settings: Settings) -> None:
 
 async def serve(settings: Settings, *, on_ready: Callable[[str], None] | None = None) -> None:
     """Serve in the running loop; ``on_ready`` is given the address once requests are taken."""
+    tls = _tls_context(settings)
     sockets = _bind(settings)
     settings = replace(settings, port=sockets[0].getsockname()[1])
-    tls = _tls_context(settings)
-    app = await asyncio.to_thread(build_app, settings)
+    try:
+        app = await asyncio.to_thread(build_app, settings)
+    except BaseException:
+        for bound in sockets:
+            bound.close()
+        raise
     runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=LAST_ANSWER_SECONDS)
     await runner.setup()
     # What is there now stays. A full collection over it stops the loop for 30 to 50 ms.
