@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from bson.codec_options import TypeDecoder, TypeRegistry
 from bson.int64 import Int64
 from motor.motor_asyncio import AsyncIOMotorClient as AsyncClient
-from pymongo import ReturnDocument
-from pymongo.errors import OperationFailure
+from pymongo import ReplaceOne, ReturnDocument
+from pymongo.errors import BulkWriteError, OperationFailure
 
 from hygieia.documents import body as rules
 from hygieia.documents import mongo_records as records
@@ -35,7 +35,7 @@ from hygieia.documents.port import JSON, KEPT, Document, Kept, Page
 from hygieia.errors import Duplicate, NotFound, StaleRevision
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from hygieia.documents.mongo_records import Record
 
@@ -91,14 +91,8 @@ class MongoDocumentStore:
     ) -> Document:
         """Adds a record; the index of ids and that of unique keys let one in."""
         name = rules.check_collection(collection)
-        record = records.make_record(
-            rules.check_id(document_id),
-            rules.decode_body(rules.encode_body(body)),
-            rules.check_scope(scope),
-            rules.check_sort(sort),
-            rules.check_unique(unique),
-            expires,
-        )
+        new = Document(document_id, 1, dict(body), scope, sort, unique, expires)
+        record = records.make_record(new)
 
         async def write() -> Document:
             await self._database[name].insert_one(record)
@@ -195,6 +189,27 @@ class MongoDocumentStore:
         name = rules.check_collection(collection)
         start = "" if after is None else rules.decode_cursor(after)[1]
         return await self._list(name, {"_id": {"$gt": start}}, [("_id", 1)], limit)
+
+    async def collections(self) -> list[str]:
+        """Asks the database for its collections."""
+        async with self._calls.begin():
+            names = await self._database.list_collection_names()
+        return sorted(filter(records.is_collection, names))
+
+    async def load(self, collection: str, documents: Sequence[Document]) -> None:
+        """Writes them one after the other, in few messages."""
+        name = rules.check_collection(collection)
+        made = [records.make_record(document) for document in documents]
+        writes = [ReplaceOne({"_id": record["_id"]}, record, upsert=True) for record in made]
+        async with self._calls.begin():
+            await self._make_indexes(name, unique=any("unique" in record for record in made))
+            try:
+                if writes:
+                    await self._database[name].bulk_write(writes)
+            except BulkWriteError as error:
+                if not is_duplicate(error):
+                    raise
+                raise Duplicate("There is already one like this.") from None
 
     async def purge_expired(self, now: datetime, limit: int) -> int:
         """Removes by each collection's index of expiries."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from pymongo.errors import (
+    BulkWriteError,
     ConnectionFailure,
     DuplicateKeyError,
     InvalidOperation,
@@ -15,6 +16,7 @@ from pymongo.errors import (
 
 from hygieia.errors import Failed, HygieiaError, StorageFull, Unavailable
 
+DUPLICATE_KEY: Final = 11000
 OUT_OF_DISK_SPACE: Final = 14031
 REFUSED_CODES: Final = frozenset({13, 18})
 """Unauthorized, AuthenticationFailed."""
@@ -48,6 +50,9 @@ PASSING_CODES: Final = frozenset(
 def is_duplicate(error: OperationFailure) -> bool:
     """Whether a write failed because its id or unique key is taken."""
     # FerretDB 2.7 passes PostgreSQL's own words on from findAndModify, as an InternalError.
+    if isinstance(error, BulkWriteError):
+        failed = error.details.get("writeErrors", [])
+        return bool(failed) and all(one.get("code") == DUPLICATE_KEY for one in failed)
     return isinstance(error, DuplicateKeyError) or "violates exclusion constraint" in str(error)
 
 

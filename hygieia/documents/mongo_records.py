@@ -35,23 +35,20 @@ def is_collection(name: str) -> bool:
     return True
 
 
-def make_record(
-    document_id: str,
-    body: Body,
-    scope: str | None,
-    sort: str,
-    unique: str | None,
-    expires: datetime | None,
-) -> Record:
-    """A record at rev 1."""
+def make_record(document: Document) -> Record:
+    """The record of a document, its fields checked and its body copied. Raises InvalidInput."""
+    document_id = rules.check_id(document.id)
     record: Record = {
         "_id": document_id,
-        "rev": 1,
-        "body": body,
-        "place": _place(sort, document_id),
+        "rev": document.rev,
+        "body": rules.decode_body(rules.encode_body(document.body)),
+        "place": _place(rules.check_sort(document.sort), document_id),
     }
-    until = None if expires is None else stored_time(expires)
-    optional = {"scope": scope, "unique": unique, "expires": until}
+    optional = {
+        "scope": rules.check_scope(document.scope),
+        "unique": rules.check_unique(document.unique),
+        "expires": None if document.expires is None else stored_time(document.expires),
+    }
     return record | {name: value for name, value in optional.items() if value is not None}
 
 

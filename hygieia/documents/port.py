@@ -48,7 +48,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, Union
 from hygieia import limits
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 # mypy follows the recursion; ``Any`` stands nowhere in a body.
 JSON: TypeAlias = Union[bool, int, str, "list[JSON]", "dict[str, JSON]", None]
@@ -171,6 +171,20 @@ class DocumentStore(Protocol):
 
     async def scan(self, collection: str, *, after: str | None = None, limit: int) -> Page:
         """Lists a whole collection in the order of ids. For maintenance, never for a user's request."""
+        ...
+
+    async def collections(self) -> list[str]:
+        """Names of the collections, in order; one that is empty may be among them. For maintenance."""
+        ...
+
+    async def load(self, collection: str, documents: Sequence[Document]) -> None:
+        """Puts documents in as they are, ``rev`` included, over any of the same id. For maintenance.
+
+        All are there when it returns; after an error, any number of them. May be repeated.
+
+        Raises:
+            Duplicate: a document of another id has one of the unique keys.
+        """
         ...
 
     async def purge_expired(self, now: datetime, limit: int) -> int:

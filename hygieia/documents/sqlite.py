@@ -22,7 +22,7 @@ from hygieia.documents.sqlite_schema import migrate
 from hygieia.errors import ConfigError, Failed, HygieiaError, StorageFull, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 READERS: Final = 2
@@ -86,15 +86,7 @@ class SqliteDocumentStore:
         expires: datetime | None = None,
     ) -> Document:
         """Adds a document, in the next group to be written."""
-        row = rows.Row(
-            rules.check_id(document_id),
-            1,
-            rules.encode_body(body),
-            rules.check_scope(scope),
-            rules.check_sort(sort),
-            rules.check_unique(unique),
-            _until(expires),
-        )
+        row = _row(Document(document_id, 1, dict(body), scope, sort, unique, expires))
         name = rules.check_collection(collection)
         return await self._writer.run(functools.partial(rows.insert, name, row, self._now()))
 
@@ -165,6 +157,16 @@ class SqliteDocumentStore:
         listing = rows.Listing(name, None, start, rules.check_limit(limit))
         return await self._readers.run(functools.partial(listing.read, self._now()))
 
+    async def collections(self) -> list[str]:
+        """Reads the primary key."""
+        return await self._readers.run(rows.collections)
+
+    async def load(self, collection: str, documents: Sequence[Document]) -> None:
+        """Writes them in one transaction."""
+        name = rules.check_collection(collection)
+        loaded = [_row(document) for document in documents]
+        await self._writer.run(functools.partial(rows.load, name, loaded))
+
     async def purge_expired(self, now: datetime, limit: int) -> int:
         """Removes by the index of expiries."""
         work = functools.partial(rows.purge, rules.milliseconds(now), limit)
@@ -181,6 +183,18 @@ class SqliteDocumentStore:
 
     def _now(self) -> int:
         return rules.milliseconds(self._clock())
+
+
+def _row(document: Document) -> rows.Row:
+    return rows.Row(
+        rules.check_id(document.id),
+        document.rev,
+        rules.encode_body(document.body),
+        rules.check_scope(document.scope),
+        rules.check_sort(document.sort),
+        rules.check_unique(document.unique),
+        _until(document.expires),
+    )
 
 
 def _until(expires: datetime | None) -> int | None:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from hygieia.documents import body as rules
 from hygieia.documents.port import Document, Page
 from hygieia.errors import Duplicate, NotFound, StaleRevision
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 FIRST: Final = ("", "")
 LAST: Final = ("\x7f", "")
@@ -40,6 +43,14 @@ _SCAN: Final = """
 _INSERT: Final = """
     insert into documents (collection, id, rev, body, scope, sort, uniq, expires)
     values (?, ?, ?, ?, ?, ?, ?, ?)"""
+_NEXT_COLLECTION: Final = """
+    select collection from documents where collection > ? order by collection limit 1"""
+_LOAD: Final = """
+    insert into documents (collection, id, rev, body, scope, sort, uniq, expires)
+    values (?, ?, ?, ?, ?, ?, ?, ?)
+    on conflict (collection, id) do update set rev = excluded.rev, body = excluded.body,
+        scope = excluded.scope, sort = excluded.sort, uniq = excluded.uniq,
+        expires = excluded.expires"""
 _REPLACE: Final = """
     update documents set rev = ?, body = ?, scope = ?, sort = ?, uniq = ?, expires = ?
     where collection = ? and id = ?"""
@@ -130,6 +141,24 @@ def _write(
         connection.execute(statement, values)
     except sqlite3.IntegrityError:
         raise Duplicate("There is already one like this.") from None
+
+
+def load(collection: str, rows: Sequence[Row], connection: sqlite3.Connection) -> None:
+    """Puts rows in as they are, over any of the same id. Raises Duplicate."""
+    for row in rows:
+        fields = (row.id, row.rev, row.body, row.scope, row.sort, row.unique, row.expires)
+        try:
+            connection.execute(_LOAD, (collection, *fields))
+        except sqlite3.IntegrityError:
+            raise Duplicate("There is already one like this.") from None
+
+
+def collections(connection: sqlite3.Connection) -> list[str]:
+    """Names of the collections that hold something."""
+    names: list[str] = []
+    while found := connection.execute(_NEXT_COLLECTION, (names[-1] if names else "",)).fetchone():
+        names.append(found[0])
+    return names
 
 
 def delete(

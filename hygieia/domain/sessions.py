@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hygieia.domain.account import COLLECTION as ACCOUNTS
 from hygieia.domain.account import Account, read_account
-from hygieia.errors import NotFound, NotSignedIn, StaleRevision
+from hygieia.errors import NotFound, NotSignedIn, ReadOnly, StaleRevision
 from hygieia.openpgp.times import format_time, parse_time
 
 if TYPE_CHECKING:
@@ -154,7 +154,10 @@ class Sessions:
             return document
         expires = min(parse_time(document.body["ends"]), now + IDLE)
         body = document.body | {"last_used": format_time(now)}
-        return await self._replace(document, body, expires=expires)
+        try:
+            return await self._replace(document, body, expires=expires)
+        except ReadOnly:
+            return document  # who only reads goes on reading
 
     async def _replace(self, document: Document, body: Body, **fields: Any) -> Document:  # noqa: ANN401
         """Replaces a session's document; who loses a race to another request needs do nothing."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hygieia.documents.guarded import GuardedDocumentStore
 from hygieia.domain.block_facts import BlockFacts
 from hygieia.domain.changes import Changes
 from hygieia.domain.claims import Claims
@@ -15,6 +17,8 @@ from hygieia.domain.stores import Stores
 from hygieia.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hygieia.blocks.port import BlockStore
     from hygieia.config import Settings
     from hygieia.documents.port import DocumentStore
@@ -33,15 +37,22 @@ def make_data_folder(settings: Settings) -> None:
 
 
 def open_documents(settings: Settings) -> DocumentStore:
-    """The document store that HYGIEIA_DOCUMENTS names. Raises ``ConfigError``."""
-    scheme, _, rest = settings.documents.partition(":")
+    """The document store that HYGIEIA_DOCUMENTS names, as a server uses it. Raises ``ConfigError``."""
+    return GuardedDocumentStore(open_document_store(settings.documents, settings.data_dir))
+
+
+def open_document_store(
+    address: str, data_dir: Path, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> DocumentStore:
+    """The document store at an address as HYGIEIA_DOCUMENTS has it. Raises ``ConfigError``."""
+    scheme, _, rest = address.partition(":")
     if scheme == "sqlite":
         from hygieia.documents.sqlite import open_sqlite  # noqa: PLC0415
 
-        return open_sqlite(Path(rest) if rest else settings.data_dir / SQLITE_FILE)
+        return open_sqlite(Path(rest) if rest else data_dir / SQLITE_FILE, clock=clock)
     from hygieia.documents.mongo import open_mongo  # noqa: PLC0415
 
-    return open_mongo(settings.documents)
+    return open_mongo(address, clock=clock)
 
 
 def open_blocks(settings: Settings) -> BlockStore:

@@ -4,9 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from hygieia.documents.sqlite import SqliteDocumentStore
 from hygieia.domain.sessions import IDLE, MAX_SESSIONS
 from hygieia.domain.sign_in import Origin
-from hygieia.errors import NotFound, NotSignedIn
+from hygieia.errors import NotFound, NotSignedIn, ReadOnly
 from tests.people import ADA, BOB, HOME, House
 
 
@@ -43,6 +44,20 @@ async def test_using_a_session_is_noted_now_and_then(house: House) -> None:
     house.clock.forward(minutes=6)
     signed_in = await house.identity.sessions.authenticate(started.token)
     assert signed_in.session.last_used == started.session.last_used + timedelta(minutes=11)
+
+
+async def test_a_session_goes_on_while_the_vault_can_only_be_read(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = await house.sign_up()
+
+    async def refuse(*_arguments: object, **_fields: object) -> None:
+        raise ReadOnly("The vault is being moved.")
+
+    monkeypatch.setattr(SqliteDocumentStore, "replace", refuse)
+    house.clock.forward(hours=1)
+    signed_in = await house.identity.sessions.authenticate(started.token)
+    assert signed_in.session.last_used == started.session.last_used
 
 
 async def test_sessions_are_listed_newest_first_with_where_they_began(house: House) -> None:
