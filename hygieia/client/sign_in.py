@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hygieia.client import answers
+from hygieia.client.refusals import Refusals
 from hygieia.client.session import (
     Session,
     new_profile,
@@ -27,6 +28,7 @@ from hygieia.errors import (
     KdfRefused,
     KeyMismatch,
     Rollback,
+    SealedKeyRefused,
 )
 from hygieia.openpgp.certificates import Certificate
 from hygieia.openpgp.kdf import KdfParams, Stretched, normalise_email, stretch
@@ -51,6 +53,8 @@ async def sign_in(
     """
     email = normalise_email(email)
     refuse_other_account(store, email)
+    refusals = Refusals(store)
+    refusals.check()
     pinned = store.load()
     account, params = await _parameters(transport, email, pinned)
     stretched = await asyncio.to_thread(stretch, password, email, account, params)
@@ -63,7 +67,13 @@ async def sign_in(
     if device is not None:
         body["device"] = device
     answer = (await transport.call("POST", "/sessions", body=body)).document
-    return await _accept(store, transport, email, account, stretched, answer, pinned)
+    try:
+        session = await _accept(store, transport, email, account, stretched, answer, pinned)
+    except (SealedKeyRefused, KeyMismatch):
+        refusals.add()
+        raise
+    refusals.clear()
+    return session
 
 
 async def _parameters(

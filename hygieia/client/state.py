@@ -3,6 +3,7 @@
 ``$HYGIEIA_HOME``, else ``$XDG_CONFIG_HOME/hygieia`` (0700)::
 
     profiles/NAME/profile.json    who, where, the pinned seal, the highest index seen, the sealed part
+    profiles/NAME/refused-seals.json    how often a server's sealed key was refused (MS-08)
     profiles/NAME/uploads/        uploads under way, each sealed (FORMATS §9)
 
 The sealed part (session and device token) is AES-256-GCM under the state key, HKDF-SHA-256 of the
@@ -125,6 +126,11 @@ class ProfileStore:
         """Where uploads under way keep their sealed state."""
         return self.folder / "uploads"
 
+    @property
+    def refusals_file(self) -> Path:
+        """Where sign-ins count the sealed keys they refused."""
+        return self.folder / "refused-seals.json"
+
     def load(self) -> Profile | None:
         """The remembered account, or None when nobody signed in here."""
         try:
@@ -180,8 +186,9 @@ class ProfileStore:
             self.save(profile)
 
     def forget(self) -> None:
-        """Remove the profile and every upload under way."""
+        """Remove the profile, every upload under way and the count of refused seals."""
         self._file.unlink(missing_ok=True)
+        self.refusals_file.unlink(missing_ok=True)
         if self.uploads_folder.is_dir():
             for entry in self.uploads_folder.iterdir():
                 entry.unlink(missing_ok=True)
