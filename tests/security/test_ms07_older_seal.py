@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from hygieia.blocks.gateway import GatewayReader
+from hygieia.client.index_sync import IndexSync
+from hygieia.client.session import Session
 from tests.running import Person, RunningServer
 from tests.security.hostile import HostileProxy
-from tests.security.victims import Victim, make_victim, refused, session_of, unchanged
+from tests.security.victims import Victim, in_vault, make_victim, refused, unchanged
 
 NEW_PASSWORD = "eleven amber lanterns drift downstream"
 SEAL = ("kdf", "seal_certificate", "sealed_key", "seal_mac")
@@ -20,9 +23,11 @@ def bea(server: RunningServer, proxy: HostileProxy, tmp_path: Path) -> Victim:
     return make_victim(server, proxy.address, tmp_path / "bea", "bea@example.org")
 
 
-async def _account(person: Person) -> dict[str, Any]:
-    async with session_of(person) as session:
+def _account(person: Person) -> dict[str, Any]:
+    async def work(session: Session, _: IndexSync, __: GatewayReader) -> dict[str, Any]:
         return (await session.transport.call("GET", "/account")).document
+
+    return in_vault(person, work)
 
 
 def _change_password(person: Person) -> None:
@@ -32,11 +37,11 @@ def _change_password(person: Person) -> None:
     person.password_file.write_text(NEW_PASSWORD)
 
 
-async def test_it_opens_under_no_new_password_and_the_rest_of_the_session_is_not_begun(
+def test_it_opens_under_no_new_password_and_the_rest_of_the_session_is_not_begun(
     proxy: HostileProxy, bea: Victim, tmp_path: Path
 ) -> None:
     first, second = bea.device(tmp_path / "first"), bea.new_device(tmp_path / "second")
-    before = await _account(first)
+    before = _account(first)
     _change_password(first)
     second.password_file.write_text(NEW_PASSWORD)
 

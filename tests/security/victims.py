@@ -168,8 +168,8 @@ def snapshot(folder: Path) -> dict[str, str]:
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        # A lock says nothing; that somebody held it is no change.
-        if path.is_file() and path.name != "lock"
+        # A lock, or the count of refused seals, is no change that an attacker wants.
+        if path.is_file() and path.name not in {"lock", "refused-seals.json"}
     }
 
 
