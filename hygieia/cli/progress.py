@@ -53,7 +53,7 @@ def _columns(unit: str) -> list[ProgressColumn]:
     from rich import progress as rich
 
     amount: list[ProgressColumn] = [
-        rich.DownloadColumn(binary_units=True),
+        rich.DownloadColumn(),
         rich.TransferSpeedColumn(),
     ]
     count: list[ProgressColumn] = [rich.MofNCompleteColumn()]

@@ -109,7 +109,7 @@ def test_a_long_upload_shows_a_bar_with_amount_rate_and_time_left(
     with at_terminal("put", str(file), "--title", "bar", environ=environ) as terminal:
         assert terminal.end() == 0, terminal.shown
     assert "Storing" in terminal.shown
-    assert "MiB" in terminal.shown
+    assert "MB" in terminal.shown
     assert "/s" in terminal.shown
     assert "time left" in terminal.shown
     assert "\x1b[31m.bin" not in terminal.shown

@@ -238,8 +238,8 @@ def passwd(invocation: Invocation, new_password_file: str | None) -> None:
 
 
 @command("sessions")
-@click.argument("action", required=False, type=click.Choice(["end"]))
-@click.argument("ids", nargs=-1)
+@click.argument("action", required=False, type=click.Choice(["end"]), metavar="[end")
+@click.argument("ids", nargs=-1, metavar="ID…]")
 def sessions(invocation: Invocation, action: str | None, ids: tuple[str, ...]) -> None:
     """List the account's sessions, or end some: hygieia sessions end ID…"""  # noqa: D415
     from hygieia.cli.sessions import run, signed_in
