@@ -149,6 +149,7 @@ class FerretDb:
 def postgresql(install: Path) -> Iterator[Cluster]:
     """A new PostgreSQL with DocumentDB; ``install`` is what ``scripts/ferretdb`` made. Needs root."""
     debian = (install / "debian").resolve()
+    _clear_up(debian, install / "ferretdb")
     folder = Path("srv") / f"hygieia-{os.getpid()}-{secrets.token_hex(4)}"
     place = debian / folder
     cluster = Cluster(
@@ -169,6 +170,17 @@ def postgresql(install: Path) -> Iterator[Cluster]:
             cluster.stop("immediate")
     finally:
         shutil.rmtree(place)
+
+
+def _clear_up(debian: Path, program: Path) -> None:
+    """Ends and removes what runs that were killed have left."""
+    for place in (debian / "srv").glob("hygieia-*"):
+        owner = place.name.split("-")[1]
+        if not Path("/proc", owner).exists():
+            if (place / "data/postmaster.pid").exists():
+                with contextlib.suppress(AssertionError):
+                    Cluster(debian, program, f"/srv/{place.name}", 0, "").stop("immediate")
+            shutil.rmtree(place)
 
 
 def _make(cluster: Cluster, place: Path) -> None:

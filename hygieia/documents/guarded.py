@@ -26,7 +26,8 @@ TRUST_SECONDS: Final = 2.0
 """How long a look at the marker is believed."""
 
 SETTLE_SECONDS: Final = 16.0
-"""After this, no server believes an older look, and no write begun by then is under way."""
+"""After this, no server believes an older look, and no write begun by then is under way: MongoDB's
+take up to 12 seconds and 2 in the queue, SQLite's wait 10 for a lock."""
 
 
 class Role(Enum):

@@ -54,6 +54,9 @@ DURABLE: Final[Mapping[str, Any]] = {
 CALL_SECONDS: Final = 10
 """A whole call, the driver's retries included."""
 
+MAX_CALL_SECONDS: Final = 12
+"""The most that an address may make of it: ``guarded.SETTLE_SECONDS`` rests on it."""
+
 PATIENCE: Final[Mapping[str, int]] = {
     "timeoutMS": CALL_SECONDS * 1000,
     "serverSelectionTimeoutMS": 5_000,
@@ -93,6 +96,9 @@ def read_address(uri: str) -> Address:
     given = {name.lower() for name in parts["options"]}
     patience = {name: value for name, value in PATIENCE.items() if name.lower() not in given}
     call_seconds = parts["options"].get("timeoutms", CALL_SECONDS)
+    if not 0 < call_seconds <= MAX_CALL_SECONDS:
+        most = MAX_CALL_SECONDS * 1000
+        raise ConfigError(f"The MongoDB address's timeoutMS must be from 1 to {most}.")
     return Address(uri, {**DURABLE, **patience, "appname": "hygieia"}, call_seconds)
 
 
