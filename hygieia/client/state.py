@@ -102,8 +102,9 @@ class StateKey:
             plain = self._cipher.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], context.encode())
         except (InvalidTag, ValueError, binascii.Error):
             raise CredentialsError(
-                "This device's saved session cannot be opened with that password.",
-                hint="Check the password, or sign in anew with: hygieia login EMAIL",
+                "The password is wrong.",
+                hint="Was it changed on another device? Then sign in with the new one: "
+                "hygieia login EMAIL",
             ) from None
         opened: dict[str, Any] = json.loads(plain)
         return opened

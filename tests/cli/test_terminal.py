@@ -47,7 +47,7 @@ def test_a_wrong_password_is_said_to_be_wrong(ana: Person) -> None:
     with at_terminal("whoami", environ=asked(ana)) as terminal:
         terminal.answer("Password of test-terminal@example.org", "something else")
         assert terminal.end() == 3
-    assert "Check the password" in terminal.shown
+    assert "The password is wrong." in terminal.shown
 
 
 def test_ctrl_c_at_a_question_ends_the_command_at_once(ana: Person) -> None:
