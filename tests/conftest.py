@@ -11,6 +11,7 @@ import hypothesis
 import pytest
 
 from tests.ferretdb import Cluster, ferretdb, postgresql
+from tests.kubo import KuboServer, kubo_server
 from tests.mongodb import MongoDb
 
 # In CI the same examples every time; nowhere a deadline, for the machine is shared.
@@ -44,6 +45,13 @@ def debian_chroot() -> Path:
 def kubo_program() -> Path:
     """Kubo's `ipfs` program."""
     return _program_from("HYGIEIA_TEST_KUBO", "test-servers")
+
+
+@pytest.fixture(scope="session")
+def kubo(kubo_program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KuboServer]:
+    """A Kubo as a clinic runs it, for whoever empties it first."""
+    with kubo_server(kubo_program, tmp_path_factory.mktemp("kubo") / "repository") as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

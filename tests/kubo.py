@@ -1,17 +1,20 @@
-"""A private Kubo node for tests: no peers, a gateway on loopback, gone afterwards."""
+"""Private Kubo nodes for tests: no peers, RPC and gateway on loopback, gone afterwards."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import socket
 import subprocess
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 # The node stands alone: it asks no network, and answers from what it has.
 SETTINGS = {
@@ -23,6 +26,30 @@ SETTINGS = {
     "Provide.Enabled": "false",
     "Addresses.Swarm": "[]",
 }
+# A node that is online without a network: nobody routes for it.
+ALONE = {"Routing.Type": '"none"', "Ipns.DelegatedPublishers": "[]", "DNS.Resolvers": "{}"}
+# What a vault's blocks need beyond that: writes that are on disk when they are acknowledged.
+DURABLE = {
+    "mounts": [
+        {
+            "mountpoint": "/blocks",
+            "path": "blocks",
+            "prefix": "flatfs.datastore",
+            "shardFunc": "/repo/flatfs/shard/v1/next-to-last/2",
+            "sync": True,
+            "type": "flatfs",
+        },
+        {
+            "compression": "none",
+            "mountpoint": "/",
+            "path": "datastore",
+            "prefix": "leveldb.datastore",
+            "type": "levelds",
+        },
+    ],
+    "type": "mount",
+}
+TOKEN = "a-token-for-tests"
 START_SECONDS = 30
 
 
@@ -63,20 +90,100 @@ def kubo_node(program: Path, folder: Path) -> Iterator[KuboNode]:
     """Start a node with its repository in `folder`, and end it afterwards."""
     api, gateway = _free_ports(2)
     node = KuboNode(program, folder, f"http://127.0.0.1:{gateway}")
+    _make_repository(node, api, gateway, SETTINGS)
+    with _daemon(node, "--offline"):
+        yield node
+
+
+@dataclass
+class KuboServer:
+    """A node as a clinic runs it: online without peers, its RPC behind a token."""
+
+    node: KuboNode
+    api_port: int
+    _running: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+
+    @property
+    def address(self) -> str:
+        """What HYGIEIA_BLOCKS names it by."""
+        return self.address_at(self.api_port)
+
+    def address_at(self, port: int, token: str = TOKEN) -> str:
+        """The same through another port, or with another token."""
+        return f"kubo+http://{token}@127.0.0.1:{port}"
+
+    def start(self) -> None:
+        """Start it again after `stop`."""
+        self._running.enter_context(_daemon(self.node))
+
+    def stop(self) -> None:
+        """End it as an operator would."""
+        self._running.close()
+
+    def ask(self, path: str, **query: str) -> list[dict[str, Any]]:
+        """One call of its RPC; the objects it answers with."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.api_port}/api/v0/{path}?{urllib.parse.urlencode(query)}",
+            method="POST",
+            headers={"Authorization": f"Bearer {TOKEN}"},
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return [json.loads(line) for line in answer.read().splitlines()]
+
+    def empty(self) -> None:
+        """Take out every pin and block."""
+        for line in self.ask("pin/ls", type="recursive", stream="true"):
+            self.ask("pin/rm", arg=line["Cid"])
+        self.ask("repo/gc")
+
+    def blocks(self) -> set[str]:
+        """All blocks it has, as raw CIDs."""
+        return {line["Ref"] for line in self.ask("refs/local")}
+
+
+@contextlib.contextmanager
+def kubo_server(program: Path, folder: Path, **settings: str) -> Iterator[KuboServer]:
+    """Start a node for a vault; `settings` are Kubo's, with _ for the dots, as JSON."""
+    api, gateway = _free_ports(2)
+    node = KuboNode(program, folder, f"http://127.0.0.1:{gateway}")
+    ours = {
+        "Datastore.Spec": json.dumps(DURABLE),
+        "API.Authorizations": json.dumps(
+            {"vault": {"AuthSecret": f"bearer:{TOKEN}", "AllowedPaths": ["/api/v0"]}}
+        ),
+    }
+    given = {name.replace("_", "."): value for name, value in settings.items()}
+    _make_repository(node, api, gateway, SETTINGS | ALONE | ours | given)
+    server = KuboServer(node, api)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def _make_repository(node: KuboNode, api: int, gateway: int, settings: dict[str, str]) -> None:
     node.run("init", "--profile=unixfs-v1-2025,server")
-    ports = {
+    addresses = {
         "Addresses.API": f'"/ip4/127.0.0.1/tcp/{api}"',
         "Addresses.Gateway": f'"/ip4/127.0.0.1/tcp/{gateway}"',
     }
-    for key, value in (SETTINGS | ports).items():
+    for key, value in (settings | addresses).items():
         node.run("config", "--json", key, value)
-    with (folder / "daemon.log").open("wb") as log:
+
+
+@contextlib.contextmanager
+def _daemon(node: KuboNode, *options: str) -> Iterator[None]:
+    with (node.repository / "daemon.log").open("ab") as log:
         daemon = subprocess.Popen(
-            [program, "daemon", "--offline"], env=_environment(folder), stdout=log, stderr=log
+            [node.program, "daemon", *options],
+            env=_environment(node.repository),
+            stdout=log,
+            stderr=log,
         )
     try:
         _wait_until_it_answers(node, daemon)
-        yield node
+        yield
     finally:
         daemon.terminate()
         try:

@@ -3,10 +3,13 @@
 To hold another adapter to the contract, add it to ``ADAPTERS``: a function from (folder, clock) to
 an open store, where opening the same folder again gives a second handle on the same blocks, as
 another process would have.
+
+Kubo's runs where there is one (``make test-servers``): one node for all tests, emptied before each.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -16,8 +19,12 @@ from pathlib import Path
 import pytest
 
 from hygieia.blocks.embedded import open_embedded
+from hygieia.blocks.kubo import open_kubo
 from hygieia.blocks.port import BlockStore
 from hygieia.blocks.verified import VerifiedBlockStore
+from hygieia.documents.port import DocumentStore
+from hygieia.documents.sqlite import open_sqlite
+from tests.kubo import KuboServer
 
 
 @dataclass
@@ -45,8 +52,18 @@ async def _verified(folder: Path, clock: Clock) -> BlockStore:
     return VerifiedBlockStore(await _embedded(folder, clock))
 
 
-ADAPTERS = {"embedded": _embedded, "verified": _verified}
+OpenAdapter = Callable[[Path, Clock], Awaitable[BlockStore]]
+ADAPTERS: dict[str, OpenAdapter] = {"embedded": _embedded, "verified": _verified}
+NAMES = [*ADAPTERS, pytest.param("kubo", marks=pytest.mark.servers)]
 OpenStore = Callable[[Path], Awaitable[BlockStore]]
+
+
+def _kubo(server: KuboServer, documents: list[DocumentStore]) -> OpenAdapter:
+    async def opened(folder: Path, clock: Clock) -> BlockStore:
+        documents.append(open_sqlite(folder / "documents.sqlite"))
+        return await asyncio.to_thread(open_kubo, server.address, documents[-1], clock=clock)
+
+    return opened
 
 
 @pytest.fixture
@@ -54,9 +71,15 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=ADAPTERS)
+@pytest.fixture(params=NAMES)
 async def open_store(request: pytest.FixtureRequest, clock: Clock) -> AsyncIterator[OpenStore]:
-    adapter = ADAPTERS[request.param]
+    documents: list[DocumentStore] = []
+    if request.param == "kubo":
+        server: KuboServer = request.getfixturevalue("kubo")
+        server.empty()
+        adapter = _kubo(server, documents)
+    else:
+        adapter = ADAPTERS[request.param]
     opened: list[BlockStore] = []
 
     async def open_in(folder: Path) -> BlockStore:
@@ -67,6 +90,8 @@ async def open_store(request: pytest.FixtureRequest, clock: Clock) -> AsyncItera
     yield open_in
     for store in opened:
         await store.close()
+    for beside in documents:
+        await beside.close()
 
 
 @pytest.fixture

@@ -1,0 +1,153 @@
+"""What must hold before a Kubo is used: its address, our token, its version, its settings.
+
+It is asked once, at start, in an event loop of its own: the one that will serve does not run yet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from hygieia.blocks.kubo.address import Address, read_address
+from hygieia.blocks.kubo.rpc import KuboError, Rpc
+from hygieia.blocks.kubo.store import KuboBlockStore
+from hygieia.blocks.verified import VerifiedBlockStore
+from hygieia.errors import ConfigError, HygieiaError, StorageFull, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hygieia.blocks.kubo.books import Documents
+    from hygieia.blocks.port import BlockStore
+
+OLDEST_VERSION: Final = (0, 40)
+PROFILE: Final = {
+    "CidVersion": 1,
+    "UnixFSRawLeaves": True,
+    "UnixFSChunker": "size-1048576",
+    "HashFunction": "sha2-256",
+    "UnixFSFileMaxLinks": 1024,
+}
+"""What profile unixfs-v1-2025 writes: what an operator adds by hand gets the vault's CIDs."""
+USED: Final = (
+    "block/get",
+    "block/stat",
+    "dag/import",
+    "pin/add",
+    "pin/ls",
+    "pin/rm",
+    "pin/update",
+    "refs",
+    "refs/local",
+    "repo/gc",
+)
+_NO_SUCH_FLAG: Final = {"hygieia-asks": "true", "quiet": "neither"}
+_NO_KUBO: Final = "What answers at the Kubo address is no Kubo RPC."
+
+
+def open_kubo(
+    address: str, documents: Documents, *, clock: Callable[[], float] = time.time
+) -> BlockStore:
+    """Open the store that ``kubo+http://[TOKEN@]HOST:5001`` names. Blocks while it is asked.
+
+    Raises:
+        ConfigError: the address is wrong, nobody answers there, the token is refused or may do too
+            little, or the node's version or settings do not keep what the port promises.
+    """
+    where = read_address(address)
+    failures: list[HygieiaError] = []
+
+    def ask() -> None:
+        try:
+            asyncio.run(_check(where))
+        except HygieiaError as error:
+            failures.append(error)
+
+    # A thread of its own, since the caller's may have an event loop already.
+    thread = threading.Thread(target=ask, name="hygieia-kubo-check")
+    thread.start()
+    thread.join()
+    if failures:
+        raise failures[0]
+    return VerifiedBlockStore(KuboBlockStore(Rpc(where), documents, clock=clock))
+
+
+async def _check(address: Address) -> None:
+    rpc = Rpc(address)
+    try:
+        _check_version(await rpc.identity())
+        _check_settings(await rpc.configuration())
+        for path in USED:
+            await _check_allowed(rpc, path)
+    except KuboError as error:
+        raise _explain(error) from None
+    except (Unavailable, StorageFull):
+        raise ConfigError(
+            "No Kubo answers at its address.",
+            hint="Is it running, do host, port and http or https fit?",
+        ) from None
+    finally:
+        await rpc.close()
+
+
+def _explain(error: KuboError) -> ConfigError:
+    if error.status in {401, 403}:
+        return ConfigError(
+            "Kubo refuses the token in its address.",
+            hint="API.Authorizations in Kubo's settings names the tokens and what they may do.",
+        )
+    return ConfigError(_NO_KUBO, hint="The RPC's port is 5001; 8080 is the gateway's.")
+
+
+def _check_version(about: dict[str, Any]) -> None:
+    name, _, rest = str(about.get("AgentVersion", "")).partition("/")
+    if name != "kubo":
+        raise ConfigError(_NO_KUBO)
+    try:
+        version = tuple(int(part) for part in rest.split("/")[0].split("-")[0].split(".")[:2])
+    except ValueError:
+        raise ConfigError(_NO_KUBO) from None
+    if version < OLDEST_VERSION:
+        oldest = ".".join(map(str, OLDEST_VERSION))
+        raise ConfigError(f"The Kubo is too old: it must be {oldest} or newer.")
+
+
+def _check_settings(settings: dict[str, Any]) -> None:
+    given = settings.get("Import")
+    if not isinstance(given, dict) or any(given.get(key) != PROFILE[key] for key in PROFILE):
+        raise ConfigError(
+            "The Kubo's repository has other import settings than the vault.",
+            hint="Run: ipfs config profile apply unixfs-v1-2025",
+        )
+    if _writes_lazily(settings.get("Datastore", {})):
+        raise ConfigError(
+            "The Kubo's repository does not write blocks durably.",
+            hint='Set "sync": true for flatfs in Datastore.Spec of Kubo\'s settings.',
+        )
+
+
+def _writes_lazily(value: object) -> bool:
+    """Whether a flatfs anywhere in the datastore's settings leaves blocks in the page cache."""
+    if isinstance(value, list):
+        return any(_writes_lazily(item) for item in value)
+    if isinstance(value, dict):
+        if value.get("type") == "flatfs" and value.get("sync") is not True:
+            return True
+        return any(_writes_lazily(item) for item in value.values())
+    return False
+
+
+async def _check_allowed(rpc: Rpc, path: str) -> None:
+    """Whether the token may make a call, by making it so that it does nothing."""
+    try:
+        await rpc.ask(path, _NO_SUCH_FLAG, max_bytes=4096)
+    except KuboError as error:
+        if error.status in {401, 403}:
+            raise ConfigError(
+                f"Kubo does not let this token use /api/v0/{path}.",
+                hint="Allow it in API.Authorizations, AllowedPaths, of Kubo's settings.",
+            ) from None
+        if error.status == 404:
+            raise ConfigError(_NO_KUBO) from None

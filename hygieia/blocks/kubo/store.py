@@ -1,0 +1,352 @@
+"""The Kubo store's face: the port over the RPC and the books.
+
+It neither hashes what it is given nor checks what it gets: ``VerifiedBlockStore`` around it does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from hygieia.blocks.kubo.books import Books, Documents, Gap
+from hygieia.blocks.kubo.keepers import as_raw, difference, is_inline, keepers_of, key_of, walk
+from hygieia.blocks.kubo.rpc import (
+    Incomplete,
+    KuboError,
+    Rpc,
+    put_record_form,
+)
+from hygieia.blocks.kubo.sweeper import Sweeper
+from hygieia.errors import BlockMissing, BlockRefused, LimitExceeded, NotFound, Unavailable
+from hygieia.ipld.block import Block, UnverifiedBlock
+from hygieia.limits import MAX_IPNS_RECORD_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+    from datetime import datetime
+
+    from hygieia.blocks.port import AnyBlock, Pin, Swept
+    from hygieia.ipld.cid import CID
+
+T = TypeVar("T")
+
+READS_AT_ONCE: Final = 8
+HOLD_TRIES: Final = 4
+RECORD_SECONDS: Final = 60
+CLOSE_SECONDS: Final = 30
+
+
+class KuboBlockStore:
+    """``BlockStore`` in a Kubo. Made by ``open_kubo``, which puts verification around it."""
+
+    def __init__(
+        self, rpc: Rpc, documents: Documents, *, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._rpc = rpc
+        self._books = Books(documents, clock)
+        self._clock = clock
+        self._arriving: dict[bytes, asyncio.Future[None]] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._closed = False
+
+    # -- blocks ------------------------------------------------------------------------------
+
+    async def put(
+        self,
+        blocks: Sequence[AnyBlock],
+        *,
+        holder: str | None = None,
+        until: datetime | None = None,
+    ) -> int:
+        """See ``BlockStore.put``."""
+        if any(isinstance(block, UnverifiedBlock) for block in blocks):
+            raise BlockRefused("A block was not verified.")
+        # Stored as raw: Kubo files blocks under their multihash, and has no need to read them.
+        unique = {
+            key_of(block.cid): Block(as_raw(block.cid), block.data)
+            for block in blocks
+            if not is_inline(block.cid)
+        }
+        if not unique:
+            return 0
+        return await self._to_the_end(self._put(unique, holder, until))
+
+    async def _put(
+        self, blocks: dict[bytes, Block], holder: str | None, until: datetime | None
+    ) -> int:
+        async with self._alone(blocks):
+            cids = [block.cid for block in blocks.values()]
+            sizes = await self.sizes(cids)
+            if holder is None:
+                await self._rpc.import_car(list(blocks.values()), cids[0], pin=False)
+            else:
+                await self._hold(cids, holder, until, list(blocks.values()))
+        return sum(
+            len(block.data)
+            for block, size in zip(blocks.values(), sizes, strict=True)
+            if size is None
+        )
+
+    async def get(self, cid: CID) -> bytes:
+        """See ``BlockStore.get``."""
+        self._check_open()
+        return cid.digest if is_inline(cid) else await self._rpc.get(cid)
+
+    async def get_many(self, cids: Sequence[CID], *, max_bytes: int | None = None) -> list[bytes]:
+        """See ``BlockStore.get_many``."""
+        found: list[bytes] = []
+        used = 0
+        for start in range(0, len(cids), READS_AT_ONCE):
+            part = cids[start : start + READS_AT_ONCE]
+            for data in await _all(self.get(cid) for cid in part):
+                used += len(data)
+                if found and max_bytes is not None and used > max_bytes:
+                    return found
+                found.append(data)
+        return found
+
+    async def sizes(self, cids: Sequence[CID]) -> list[int | None]:
+        """See ``BlockStore.sizes``."""
+        return await _all(self.size(cid) for cid in cids)
+
+    async def size(self, cid: CID) -> int | None:
+        """See ``BlockStore.size``."""
+        self._check_open()
+        return len(cid.digest) if is_inline(cid) else await self._rpc.size(cid)
+
+    async def missing(
+        self, cids: Sequence[CID], *, holder: str | None = None, until: datetime | None = None
+    ) -> list[CID]:
+        """See ``BlockStore.missing``."""
+        asked = {key_of(cid): cid for cid in cids if not is_inline(cid)}
+        for _ in range(HOLD_TRIES):
+            sizes = await self.sizes(list(asked.values()))
+            sized = list(zip(asked.values(), sizes, strict=True))
+            had = [cid for cid, size in sized if size is not None]
+            if holder is not None and had:
+                try:
+                    await self._to_the_end(self._hold(had, holder, until, ()))
+                except Incomplete:
+                    continue  # a sweep came between finding and holding: look again
+            return [cid for cid, size in sized if size is None]
+        raise Unavailable("The block store is being swept.")
+
+    async def release(self, holder: str) -> None:
+        """See ``BlockStore.release``."""
+        await self._books.release(holder)
+
+    # -- pins --------------------------------------------------------------------------------
+
+    async def pin(self, root: CID, *, name: str = "") -> None:
+        """See ``BlockStore.pin``."""
+        await self._check_had(root)
+        await self._to_the_end(self._pin(root, name, None))
+
+    async def unpin(self, root: CID, *, name: str = "") -> None:
+        """See ``BlockStore.unpin``: Kubo's own pin is ended by the next sweep."""
+        self._check_open()
+        await self._to_the_end(self._books.remove_pin(root, name))
+
+    async def update_pin(
+        self, old: CID, new: CID, *, name: str = "", keep_old: bool = False
+    ) -> None:
+        """See ``BlockStore.update_pin``."""
+        had_old = await self._books.has_pin(old, name)
+        if not had_old and not await self._books.has_pin(new, name):
+            raise NotFound("What is to be replaced is not pinned.")
+        await self._check_had(new)
+        await self._to_the_end(self._pin(new, name, old if had_old else None))
+        if not keep_old and had_old and old != new:
+            await self.unpin(old, name=name)
+
+    async def is_pinned(self, root: CID, *, name: str | None = None) -> bool:
+        """See ``BlockStore.is_pinned``."""
+        self._check_open()
+        return await self._books.has_pin(root, name)
+
+    def pins(self) -> AsyncIterator[Pin]:
+        """See ``BlockStore.pins``."""
+        return self._books.pins()
+
+    async def sweep(self) -> Swept:
+        """See ``BlockStore.sweep``. While Kubo removes, it lets imports wait."""
+        self._check_open()
+        return await Sweeper(self._rpc, self._books, self.keep, self._clock).run()
+
+    # -- records -----------------------------------------------------------------------------
+
+    async def put_record(self, name: str, record: bytes) -> None:
+        """See ``BlockStore.put_record``; offered to Kubo's own routing too, where it has one."""
+        self._check_open()
+        if len(record) > MAX_IPNS_RECORD_BYTES:
+            raise LimitExceeded("An IPNS record is over its limit.")
+        await self._books.put_record(name, record)
+        _ = self._start(self._announce(name, record))
+
+    async def get_record(self, name: str) -> bytes | None:
+        """See ``BlockStore.get_record``."""
+        self._check_open()
+        return await self._books.get_record(name)
+
+    async def drop_record(self, name: str) -> None:
+        """See ``BlockStore.drop_record``. What Kubo was offered, its routing forgets by itself."""
+        self._check_open()
+        await self._books.drop_record(name)
+
+    async def _announce(self, name: str, record: bytes) -> None:
+        query = {"arg": f"/ipns/{name}", "allow-offline": "true", "offline": "false"}
+        # Nobody waits for it and nothing depends on it: our own gateway answers from the books.
+        with contextlib.suppress(Unavailable):
+            await self._rpc.ask(
+                "routing/put", query, RECORD_SECONDS, body=lambda: put_record_form(record)
+            )
+
+    async def close(self) -> None:
+        """See ``BlockStore.close``."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=CLOSE_SECONDS)
+        for task in self._tasks:
+            task.cancel()
+        await self._rpc.close()
+
+    # -- keeping -----------------------------------------------------------------------------
+
+    async def keep(self, root: CID, name: str = "") -> int:
+        """Have Kubo pin what is below a root, whole or not; return how many blocks are missing."""
+        if await self._rpc.is_pinned(root):
+            return 0
+        if await self._rpc.is_whole(root):
+            await self._rpc.pin(root, f"hygieia {name}"[:200].strip())
+            await self._forget_gap(root)
+            return 0
+        return await self._keep_what_is_had(root)
+
+    async def _keep_what_is_had(self, root: CID) -> int:
+        before = await self._books.gap(root)
+        below, lost = await walk(self.get, root)
+        sizes = await self.sizes(below)
+        sized = list(zip(below, sizes, strict=True))
+        keepers = list(keepers_of([cid for cid, size in sized if size is not None]))
+        # Written first: whatever dies after this, the keepers are found and ended with the pin.
+        old = before.keepers if before is not None else ()
+        new = tuple(keeper.cid for keeper, _ in keepers)
+        await self._books.note_gap(Gap(root, (*old, *new)))
+        for keeper, _ in keepers:
+            await self._rpc.import_car([keeper], keeper.cid, pin=True)
+        for cid in old:
+            await self._rpc.unpin(cid)
+        await self._books.note_gap(Gap(root, new))
+        return len(lost) + sum(size is None for size in sizes)
+
+    async def _forget_gap(self, root: CID) -> None:
+        gap = await self._books.gap(root)
+        if gap is not None:
+            for cid in gap.keepers:
+                await self._rpc.unpin(cid)
+            await self._books.forget_gap(root)
+
+    async def _pin(self, root: CID, name: str, old: CID | None) -> None:
+        # The books first: a sweep that is about to end Kubo's pin looks there once more after it.
+        added = await self._books.add_pin(root, name)
+        try:
+            if old is None or not await self._pin_difference(old, root):
+                await self.keep(root, name)
+        except BaseException:
+            if added:
+                await self._books.remove_pin(root, name)
+            raise
+
+    async def _pin_difference(self, old: CID, new: CID) -> bool:
+        """Pin ``new`` by what it has beyond ``old``; False where that cannot be done."""
+        if old == new or not await self._rpc.is_pinned(old):
+            return False
+        leaves = await difference(self.get, old, new)
+        if leaves is None or None in await self.sizes(leaves):
+            return False
+        try:
+            await self._rpc.update_pin(old, new)
+        except KuboError:
+            return False
+        return True
+
+    async def _hold(
+        self, cids: Sequence[CID], holder: str, until: datetime | None, blocks: Sequence[Block]
+    ) -> None:
+        """Pin keepers for blocks, storing those given in the same step."""
+        generation = await self._books.holder(holder, until)
+        given = {block.cid: block for block in blocks}
+        for keeper, part in keepers_of(cids):
+            hold_id = await self._books.intend_hold(holder, generation, keeper.cid)
+            stored = [given[cid] for cid in part] if given else []
+            if not stored:
+                # An import that pins is not refused but waits where a block is missing.
+                await self._rpc.import_car([keeper], keeper.cid, pin=False)
+                if not await self._rpc.is_whole(keeper.cid):
+                    raise Incomplete
+            await self._rpc.import_car([*stored, keeper], keeper.cid, pin=True)
+            if not await self._books.is_current(holder, generation):
+                await self._rpc.unpin(keeper.cid)
+                await self._books.forget_hold(hold_id)
+
+    # -- tasks -------------------------------------------------------------------------------
+
+    async def _check_had(self, root: CID) -> None:
+        if await self.size(root) is None:
+            raise BlockMissing(f"The block {str(root)[:64]} is not here.")
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise Unavailable("The block store is closed.")
+
+    @contextlib.asynccontextmanager
+    async def _alone(self, keys: Iterable[bytes]) -> AsyncIterator[None]:
+        """Wait until no other put of ours stores one of these blocks: each is new for one only."""
+        wanted = list(keys)
+        while others := {self._arriving[key] for key in wanted if key in self._arriving}:
+            await asyncio.wait(others)
+        here: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._arriving.update(dict.fromkeys(wanted, here))
+        try:
+            yield
+        finally:
+            for key in wanted:
+                del self._arriving[key]
+            here.set_result(None)
+
+    async def _to_the_end(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do work of several steps to its end even when the caller is cancelled meanwhile."""
+        if self._closed:
+            work.close()
+            raise Unavailable("The block store is closed.")
+        task = self._start(work)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait([task])
+            raise
+
+    def _start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # looked at, so that nobody is told of it twice
+
+
+async def _all(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Do all at once, within what the RPC lets through; the first error ends the rest."""
+    tasks = [asyncio.ensure_future(one) for one in work]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
