@@ -53,14 +53,15 @@ def settle(folder: Path, size_mib: float) -> None:
     """Before each run: what others wrote is on the disk, and memory for the page cache is had.
 
     A virtual machine gives free memory back to its host within seconds, and a page that comes
-    back costs ten times what writing to it does. So the file just deleted makes all runs alike.
+    back costs ten times what writing to it does. So a file just deleted makes all runs alike.
     """
     os.sync()
     filler, piece = folder / "filler", bytes(MIB)
-    with filler.open("wb", buffering=0) as file:
-        for _ in range(int(size_mib * 1.2)):
-            file.write(piece)
-    filler.unlink()
+    for _ in range(2):
+        with filler.open("wb", buffering=0) as file:
+            for _ in range(int(size_mib * 2)):
+                file.write(piece)
+        filler.unlink()
 
 
 def seconds_of(work: Callable[[], object]) -> float:

@@ -8,7 +8,7 @@ other programs' times are whole, since most of what they do at the start is read
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bench.floor import Floor
@@ -27,13 +27,20 @@ STALL_MS = 10
 
 
 @dataclass
-class Best:
-    """The quickest of some rounds, each with what was seen of its processes."""
+class Runs:
+    """Some rounds of one direction: the floor's seconds, the commands, what the server saw."""
 
-    floor: float
-    ours: float
-    client: Seen
-    server: Seen
+    floors: list[float] = field(default_factory=list)
+    commands: list[Command] = field(default_factory=list)
+    server: Seen | None = None
+
+    @property
+    def floor(self) -> float:
+        return min(self.floors)
+
+    @property
+    def whole(self) -> float:
+        return min(command.seconds for command in self.commands)
 
 
 def measure(table: Table, folder: Path, size_mib: float, rounds: int) -> None:
@@ -46,16 +53,19 @@ def measure(table: Table, folder: Path, size_mib: float, rounds: int) -> None:
     with vault.serving():
         vault.sign_up()
         start = min(vault.run("whoami").seconds for _ in range(rounds))
-    puts = [_put(folder, floor, size_mib, start) for _ in range(rounds)]
-    _rows(table, f"put {size}", puts)
-    gets = _gets(folder, floor, size_mib, start, rounds)
-    _rows(table, f"get {size}", gets)
+        puts = _puts(vault, floor, folder, size_mib, rounds)
+    puts.server = vault.served
+    _rows(table, f"put {size}", puts, start)
+    with vault.serving():
+        gets = _gets(vault, floor, folder, size_mib, _id_of(puts.commands[0]), rounds)
+    gets.server = vault.served
+    _rows(table, f"get {size}", gets, start)
     table.add("start of a command (whoami), not in the rows above", f"{start:.2f} s")
-    floors = min(b.floor for b in puts), min(b.floor for b in gets)
-    ours = min(b.ours for b in puts) + start, min(b.ours for b in gets) + start
-    table.add(f"put {size}, the whole command", f"{ours[0]:.2f} s", ratio=ours[0] / floors[0])
-    table.add(f"get {size}, the whole command", f"{ours[1]:.2f} s", ratio=ours[1] / floors[1])
-    _others(table, source, folder, size, floors)
+    for what, runs in (("put", puts), ("get", gets)):
+        whole = f"{runs.whole:.2f} s"
+        table.add(f"{what} {size}, the whole command", whole, ratio=runs.whole / runs.floor)
+    shutil.rmtree(vault.folder)
+    _others(table, source, folder, size, (puts.floor, gets.floor))
     source.unlink()
 
 
@@ -81,58 +91,46 @@ def memory_at(table: Table, folder: Path, size_mib: float) -> None:
     shutil.rmtree(vault.folder)
 
 
-def _put(folder: Path, floor: Floor, size_mib: float, start: float) -> Best:
-    floor.sealed.unlink(missing_ok=True)
-    settle(folder, size_mib)
-    floor_seconds = seconds_of(floor.put)
-    vault = Vault(folder / "vault-put")
-    vault.prepare()
-    with vault.serving():
-        vault.sign_up()
-        settle(folder, size_mib)
-        put = vault.run("put", floor.plain)
-    shutil.rmtree(vault.folder)
-    return _best(floor_seconds, put, vault, start)
-
-
-def _gets(folder: Path, floor: Floor, size_mib: float, start: float, rounds: int) -> list[Best]:
-    vault, found, target = Vault(folder / "vault-get"), [], folder / "back"
-    vault.prepare()
-    with vault.serving():
-        vault.sign_up()
-        report = _id_of(vault.run("put", floor.plain))
+def _puts(vault: Vault, floor: Floor, folder: Path, size_mib: float, rounds: int) -> Runs:
+    runs = Runs()
     for _ in range(rounds):
+        floor.sealed.unlink(missing_ok=True)
+        settle(folder, size_mib)
+        runs.floors.append(seconds_of(floor.put))
+        settle(folder, size_mib)
+        runs.commands.append(vault.run("put", floor.plain))
+    return runs
+
+
+def _gets(
+    vault: Vault, floor: Floor, folder: Path, size_mib: float, report: str, rounds: int
+) -> Runs:
+    runs, target = Runs(), folder / "back"
+    for _ in range(rounds):
+        settle(folder, size_mib)
+        runs.floors.append(seconds_of(floor.get))
         floor.clear()
         settle(folder, size_mib)
-        floor_seconds = seconds_of(floor.get)
-        floor.clear()
-        settle(folder, size_mib)
-        with vault.serving():
-            get = vault.run("get", report, "-o", target)
-        found.append(_best(floor_seconds, get, vault, start))
+        runs.commands.append(vault.run("get", report, "-o", target))
         target.unlink()
-    shutil.rmtree(vault.folder)
-    return found
+    return runs
 
 
-def _best(floor: float, command: Command, vault: Vault, start: float) -> Best:
-    assert vault.served is not None
-    return Best(floor, command.seconds - start, command.seen, vault.served)
-
-
-def _rows(table: Table, what: str, found: list[Best]) -> None:
-    floor = min(best.floor for best in found)
-    table.add(f"{what}: the floor", f"{floor:.2f} s", ratio=1.0)
-    table.seconds(what, min(best.ours for best in found), floor, TARGET)
-    cpu = min(best.client.cpu_seconds for best in found)
-    server_cpu = min(best.server.cpu_seconds for best in found)
+def _rows(table: Table, what: str, runs: Runs, start: float) -> None:
+    assert runs.server is not None
+    table.add(f"{what}: the floor", f"{runs.floor:.2f} s", ratio=1.0)
+    table.seconds(what, runs.whole - start, runs.floor, TARGET)
+    cpu = min(command.seen.cpu_seconds for command in runs.commands)
+    server_cpu = runs.server.cpu_seconds / len(runs.commands)
     table.add(f"{what}: CPU of client and server", f"{cpu:.2f} + {server_cpu:.2f} s")
-    client, server = [best.client for best in found], [best.server for best in found]
-    for name, seen in (("client", client), ("server", server)):
+    client = [command.seen for command in runs.commands]
+    for name, seen in (("client", client), ("server", [runs.server])):
         peak = max(one.peak_mib for one in seen)
         table.at_most(f"{what}: {name}'s peak memory", peak, "MiB", PEAK_MIB)
         stall = min(one.worst_ms for one in seen)
         table.at_most(f"{what}: {name}'s longest loop stall", stall, "ms", STALL_MS)
+        late = sum(one.over_10_ms for one in seen) / sum(one.turns for one in seen)
+        table.add(f"{what}: {name}'s turns over {STALL_MS} ms late", f"{late:.2%}")
 
 
 def _others(

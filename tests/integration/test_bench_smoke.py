@@ -1,0 +1,46 @@
+"""The bench runs, and measures everything it promises; how fast is for people to judge."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+MEASURED = (
+    "put 8 MiB: the floor",
+    "put 8 MiB",
+    "put 8 MiB: client's peak memory",
+    "put 8 MiB: server's peak memory",
+    "put 8 MiB: client's longest loop stall",
+    "put 8 MiB: server's longest loop stall",
+    "get 8 MiB: the floor",
+    "get 8 MiB",
+    "get 8 MiB: client's peak memory",
+    "get 8 MiB: server's peak memory",
+    "start of a command (whoami), not in the rows above",
+    "20 reports of 50 kB",
+    "index of 200: bytes one change writes",
+    "index of 200: cold open from a gateway",
+    "list the newest 100 reports, of 400 (of 200)",
+    "read one report, of 400 (of 200)",
+    "read one block from the gateway, of 400 (of 200)",
+)
+
+
+@pytest.mark.timeout(300)
+def test_the_bench_runs_and_measures_all_it_promises(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "--smoke", "--place", tmp_path],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    table = [line for line in done.stdout.splitlines() if line.startswith("| ")]
+    measured = {line.split(" | ")[0].removeprefix("| ") for line in table}
+    assert set(MEASURED) <= measured
+    assert list(tmp_path.iterdir()) == []
