@@ -60,6 +60,11 @@ class Accounts:
         """Returns an open account. Raises NotFound."""
         return read_open_account(await self._documents.get(COLLECTION, account_id))
 
+    async def exists(self, account_id: str) -> bool:
+        """Whether there is an account of this id that is not being deleted."""
+        document = await self._documents.get(COLLECTION, account_id)
+        return document is not None and read_account(document).state is not AccountState.DELETING
+
     async def change_seal(
         self, signed_in: SignedIn, rev: int, current_login_secret: str, seal: Seal
     ) -> Account:

@@ -147,7 +147,8 @@ class Sweeper:
         await self._rules.trash.release_kept(job.subject)
 
     async def _drop_account(self, job: Job) -> None:
-        await self._remove_belongings(job.subject)
+        if not await self._rules.accounts.exists(job.subject):
+            await self._remove_belongings(job.subject)
 
     async def _finish_deletions(self) -> tuple[tuple[str, str], ...]:
         """Empty deleted accounts; one that cannot be yet must not hold up what comes after."""

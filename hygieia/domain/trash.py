@@ -22,7 +22,7 @@ from hygieia.domain.reports import (
     report_body,
     scope_of,
 )
-from hygieia.errors import Conflict, StaleRevision
+from hygieia.errors import Conflict, NotFound, StaleRevision
 from hygieia.ipld.cid import CID
 from hygieia.limits import MAX_PAGE_ITEMS
 from hygieia.openpgp.times import format_time, now
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from hygieia.domain.stores import Stores
 
 JOB: Final = "purge-report"
+TAKE_OVER_AFTER: Final = timedelta(minutes=5)
+"""When a purge under way is taken for dead, and a job goes on with it."""
+
 _TRIES: Final = 20
 
 
@@ -82,8 +85,14 @@ class Trash:
         report = await self._stores.reports.get(account, report_id)
         if report.state is not State.TRASH:
             raise Conflict("Only a report in the trash can be purged.")
-        await self._stores.jobs.schedule(JOB, report_id, self._now())
-        await self._purge(report)
+        await self._stores.jobs.schedule(JOB, report_id, self._now() + TAKE_OVER_AFTER)
+        try:
+            await self._purge(report)
+        except (StaleRevision, NotFound):
+            latest = await self._stores.reports.find(report_id)
+            if latest is not None and latest.is_visible:
+                raise Conflict("The report was changed meanwhile: read it again.") from None
+            return  # another request, or a job, purges it: its work, and its job
         await self._stores.jobs.cancel(JOB, report_id)
 
     async def purge_if_due(self, report_id: str) -> None:

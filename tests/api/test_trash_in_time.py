@@ -127,6 +127,18 @@ async def test_an_account_that_cannot_be_emptied_holds_up_nothing_else(
     assert (await api.services.sweeper.sweep()).failed_jobs == ()
 
 
+async def test_who_comes_back_under_the_old_id_is_not_emptied_again(ada: Member, api: Api) -> None:
+    """A deletion looks again after an hour, for what was being committed meanwhile."""
+    secret = ada.person.seal().login_secret
+    gone = {"confirm": ada.person.email, "login_secret": secret}
+    await ada.call("POST", "/api/v1/account/delete", gone)
+    await api.services.sweeper.sweep()
+    again = await api.sign_up()
+    (report,) = await again.upload(new_report())
+    assert (await jobs_after(api, timedelta(hours=2))).failed_jobs == ()
+    assert await visible(again, report["id"])
+
+
 async def test_a_batch_that_did_not_fit_on_the_disk_takes_no_room(
     ada: Member, api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
