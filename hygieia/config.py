@@ -40,7 +40,6 @@ IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _UNITS: Final = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 _MAX_ENV_FILE_BYTES: Final = 64 * 1024
-_MIN_BODY_BYTES: Final = limits.CAR_BATCH_BYTES + limits.CAR_BATCH_FRAMING_BYTES
 
 
 def _text(value: str) -> str:
@@ -203,9 +202,6 @@ class Settings:
         "Hours that blocks of an unfinished upload are kept.",
     )
     sweep_minutes: int = _setting("15", _whole(1, 1440), "Pause between two clean-ups.")
-    max_body_bytes: int = _setting(
-        "16MiB", _size(_MIN_BODY_BYTES, 2**30), "No request body is ever longer."
-    )
     metrics: Literal["loopback", "anywhere", "off"] = _setting(
         "loopback", _one_of("loopback", "anywhere", "off"), "Who may read /metrics."
     )

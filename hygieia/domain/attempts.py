@@ -162,22 +162,28 @@ class Attempts:
 
 
 class InFlight:
-    """Bounds how many attempts one process works on at a time, in all and for each address.
+    """Bounds how many attempts one process works on at a time, in all and for each subject.
 
     It is there for memory and processor only, so it may be each process's own: what counts as a
     guess is counted in the store.
     """
 
-    def __init__(self, total: int = 64, each: int = 16) -> None:
+    def __init__(self, total: int = 64, each: int = 16, *, of: str = "attempts") -> None:
         self._total = total
         self._each = each
+        self._of = of
         self._now: dict[str, int] = {}
+
+    @property
+    def running(self) -> int:
+        """How many places are taken."""
+        return sum(self._now.values())
 
     @contextlib.contextmanager
     def enter(self, subject: str) -> Iterator[None]:
         """Holds a place while the work goes on. Raises TooManyAttempts when there is none."""
-        if sum(self._now.values()) >= self._total or self._now.get(subject, 0) >= self._each:
-            raise TooManyAttempts("Too many attempts at once.", retry_after_seconds=2)
+        if self.running >= self._total or self._now.get(subject, 0) >= self._each:
+            raise TooManyAttempts(f"Too many {self._of} at once.", retry_after_seconds=2)
         self._now[subject] = self._now.get(subject, 0) + 1
         try:
             yield

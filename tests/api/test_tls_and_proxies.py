@@ -21,9 +21,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from hygieia.blocks.embedded import open_embedded
 from hygieia.config import Settings, load_settings
 from hygieia.errors import ConfigError
-from hygieia.server import connections, middleware
+from hygieia.server import connections, middleware, services
 from hygieia.server.app import _tell, _tls_context, serve
 from hygieia.server.connections import Patience
 from tests.factories.servers import running_api, settings_in
@@ -168,7 +169,18 @@ def test_the_start_says_where_plain_http_ends(
         assert "browsers" not in text
 
 
-async def test_readiness_is_lost_with_a_store_and_not_with_room(tmp_path: Path) -> None:
+async def test_a_full_disk_leaves_the_server_ready_to_read_and_delete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def open_full(settings: Settings, *_: object) -> object:
+        return open_embedded(settings.data_dir / "blocks", reserve_bytes=1 << 60)
+
+    monkeypatch.setattr(services, "open_blocks", open_full)
+    async with running_api(settings_in(tmp_path)) as api:
+        assert (await api.call("GET", "/readyz")).status == 200
+
+
+async def test_readiness_is_lost_with_a_store(tmp_path: Path) -> None:
     for store in ("documents", "blocks"):
         async with running_api(settings_in(tmp_path / store)) as api:
             assert (await api.call("GET", "/readyz")).status == 200

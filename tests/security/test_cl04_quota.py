@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -10,8 +11,9 @@ import pytest
 
 from hygieia.domain import uploads
 from hygieia.openpgp.times import now
-from tests.factories.dags import new_report, report_parts
-from tests.factories.servers import Api, Member, new_id, running_api, settings_in
+from hygieia.server.services import BATCHES_AT_ONCE_EACH
+from tests.factories.dags import car_of, new_report, report_parts
+from tests.factories.servers import CAR, Api, Member, new_id, running_api, settings_in
 from tests.people import BOB
 
 QUOTA = 2 << 20
@@ -79,3 +81,36 @@ async def test_too_many_open_uploads_are_refused(ada: Member) -> None:
     reply = await ada.call("POST", "/api/v1/uploads", {})
     assert (reply.status, reply.code) == (429, "too-many-attempts")
     assert int(reply.headers["Retry-After"]) == reply.json["retry_after"] > 0
+
+
+async def test_more_batches_at_once_than_memory_is_meant_for_are_refused(poor: Member) -> None:
+    """Each is up to 9 MiB; those of others still find a place."""
+    upload = await poor.start_upload()
+    begun, over = asyncio.Semaphore(0), asyncio.Event()
+
+    async def begin() -> int:
+        async def slowly() -> AsyncIterator[bytes]:
+            yield car[:10]
+            begun.release()
+            await over.wait()
+            yield car[10:]
+
+        url = f"{poor.api.url}/api/v1/uploads/{upload}/blocks"
+        headers = {"Authorization": f"Bearer {poor.token}", "Content-Type": CAR}
+        async with poor.api.http.post(url, data=slowly(), headers=headers) as reply:
+            return reply.status
+
+    car = car_of(new_report().blocks)
+    held = [asyncio.create_task(begin()) for _ in range(BATCHES_AT_ONCE_EACH)]
+    for _ in held:
+        await begun.acquire()
+    while poor.api.services.batches.running < BATCHES_AT_ONCE_EACH:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    refused = await poor.put_car(upload, car)
+    assert (refused.status, refused.code) == (429, "too-many-attempts")
+    assert refused.headers["Retry-After"]
+    bob = await poor.api.sign_up(BOB)
+    assert (await bob.put_car(await bob.start_upload(), car)).status == 200
+    over.set()
+    assert await asyncio.gather(*held) == [200] * len(held)
+    assert (await poor.put_car(upload, car)).status == 200

@@ -68,17 +68,25 @@ async def ask_missing(call: Call, path: UploadPath, body: MissingIn) -> MissingO
     StoredOut,
     body_media_type=CAR_MEDIA_TYPE,
     max_body_bytes=PUT_BLOCKS_MAX_BYTES,
-    problems=(NotFound, BlockRefused, LimitExceeded, QuotaExceeded, StorageFull),
+    problems=(
+        NotFound,
+        BlockRefused,
+        LimitExceeded,
+        QuotaExceeded,
+        StorageFull,
+        TooManyAttempts,
+    ),
 )
 async def put_blocks(call: Call, path: UploadPath) -> StoredOut:
     """Store the blocks of a CARv1 batch without roots.
 
-    Batches may come in any order, in parallel and again. All blocks of a batch are stored, or none.
+    Batches may come in any order, up to 8 at a time, and again. All blocks of one are stored, or none.
     """
     services = call.services
     upload = await services.uploads.get(call.caller.account_id, path.upload)
-    blocks = await read_batch(call.request, PUT_BLOCKS_MAX_BYTES)
-    stored = await services.uploads.put(upload, blocks)
+    with services.batches.enter(call.caller.account_id):
+        blocks = await read_batch(call.request, PUT_BLOCKS_MAX_BYTES)
+        stored = await services.uploads.put(upload, blocks)
     services.metrics.stored_bytes.inc(stored.new_bytes)
     return StoredOut(stored_blocks=stored.blocks, stored_bytes=stored.new_bytes)
 
