@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from hygieia.client import answers
 from hygieia.errors import HygieiaError, IntegrityError, InvalidInput, NoteRefused, NotFound
 from hygieia.ipld.cid import CID
+from hygieia.limits import TRASH_DAYS
 from hygieia.openpgp.notes import Verdict
-from hygieia.openpgp.times import format_time, now
+from hygieia.openpgp.times import format_time, now, parse_time
 from hygieia.recovery.driving import read_from
 from hygieia.vault import words
 from hygieia.vault.index import Change, Purge, Purged, PutReport, SetCursor, SetDeleted
@@ -96,9 +98,7 @@ async def _change_for(
     if isinstance(known, Purged):
         return []
     if not isinstance(root, str):
-        # That a report is gone is the owner's to say, and by the trash she has said so.
-        gone = known is not None and known.deleted is not None
-        return [Purge(report_id)] if gone else []
+        return [Purge(report_id)] if _trash_is_over(known) else []
     changes: list[Change] = []
     if known is None or known.cid != root:
         try:
@@ -115,6 +115,18 @@ async def _change_for(
     if bool(item.get("deleted")) != was_deleted:
         changes.append(SetDeleted(report_id, None if was_deleted else format_time(now())))
     return changes
+
+
+def _trash_is_over(known: ReportEntry | None) -> bool:
+    """Whether the index itself says that a report has been in the trash for its time.
+
+    That a report is gone is the owner's to say: a server that calls one deleted and then gone
+    hides it in the trash for a while, and no more.
+    """
+    if known is None or known.deleted is None:
+        return False
+    # A day of grace: the server counts from its own note of the same deletion.
+    return now() - parse_time(known.deleted) > timedelta(days=TRASH_DAYS - 1)
 
 
 async def _open(
