@@ -55,11 +55,16 @@ def open_document_store(
     return open_mongo(address, clock=clock)
 
 
-def open_blocks(settings: Settings) -> BlockStore:
-    """The block store that HYGIEIA_BLOCKS names. Raises ``ConfigError``."""
+def open_blocks(settings: Settings, documents: DocumentStore) -> BlockStore:
+    """The block store that HYGIEIA_BLOCKS names. Raises ``ConfigError``.
+
+    ``documents`` is where an adapter keeps what its store cannot; closing it is the caller's.
+    """
     scheme, _, rest = settings.blocks.partition(":")
     if scheme != "directory":
-        raise ConfigError("HYGIEIA_BLOCKS: this version knows directory: only.")
+        from hygieia.blocks.kubo import open_kubo  # noqa: PLC0415
+
+        return open_kubo(settings.blocks, documents)
     from hygieia.blocks.embedded import open_embedded  # noqa: PLC0415
 
     return open_embedded(Path(rest) if rest else settings.data_dir / BLOCKS_FOLDER)

@@ -28,7 +28,7 @@ from tests.running import running_server
 async def test_a_full_disk_is_said_and_nothing_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def open_full(settings: Settings) -> object:
+    def open_full(settings: Settings, documents: object) -> object:
         return open_embedded(settings.data_dir / "blocks", reserve_bytes=1 << 60)
 
     monkeypatch.setattr(services_module, "open_blocks", open_full)
