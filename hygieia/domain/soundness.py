@@ -1,7 +1,8 @@
 """Is everything here that should be? For ``hygieia admin check``: every report, every index.
 
 Each DAG is inspected as at its commit and every block read and hashed, so the time it takes grows
-with what is stored; it changes nothing and may run beside the server.
+with what is stored; it may run beside the server. It changes nothing but what any reading does: a
+damaged block goes to quarantine, so that it can be put again.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from hygieia.server.problems import (
 )
 from hygieia.server.protocol import GUARDS
 from hygieia.server.request_ids import REQUEST_ID, request_id_for
-from hygieia.server.services import Services
+from hygieia.server.services import Services, public_url
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -102,7 +102,7 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
         headers.setdefault("Cache-Control", "no-store")
     if request.app[PATIENCE].draining:
         response.force_close()
-    if request.app[SERVICES].settings.tls:
+    if public_url(request.app[SERVICES].settings).startswith("https://"):
         headers.setdefault("Strict-Transport-Security", "max-age=31536000")
 
 
