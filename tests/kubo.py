@@ -120,6 +120,10 @@ class KuboServer:
         """End it as an operator would."""
         self._running.close()
 
+    def run(self, *arguments: str) -> str:
+        """Run one `ipfs` command with the token."""
+        return self.node.run("--api-auth", f"bearer:{TOKEN}", *arguments)
+
     def ask(self, path: str, **query: str) -> list[dict[str, Any]]:
         """One call of its RPC; the objects it answers with."""
         request = urllib.request.Request(

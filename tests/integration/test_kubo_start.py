@@ -1,0 +1,170 @@
+"""A server is told to use a Kubo that it cannot use: one clear line, exit code 2, no fall-back."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import cast
+from urllib.parse import urlsplit
+
+import pytest
+
+from hygieia.blocks.kubo import open_kubo
+from hygieia.blocks.kubo.books import Documents
+from hygieia.errors import ConfigError
+from tests.kubo import DURABLE, TOKEN, KuboServer
+from tests.running import COMMAND, free_port
+
+PROFILE = {
+    "CidVersion": 1,
+    "UnixFSRawLeaves": True,
+    "UnixFSChunker": "size-1048576",
+    "HashFunction": "sha2-256",
+    "UnixFSFileMaxLinks": 1024,
+}
+
+
+def started_with(blocks: str, data: Path) -> str:
+    """Start a server that must refuse; its one line."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("HYGIEIA_")}
+    done = subprocess.run(
+        [COMMAND, "serve", "--port", "0", "--data", str(data)],
+        env=environment | {"HYGIEIA_BLOCKS": blocks},
+        cwd=data.parent,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    said = done.stderr + done.stdout
+    assert done.returncode == 2, said
+    assert "Traceback" not in said
+    assert TOKEN not in said
+    assert not (data / "blocks").exists(), "it fell back to a directory"
+    return said
+
+
+def refusal_of(address: str) -> str:
+    """The same in this process, for the many cases."""
+    with pytest.raises(ConfigError) as caught:
+        open_kubo(address, cast("Documents", None))
+    return f"{caught.value} {caught.value.hint}"
+
+
+@contextmanager
+def answering(answers: dict[str, tuple[int, object]]) -> Iterator[int]:
+    """Something that answers the RPC's first questions so; the port."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            path = urlsplit(self.path).path.removeprefix("/api/v0/")
+            status, answer = answers.get(path, (400, {"Message": "an argument is required"}))
+            body = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def node(
+    version: str = "kubo/0.42.0/", durable: bool = True, **changed: object
+) -> dict[str, tuple[int, object]]:
+    spec = json.loads(json.dumps(DURABLE))
+    spec["mounts"][0]["sync"] = durable
+    settings = {"Import": {**PROFILE, **changed}, "Datastore": {"Spec": spec}}
+    return {"id": (200, {"AgentVersion": version}), "config/show": (200, settings)}
+
+
+FORBIDDEN = (403, {"Message": "no", "Code": 0, "Type": "error"})
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        (node("kubo/0.39.0/abc"), "too old"),
+        (node("go-ipfs/0.42.0/"), "no Kubo RPC"),
+        (node("kubo/next"), "no Kubo RPC"),
+        (node(UnixFSChunker="size-262144"), "unixfs-v1-2025"),
+        (node(CidVersion=None), "unixfs-v1-2025"),
+        (node(durable=False), "durably"),
+        ({**node(), "config/show": FORBIDDEN}, "token"),
+        ({**node(), "repo/gc": FORBIDDEN}, "/api/v0/repo/gc"),
+        ({**node(), "pin/update": FORBIDDEN}, "/api/v0/pin/update"),
+        ({"id": (200, ["what"])}, "No Kubo answers"),
+        ({"id": (404, "nothing")}, "no Kubo RPC"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_kubo_that_does_not_fit_is_refused_in_one_line(
+    answers: dict[str, tuple[int, object]], said: str
+) -> None:
+    with answering(answers) as port:
+        refusal = refusal_of(f"kubo+http://{TOKEN}@127.0.0.1:{port}")
+    assert said in refusal
+    assert TOKEN not in refusal
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "kubo+http://",
+        f"kubo+http://{TOKEN}@",
+        f"kubo+http://{TOKEN}@127.0.0.1:port",
+        f"kubo+http://user:{TOKEN}@127.0.0.1",
+        f"kubo+http://{TOKEN}@127.0.0.1/api/v0",
+        f"kubo+http://{TOKEN}%0a@127.0.0.1",
+        f"kubo+http://{TOKEN}@127.0.0.1?x=1",
+    ],
+)
+def test_an_address_that_is_none_is_refused_without_repeating_it(address: str) -> None:
+    refusal = refusal_of(address)
+    assert "cannot be understood" in refusal
+    assert TOKEN not in refusal
+
+
+def test_nobody_there_is_said(tmp_path: Path) -> None:
+    address = f"kubo+http://{TOKEN}@127.0.0.1:{free_port()}"
+    assert "No Kubo answers" in started_with(address, tmp_path / "data")
+
+
+@pytest.mark.servers
+def test_a_real_kubo_refuses_a_wrong_token_and_none(kubo: KuboServer, tmp_path: Path) -> None:
+    wrong = kubo.address_at(kubo.api_port, "another-token")
+    assert "token" in started_with(wrong, tmp_path / "one")
+    assert "token" in started_with(f"kubo+http://127.0.0.1:{kubo.api_port}", tmp_path / "two")
+
+
+@pytest.mark.servers
+def test_a_real_gateway_is_no_rpc(kubo: KuboServer, tmp_path: Path) -> None:
+    port = urlsplit(kubo.node.gateway).port
+    assert port is not None
+    assert "no Kubo RPC" in started_with(kubo.address_at(port), tmp_path / "data")
+
+
+@pytest.mark.servers
+def test_a_real_repository_with_other_defaults_is_refused(kubo: KuboServer, tmp_path: Path) -> None:
+    kubo.run("config", "Import.UnixFSChunker", "size-262144")
+    try:
+        assert "unixfs-v1-2025" in started_with(kubo.address, tmp_path / "data")
+    finally:
+        kubo.run("config", "Import.UnixFSChunker", "size-1048576")
