@@ -71,7 +71,7 @@ test-rest: lint test-interop test-servers # all of test-all but test
 
 attack: .venv/.dev $(NODE) ## play every known attack and say how each ended
 	@mkdir -p $(RESULTS)
-	@$(PYTEST) tests/security --verbosity=1 --junit-xml=$(RESULTS)/attack.xml
+	@$(PYTEST) tests/security -p tests.security.saying --junit-xml=$(RESULTS)/attack.xml
 
 conformance: .venv/.run ## the official gateway suite: GATEWAY_CONFORMANCE=path of its repository
 	@exec scripts/conformance "$(GATEWAY_CONFORMANCE)"
