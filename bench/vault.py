@@ -40,7 +40,7 @@ class Seen:
     worst_ms: float
     over_10_ms: int
     turns: int
-    modules: int
+    started: bool
     alive_seconds: float
 
 

@@ -13,6 +13,7 @@ from hygieia.client.session import Session, signed_in_profile, unlock
 from hygieia.client.state import ProfileStore
 from hygieia.config import DEFAULT_SERVER
 from hygieia.errors import UsageError
+from hygieia.memory import keep_what_is_loaded
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Sequence
@@ -98,6 +99,7 @@ async def opened_vault(
     async with signed_in(invocation) as session:
         from hygieia.client.sdk import Vault
 
+        keep_what_is_loaded()
         async with Vault.of(session, gateways) as vault:
             yield vault
 

@@ -34,3 +34,14 @@ def faults_of(mode: str) -> int:
 
 def test_freed_pieces_are_used_again_instead_of_taken_from_the_system() -> None:
     assert faults_of("one heap") < faults_of("as it comes") / 2
+
+
+def test_what_is_loaded_is_not_collected_again() -> None:
+    program = (
+        "import gc; from hygieia.memory import keep_what_is_loaded; keep_what_is_loaded();"
+        "print(gc.get_freeze_count() > 1000, len(gc.get_objects()) < 100)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, check=True, text=True
+    )
+    assert done.stdout == "True True\n"
