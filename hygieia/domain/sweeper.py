@@ -117,6 +117,9 @@ class Sweeper:
         except HygieiaError as error:
             await self._stores.jobs.postpone(job, self._now() + PUT_OFF)
             return error
+        except Exception as error:  # noqa: BLE001  (one job's defect must not stop all the others)
+            await self._stores.jobs.postpone(job, self._now() + PUT_OFF)
+            return Failed(f"A defect stopped a job ({type(error).__name__}).")
         await self._stores.jobs.finish(job)
         return None
 

@@ -153,3 +153,26 @@ async def test_a_batch_that_did_not_fit_on_the_disk_takes_no_room(
     assert reply.code == "storage-full"
     usage = await api.services.stores.quotas.usage(ADA.account)
     assert usage.uploading_bytes == 0
+
+
+async def test_a_job_with_a_defect_is_put_off_and_holds_up_no_other(
+    ada: Member, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = await ada.upload(new_report()), await ada.upload(new_report())
+    for report in (*first, *second):
+        await ada.call("DELETE", f"/api/v1/reports/{report['id']}")
+    original = trash.Trash.purge_if_due
+    broken = first[0]["id"]
+
+    async def purge(self: trash.Trash, report_id: str) -> None:
+        if report_id == broken:
+            raise ZeroDivisionError
+        await original(self, report_id)
+
+    monkeypatch.setattr(trash.Trash, "purge_if_due", purge)
+    done = await jobs_after(api, timedelta(days=31))
+    assert [code for _, code in done.failed_jobs] == ["failed"]
+    assert not await visible(ada, second[0]["id"])
+    monkeypatch.undo()
+    await jobs_after(api, timedelta(days=32))
+    assert not await visible(ada, broken)
