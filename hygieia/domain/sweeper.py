@@ -110,10 +110,7 @@ class Sweeper:
 
     async def _do(self, job: Job) -> HygieiaError | None:
         try:
-            handler = self._does.get(job.kind)
-            if handler is None:
-                raise Failed("A job is of a kind that this version does not know.")
-            await handler(job)
+            await self._does.get(job.kind, _refuse_kind)(job)
         except HygieiaError as error:
             await self._stores.jobs.postpone(job, self._now() + PUT_OFF)
             return error
@@ -174,3 +171,7 @@ class Sweeper:
         await self._rules.indexes.forget(account)
         await self._stores.changes.drop_account(account)
         await self._stores.quotas.drop(account)
+
+
+async def _refuse_kind(_job: Job) -> None:
+    raise Failed("A job is of a kind that this version does not know.")

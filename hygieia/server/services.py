@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from hygieia.config import Settings
-from hygieia.domain.attempts import Limit
+from hygieia.domain.attempts import InFlight, Limit
 from hygieia.domain.commits import Commits
 from hygieia.domain.identity import Identity, IdentityPolicy, build_identity
 from hygieia.domain.index import Indexes
@@ -31,6 +31,10 @@ from hygieia.server.storage import (
 
 if TYPE_CHECKING:
     from hygieia.documents.port import DocumentStore
+
+BATCHES_AT_ONCE = 64
+BATCHES_AT_ONCE_EACH = 8
+"""CAR batches of all accounts, and of one, that are read at a time: each is up to 9 MiB of memory."""
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
@@ -56,6 +60,7 @@ class Services:
     trash: Trash
     indexes: Indexes
     sweeper: Sweeper
+    batches: InFlight
     idempotency: Idempotency
     metrics: Metrics
     lifecycle: Lifecycle
@@ -99,6 +104,7 @@ def build_services(settings: Settings) -> Services:
         trash=trash,
         indexes=indexes,
         sweeper=Sweeper(stores, rules, Leases(documents)),
+        batches=InFlight(BATCHES_AT_ONCE, BATCHES_AT_ONCE_EACH, of="batches"),
         idempotency=Idempotency(documents),
         metrics=Metrics(),
         lifecycle=Lifecycle(),
