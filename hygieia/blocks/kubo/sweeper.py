@@ -84,9 +84,9 @@ class Sweeper:
     async def _end_holds(self) -> None:
         oldest = self._clock() - IMPORT_MAY_TAKE_SECONDS
         async for hold in self._books.holds():
+            self._keepers.add(key_of(hold.root))
             if hold.alive:
                 continue
-            self._keepers.add(key_of(hold.root))
             await self._rpc.unpin(hold.root)
             if hold.created < oldest:
                 await self._books.forget_hold(hold.id)
