@@ -17,7 +17,7 @@ from tests.running import Person, RunningServer, running_server
 from tests.security.hostile import Forward, HostileProxy, Reply, Request
 from tests.security.victims import run_here, sign_up
 
-ROUNDS = 3
+ROUNDS = 2
 # A put of a folder makes about this many requests; later ones hit the index.
 REQUESTS = 14
 
@@ -50,7 +50,7 @@ def served(proxy: HostileProxy, data: Path) -> Iterator[RunningServer]:
 def write_folder(folder: Path, number: int) -> dict[str, bytes]:
     folder.mkdir()
     rnd = random.Random(number)
-    contents = {f"{number}-{place:02d}.txt": rnd.randbytes(900) for place in range(30)}
+    contents = {f"{number}-{place:02d}.txt": rnd.randbytes(900) for place in range(20)}
     contents[f"{number}-long.bin"] = rnd.randbytes(3_000_000)
     for name, content in contents.items():
         (folder / name).write_bytes(content)

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.running import Person
+from tests.running import Person, RunningServer
 from tests.security.hostile import HostileProxy, Reply, json_reply
-from tests.security.victims import BLOOD_TEST, Victim, run_here
+from tests.security.victims import BLOOD_TEST, Victim, make_victim, run_here
 
 NONSENSE: dict[str, Reply] = {
     "no body": Reply(200, b""),
@@ -46,6 +46,16 @@ def _commands(victim: Victim, file: Path) -> dict[str, tuple[list[str], str, str
         "versions": (["versions", report], "GET", f"/api/v1/reports/{report}/versions"),
         "upload": (["put", str(file)], "POST", "/api/v1/uploads"),
     }
+
+
+@pytest.fixture(scope="module")
+def victim(
+    _proxy: HostileProxy, server: RunningServer, tmp_path_factory: pytest.TempPathFactory
+) -> Victim:
+    """A vault of its own: an honest answer to a change changes it."""
+    _proxy.behave()
+    folder = tmp_path_factory.mktemp("nell") / "nell"
+    return make_victim(server, _proxy.address, folder, "nell@example.org")
 
 
 @pytest.fixture
