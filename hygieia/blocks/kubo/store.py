@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from hygieia.blocks.kubo.books import Books, Documents, Gap
+from hygieia.blocks.kubo.held import Held
 from hygieia.blocks.kubo.keepers import as_raw, difference, is_inline, keepers_of, key_of, walk
 from hygieia.blocks.kubo.rpc import (
     Incomplete,
@@ -47,6 +48,7 @@ class KuboBlockStore:
         self._rpc = rpc
         self._books = Books(documents, clock)
         self._clock = clock
+        self._held = Held()
         self._arriving: dict[bytes, asyncio.Future[None]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closed = False
@@ -121,6 +123,9 @@ class KuboBlockStore:
     ) -> list[CID]:
         """See ``BlockStore.missing``."""
         asked = {key_of(cid): cid for cid in cids if not is_inline(cid)}
+        if holder is not None and asked:
+            known = self._held.of(await self._books.holder(holder, until))
+            asked = {key: cid for key, cid in asked.items() if key not in known}
         for _ in range(HOLD_TRIES):
             sizes = await self.sizes(list(asked.values()))
             sized = list(zip(asked.values(), sizes, strict=True))
@@ -289,7 +294,9 @@ class KuboBlockStore:
                 if not await self._rpc.is_whole(keeper.cid):
                     raise Incomplete
             await self._rpc.import_car([*stored, keeper], keeper.cid, pin=True)
-            if not await self._books.is_current(holder, generation):
+            if await self._books.is_current(holder, generation):
+                self._held.add(generation, (key_of(cid) for cid in part))
+            else:
                 await self._rpc.unpin(keeper.cid)
                 await self._books.forget_hold(hold_id)
 
