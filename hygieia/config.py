@@ -152,7 +152,8 @@ class Settings:
     plain_http: Literal["loopback", "anywhere"] = _setting(
         "loopback",
         _one_of("loopback", "anywhere"),
-        "Where HTTP without TLS may be spoken. Browsers give no cryptography to such pages.",
+        "Where HTTP without TLS may be spoken: loopback or anywhere. "
+        "Browsers give such pages no cryptography.",
     )
     tls_cert: Path | None = _setting("", _optional_path, "Certificate chain for HTTPS, PEM.")
     tls_key: Path | None = _setting("", _optional_path, "Secret key of that certificate, PEM.")
@@ -175,7 +176,9 @@ class Settings:
         "", _optional_path, "File of the server's own secrets; empty: in DATA_DIR, made at start."
     )
     registration: Literal["open", "invite", "closed"] = _setting(
-        "open", _one_of("open", "invite", "closed"), "Who may sign up."
+        "open",
+        _one_of("open", "invite", "closed"),
+        "Who may sign up: open (everybody), invite (with an invitation) or closed (nobody).",
     )
     quota_bytes: int = _setting(
         "10GiB", _size(2**20, 2**53 - 1), "Room of an account; bytes, or with KiB ... TiB."
@@ -203,13 +206,17 @@ class Settings:
     )
     sweep_minutes: int = _setting("15", _whole(1, 1440), "Pause between two clean-ups.")
     metrics: Literal["loopback", "anywhere", "off"] = _setting(
-        "loopback", _one_of("loopback", "anywhere", "off"), "Who may read /metrics."
+        "loopback",
+        _one_of("loopback", "anywhere", "off"),
+        "Who may read /metrics: loopback (this machine), anywhere or off (nobody).",
     )
     log_level: Literal["debug", "info", "warning", "error"] = _setting(
-        "info", _one_of("debug", "info", "warning", "error"), "What is logged."
+        "info",
+        _one_of("debug", "info", "warning", "error"),
+        "What is logged: debug, info, warning or error, and what is graver.",
     )
     log_format: Literal["text", "json"] = _setting(
-        "text", _one_of("text", "json"), "How it is logged, to standard error."
+        "text", _one_of("text", "json"), "How it is logged, to standard error: text or json."
     )
     shutdown_grace_seconds: int = _setting(
         "30", _whole(0, 3600), "Time that transfers get to finish when the server is told to stop."
