@@ -187,7 +187,9 @@ def _read(fields: Fields, body: Mapping[str, Any]) -> Kit:
     try:
         params.check()
     except KdfRefused as error:
-        raise KitRefused(f"The recovery kit was changed: {error}") from error
+        raise KitRefused(
+            "The recovery kit was changed: its protection of the password is out of bounds."
+        ) from error
     return Kit(
         email=fields.text("email", lambda text: _accepts(text, normalise_email)),
         account=fields.text("account", lambda text: _accepts(text, check_account_id)),

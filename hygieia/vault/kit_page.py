@@ -75,7 +75,7 @@ def _instructions(kit: Kit) -> tuple[str, ...]:
         ),
         (
             "If you lose this page: sign in and make a new kit. The new code replaces this one in "
-            "every kit written after it."
+            "every kit written after it. An older kit file still opens with this page: delete it."
         ),
     )
 

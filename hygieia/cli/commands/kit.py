@@ -53,7 +53,7 @@ def kit(invocation: Invocation, folder: Path, file_only: bool) -> None:
     invocation.result(document, lambda: str(document["kit"]))
 
 
-@kit.command("test", cls=GlobalOptions)
+@kit.command("test", cls=GlobalOptions, short_help="Prove that a kit opens the vault.")
 @click.argument("file", metavar="KIT", type=click.Path(path_type=Path))
 @click.option("--gateway", "gateways", multiple=True, metavar="URL", help="Where to look.")
 @click.option("--code-file", metavar="FILE", help="Test with the code in FILE, not the password.")
