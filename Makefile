@@ -37,7 +37,7 @@ help: ## list the targets
 
 # ---- the vault ---------------------------------------------------------------------------
 
-run: .venv/.run ## start the server on http://localhost:$(PORT), data in $(DATA)
+run: .venv/.run ## start the server: PORT=8460 DATA=./data unless you say others
 	@exec $(BIN)/hygieia serve --port "$(PORT)" --data "$(DATA)"
 
 demo: .venv/.run ## play the whole story on real files, in a temporary folder
