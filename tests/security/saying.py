@@ -27,8 +27,10 @@ class Saying:
         self.attacks: set[str] = set()
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
-        """Counted as ever, shown by us."""
-        return (report.outcome, "", "") if report.passed or report.failed else None
+        """Counted once a test, shown by us."""
+        if report.failed or (report.passed and report.when == "call"):
+            return report.outcome, "", ""
+        return ("", "", "") if report.passed else None
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take note of how one way of an attack ended."""
