@@ -54,14 +54,18 @@ def secret_for(invocation: Invocation, kit: Kit, code_file: str | None) -> Secre
 def recovery_progress(invocation: Invocation) -> Iterator[Callable[[Progress], None]]:
     """A bar for the reports, and a line for each stage before them."""
     said: set[Stage] = set()
-    with progress(invocation, "Restoring") as show:
+    with contextlib.ExitStack() as bar:
+        show: Callable[[int, int | None, str], None] | None = None
 
         def report(at: Progress) -> None:
+            nonlocal show
             if at.stage in _STAGES:
                 if at.stage not in said:
                     invocation.message(_STAGES[at.stage] + " …")
                 said.add(at.stage)
                 return
+            if show is None:
+                show = bar.enter_context(progress(invocation, "Restoring"))
             label = f"{at.reports} of {at.total_reports} {at.name}"
             show(at.size_bytes, at.total_bytes, label)
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_MOST_NAMED = 3
+
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run a command's work; an interruption or SIGTERM cancels it cleanly first."""
@@ -101,7 +103,19 @@ async def opened_vault(
 
         keep_what_is_loaded()
         async with Vault.of(session, gateways) as vault:
+            _say_left_out(invocation, vault)
             yield vault
+
+
+def _say_left_out(invocation: Invocation, vault: Vault) -> None:
+    """Tell of reports that the server names and that do not belong here (THREATS MS-13, MS-18)."""
+    for refused in vault.index.refused[:_MOST_NAMED]:
+        invocation.warn(
+            f"the server offers a report {refused.report[:8]} that was left out: {refused.error}"
+        )
+    more = len(vault.index.refused) - _MOST_NAMED
+    if more > 0:
+        invocation.warn(f"and {more} more such reports.")
 
 
 def warn_of_plain_http(invocation: Invocation, server: str) -> None:

@@ -85,3 +85,8 @@ def facts(pairs: Sequence[tuple[str, str]]) -> str:
     """Name and value, one pair a line, values aligned."""
     widest = max((len(name) for name, _ in pairs), default=0)
     return "\n".join(f"{name + ':':<{widest + 2}}{printable(value)}" for name, value in pairs)
+
+
+def counted(number: int, what: str) -> str:
+    """``1 report``, ``2 reports``."""
+    return f"{number} {what}" + ("" if number == 1 else "s")

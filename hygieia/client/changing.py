@@ -8,7 +8,7 @@ opening (FORMATS §7).
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from hygieia.client.batches import BatchSender
@@ -17,7 +17,7 @@ from hygieia.client.content import upload_content
 from hygieia.client.index_sync import IndexSync
 from hygieia.client.read_back import read_back
 from hygieia.client.session import Session
-from hygieia.client.sources import check_unchanged, reading
+from hygieia.client.sources import check_unchanged, media_type_of, reading
 from hygieia.errors import Failed, MetaMismatch, StaleRevision
 from hygieia.ipld.cid import CID
 from hygieia.openpgp.times import format_time, now
@@ -107,13 +107,19 @@ class Changer:
     ) -> ReportEntry:
         """Store new content as the next revision, under a new session key.
 
+        Title and category stay; file name and type are those of the new file.
+
         Raises:
             StaleRevision: another device changed it meanwhile.
             ContentChanged: the file changed while it was read.
         """
         current = await self.current(entry)
         key, made = self.session.key, ReportSecrets.make()
-        draft = draft_of(current.report.meta, key.key_id)
+        draft = replace(
+            draft_of(current.report.meta, key.key_id),
+            file_name=file.file_name,
+            media_type=media_type_of(file.file_name),
+        )
         async with upload_for(self.session.transport) as upload:
             sender = BatchSender(self.session.transport, upload)
             sealed = await _send_file(file, made, sender, progress)

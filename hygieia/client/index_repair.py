@@ -14,7 +14,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from hygieia.client import answers
-from hygieia.errors import HygieiaError, IntegrityError, InvalidInput, NoteRefused, NotFound
+from hygieia.client.index_sync import IndexSync, Refused
+from hygieia.errors import IntegrityError, InvalidInput, NoteRefused, NotFound
 from hygieia.ipld.cid import CID
 from hygieia.limits import TRASH_DAYS
 from hygieia.openpgp.notes import Verdict
@@ -29,7 +30,6 @@ from hygieia.vault.report_read import read_report
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hygieia.client.index_sync import IndexSync
     from hygieia.vault.people import People
     from hygieia.vault.report_meta import ReportMeta
 
@@ -38,15 +38,6 @@ _PAGE_ITEMS: Final = 500
 _MOST_PAGES: Final = 200
 # A cursor alone is worth a new index only when the next reading would be long without it.
 _SKIPPED_WORTH_A_CURSOR: Final = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A report that the server names and that was not entered: shown, closed (THREATS MS-18)."""
-
-    report: str
-    root: str
-    error: HygieiaError
 
 
 @dataclass(slots=True)
@@ -85,6 +76,7 @@ async def repair(sync: IndexSync) -> Repaired:
         if cursor is not None:
             changes.append(SetCursor(cursor))
         await sync.change(changes)
+    sync.refused = tuple(done.refused)
     return done
 
 

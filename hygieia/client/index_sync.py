@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,7 +20,7 @@ from hygieia.client.commits import upload_for
 from hygieia.client.read_back import read_back
 from hygieia.client.state import IndexFloor, ProfileStore
 from hygieia.client.transport import Transport
-from hygieia.errors import Conflict, InvalidInput, NotFound, Rollback, StaleRevision
+from hygieia.errors import Conflict, HygieiaError, InvalidInput, NotFound, Rollback, StaleRevision
 from hygieia.ipld.cid import CID
 from hygieia.openpgp.keys import UnlockedKey
 from hygieia.openpgp.times import format_time, now
@@ -44,8 +45,6 @@ from hygieia.vault.ipns import IpnsKey
 from hygieia.vault.share_note import Readers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
     from hygieia.client.session import Session
 
 _ATTEMPTS: Final = 8
@@ -68,6 +67,15 @@ class ServerIndex:
         return cls(CID.parse(root) if isinstance(root, str) else None, rev, sequence)
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A report that the server names and that was not entered: shown, closed (THREATS MS-18)."""
+
+    report: str
+    root: str
+    error: HygieiaError
+
+
 @dataclass(slots=True)
 class IndexSync:
     """The open index of a signed-in account. ``state`` is the newest that was verified."""
@@ -79,6 +87,8 @@ class IndexSync:
     state: IndexState
     ipns_key: IpnsKey
     rev: int
+    refused: Sequence[Refused] = ()
+    """Reports that the server names and that the last repair left out, with the reason."""
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _above: int = 0
 

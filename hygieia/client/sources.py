@@ -27,6 +27,8 @@ _HEALTH_TYPES: Final = {
     ".webp": "image/webp",
     ".md": "text/markdown",
 }
+# What desktops leave behind in folders; whoever names such a file itself still has it stored.
+_LITTER: Final = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 # No system files: the same name gives the same type on every machine.
 _TYPES: Final = mimetypes.MimeTypes(filenames=())
 
@@ -86,7 +88,11 @@ def _below(path: Path) -> Iterator[Path]:
         except OSError as error:
             raise _unreadable(path, error) from None
         for entry in entries:
-            if not entry.is_symlink() and (entry.is_dir() or entry.is_file()):
+            if (
+                entry.name not in _LITTER
+                and not entry.is_symlink()
+                and (entry.is_dir() or entry.is_file())
+            ):
                 yield from _below(entry)
     elif path.exists():
         raise UsageError(f"{str(path)!r} is neither a file nor a folder.")

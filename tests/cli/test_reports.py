@@ -123,12 +123,19 @@ def test_get_writes_what_was_stored_and_overwrites_nothing(
     ]
 
 
-def test_get_makes_the_folder_and_takes_a_new_name(
+def test_get_takes_a_new_name_and_makes_a_folder_only_when_told_so(
     ana: Person, stored: dict[str, dict[str, Any]], tmp_path: Path
 ) -> None:
-    target = tmp_path / "new" / "folder" / "mine.txt"
-    assert by(ana, "get", stored["blood.txt"]["id"], "-o", str(target)).code == 0
-    assert target.read_bytes() == TEXT
+    name = stored["blood.txt"]["id"]
+    mistyped = tmp_path / "new" / "folder" / "mine.txt"
+    refused = by(ana, "get", name, "-o", str(mistyped))
+    assert refused.code == 2
+    assert "no folder" in refused.err
+    assert not (tmp_path / "new").exists()
+    assert by(ana, "get", name, "-o", str(tmp_path / "mine.txt")).code == 0
+    assert (tmp_path / "mine.txt").read_bytes() == TEXT
+    assert by(ana, "get", name, "-o", f"{tmp_path}/new/folder/").code == 0
+    assert (tmp_path / "new" / "folder" / "blood.txt").read_bytes() == TEXT
 
 
 def test_get_to_standard_output_is_cat(ana: Person, stored: dict[str, dict[str, Any]]) -> None:
@@ -158,6 +165,9 @@ def test_a_new_version_an_edit_and_all_versions_there_were(ana: Person, tmp_path
     updated = by(ana, "update", report["id"], str(file), "--json").json["reports"][0]
     assert (updated["id"], updated["revision"]) == (report["id"], 2)
     assert updated["cid"] != report["cid"]
+    # The title is hers and stays; name and type are the new content's own.
+    assert updated["title"] == report["title"]
+    assert updated["file_name"] == file.name
     edited = by(ana, "edit", report["id"], "--title", "Brief", "--category", "letter", "--json")
     [entry] = edited.json["reports"]
     assert (entry["title"], entry["category"], entry["revision"]) == ("Brief", "letter", 3)

@@ -39,10 +39,12 @@ def signup(
     email = normalise_email(email)
     refuse_other_account(store, email)
     check_kit_folder(folder)
-    password = new_password(invocation, "Choose a password", email=email, name=name)
 
     async def work() -> dict[str, Any]:
         async with connected(invocation) as transport:
+            # Whether there is a server at all, before a password is thought up for it.
+            await transport.call("GET", "/server")
+            password = new_password(invocation, "Choose a password", email=email, name=name)
             made = await create_account(
                 store,
                 transport,

@@ -67,6 +67,7 @@ def test(
     """
     from hygieia.cli.recoveries import read_kit, secret_for
     from hygieia.cli.sessions import run
+    from hygieia.cli.text import counted
     from hygieia.recovery import prove
 
     made = read_kit(file)
@@ -75,5 +76,5 @@ def test(
     document = {"opens": True, "sequence": proof.sequence, "reports": proof.reports}
     invocation.result(
         document,
-        f"This kit opens the vault: {proof.reports} reports, index {proof.sequence}.",
+        f"This kit opens the vault: {counted(proof.reports, 'report')}, index {proof.sequence}.",
     )

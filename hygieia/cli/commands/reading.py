@@ -263,6 +263,12 @@ def _destination(out: str | None, file_name: str, *, several: bool) -> Path:
         if path.exists() and not path.is_dir():
             raise UsageError(f"{out!r} is a file; several reports need a folder.")
         return path / name
+    if not path.parent.is_dir():
+        # A mistyped path must not make folders and leave a record in clear in them.
+        raise UsageError(
+            f"There is no folder {str(path.parent)!r}.",
+            hint="Make it first, or end the path with / to have it made.",
+        )
     return path
 
 

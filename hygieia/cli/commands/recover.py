@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 @command("recover")
 @click.argument("kit", metavar="KIT", type=click.Path(path_type=Path))
-@click.option("--gateway", "gateways", multiple=True, metavar="URL", help="Where to look; repeat.")
+@click.option(
+    "--gateway",
+    "gateways",
+    multiple=True,
+    metavar="URL",
+    help="Where to look; repeat. Else where the kit says.",
+)
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Where files go.")
 @click.option("--code-file", metavar="FILE", help="Open with the code in FILE, not the password.")
 @click.option("--list", "only_list", is_flag=True, help="Only list what is there.")
@@ -37,11 +43,15 @@ def recover(
     from hygieia.cli.sessions import run
     from hygieia.recovery import recover as recover_vault
 
-    if not gateways:
-        raise click.UsageError("Name at least one gateway with --gateway URL.")
     if out is None and not only_list:
         raise click.UsageError("Say where the files go with --out DIR, or --list to only look.")
     made = read_kit(kit)
+    if not gateways:
+        known = " ".join(f"--gateway {url}" for url in made.gateways)
+        raise UsageError(
+            "Name at least one gateway with --gateway URL.",
+            hint=f"When the kit was made there were: {known}" if known else None,
+        )
     secret = secret_for(invocation, made, code_file)
 
     async def work() -> RecoveryResult:
@@ -89,12 +99,20 @@ def _document(result: RecoveryResult) -> dict[str, Any]:
 
 def _words(result: RecoveryResult, out: Path | None) -> str:
     from hygieia.cli.reports import report_table
-    from hygieia.cli.text import printable
+    from hygieia.cli.text import counted, printable
 
     index = f"Index {result.sequence} of {result.created}"
+    trashed = sum(entry.deleted is not None for entry in result.entries)
+    of_trash = f", {trashed} of them in the trash" if trashed else ""
     if out is None:
-        return f"{report_table(result.entries)}\n{index}: {len(result.entries)} reports."
-    lines = [f"{index}: {len(result.restored)} reports restored to {out}, each as it was signed."]
+        newest_first = sorted(result.entries, key=lambda entry: entry.created, reverse=True)
+        kept = [entry for entry in newest_first if entry.deleted is None]
+        count = counted(len(result.entries), "report")
+        return f"{report_table(kept)}\n{index}: {count}{of_trash}."
+    restored = counted(len(result.restored), "report")
+    lines = [f"{index}: {restored} restored to {out}, each as it was signed."]
+    if trashed:
+        lines.append(f"  What was in the trash is in {out / 'trash'}.")
     lines += [f"  not restored: {printable(m.entry.title)}: {m.error}" for m in result.missing]
     unsure = [one for one in result.restored if one.verdict.value != "valid"]
     lines += [f"  signature {one.verdict.value}: {printable(one.entry.title)}" for one in unsure]
@@ -102,11 +120,13 @@ def _words(result: RecoveryResult, out: Path | None) -> str:
 
 
 def _incomplete(result: RecoveryResult) -> HygieiaError:
-    count = len(result.missing)
+    from hygieia.cli.text import counted
+
+    count = counted(len(result.missing), "report")
     if any(one.altered for one in result.missing):
-        return IntegrityError(f"{count} reports were not restored; some do not verify.")
+        return IntegrityError(f"Not restored: {count}, of which some do not verify.")
     return Failed(
-        f"{count} reports were not restored: no gateway given has them.",
+        f"Not restored: {count}, which no gateway given has.",
         hint="Name more gateways, and run it again: what is restored is kept.",
     )
 
