@@ -1,4 +1,4 @@
-"""Blocks in a Kubo node, over its RPC. Why it is built so: docs/adr/0007-kubo.md.
+"""Blocks in a Kubo node, over its RPC. Why it is built so: docs/adr/0008-kubo.md.
 
 What is kept is kept by Kubo's own pins: a report's root is pinned recursively under a name, and
 what an upload holds is linked from a small node that is pinned together with storing it. So no
