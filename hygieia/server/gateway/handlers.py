@@ -240,6 +240,8 @@ async def _stream(
             await response.write(first)
         async for piece in pieces:
             await response.write(piece)
+            # A quick reader's answer is written without waiting once: let others have a turn.
+            await asyncio.sleep(0)
         await response.write_eof()
     except HygieiaError:
         answers.cut_off(request)
