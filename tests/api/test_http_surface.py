@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from ipaddress import ip_network
@@ -138,11 +139,13 @@ async def test_an_account_is_deleted_with_all_it_had(api: Api, ada: Member) -> N
     body = wrong | {"confirm": ada.person.email}
     assert (await ada.call("POST", "/api/v1/account/delete", body)).status == 204
     assert (await ada.call("GET", "/api/v1/account")).status == 401
-    await api.services.sweeper.sweep()
     stores = api.services.stores
+    # The server's own sweeper is woken too; whichever has the lease does the work.
+    while (await stores.documents.scan("usage", limit=10)).items:
+        await api.services.sweeper.sweep()
+        await asyncio.sleep(0.05)
     assert not await stores.blocks.is_pinned(dag.root)
     assert (await stores.documents.scan("reports", limit=10)).items == ()
-    assert (await stores.documents.scan("usage", limit=10)).items == ()
     again = await api.sign_up()
     assert (await again.call("GET", "/api/v1/reports")).json["items"] == []
 

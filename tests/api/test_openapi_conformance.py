@@ -95,7 +95,9 @@ schemathesis.openapi.media_type(
 
 @schema.parametrize()
 @bounded
-def test_nobody_is_answered_as_documented(case: schemathesis.Case[Any], server: RunningServer) -> None:
+def test_nobody_is_answered_as_documented(
+    case: schemathesis.Case[Any], server: RunningServer
+) -> None:
     case.call_and_validate(base_url=server.address, checks=CHECKS)
 
 

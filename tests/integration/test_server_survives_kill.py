@@ -7,6 +7,7 @@ is whole, what it did not is whole too or absent, and every pin belongs to a rep
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from dataclasses import replace
 from datetime import timedelta
@@ -17,6 +18,7 @@ import aiohttp
 import pytest
 
 from hygieia.config import Settings
+from hygieia.documents.port import Document, DocumentStore
 from hygieia.domain.jobs import COLLECTION as JOBS
 from hygieia.domain.reports import COLLECTION as REPORTS
 from hygieia.domain.reports import read_report
@@ -48,6 +50,8 @@ async def upload_until_it_dies(member: Member, acknowledged: dict[str, Dag]) -> 
         except (aiohttp.ClientError, ConnectionError):
             return named
         acknowledged |= dict(named)
+        with contextlib.suppress(aiohttp.ClientError, ConnectionError):
+            await member.call("DELETE", f"/api/v1/uploads/{upload}")
 
 
 async def kill_during_uploads(
@@ -119,6 +123,7 @@ async def commit_again(member: Member, named: list[Named], known: set[str]) -> N
         await member.put(upload, [block for block in dag.blocks if str(block.cid) in missing])
         reply = await member.commit(upload, [(name, dag.root)])
         assert reply.status == 201, reply.body
+        await member.call("DELETE", f"/api/v1/uploads/{upload}")
 
 
 async def all_are_whole(data: Path, roots: set[str]) -> None:
@@ -127,7 +132,7 @@ async def all_are_whole(data: Path, roots: set[str]) -> None:
     try:
         stores = services.stores
         # Their time is brought forward rather than waited for.
-        for job in (await stores.documents.scan(JOBS, limit=1000)).items:
+        for job in await everything(stores.documents, JOBS):
             await stores.documents.replace(
                 JOBS, job.id, job.rev, job.body, sort=format_time(now() - timedelta(seconds=1))
             )
@@ -139,13 +144,21 @@ async def all_are_whole(data: Path, roots: set[str]) -> None:
         assert soundness.reports == len(roots)
         usage = await stores.quotas.usage(ADA.account)
         assert usage.holds == ()
-        sizes = [
-            read_report(d).size_bytes
-            for d in (await stores.documents.scan(REPORTS, limit=1000)).items
-        ]
-        assert usage.report_bytes == sum(sizes)
+        reports = await everything(stores.documents, REPORTS)
+        assert usage.report_bytes == sum(read_report(report).size_bytes for report in reports)
     finally:
         await services.close()
+
+
+async def everything(documents: DocumentStore, collection: str) -> list[Document]:
+    found: list[Document] = []
+    after: str | None = None
+    while True:
+        page = await documents.scan(collection, after=after, limit=500)
+        found += page.items
+        after = page.next
+        if after is None:
+            return found
 
 
 def settings_of(data: Path) -> Settings:

@@ -126,7 +126,8 @@ def test_run_again_it_sends_only_what_is_missing(
 ) -> None:
     killer = Killer(CARS, nth=2)
     put_and_kill(mover, proxy, killer, film)
-    assert size_of(killer.stored) > 6 * MIB
+    # Two batches are on their way at once: either may have come first.
+    assert size_of(killer.stored) > 4 * MIB
     first = proxy.uploaded()
 
     proxy.behave()
