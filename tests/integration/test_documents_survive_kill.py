@@ -38,6 +38,9 @@ WRITER = textwrap.dedent(
 )
 
 
+ENOUGH_WRITES = 10
+
+
 def start(path: Path, names: str, acknowledged: Path) -> subprocess.Popen[bytes]:
     with acknowledged.open("wb") as output:
         return subprocess.Popen([sys.executable, "-c", WRITER, str(path), names], stdout=output)
@@ -45,9 +48,9 @@ def start(path: Path, names: str, acknowledged: Path) -> subprocess.Popen[bytes]
 
 def wait_for_output(files: list[Path]) -> None:
     deadline = time.monotonic() + 30
-    while not all(file.stat().st_size for file in files):
+    while not all(file.read_bytes().count(b"\n") > ENOUGH_WRITES for file in files):
         if time.monotonic() > deadline:
-            pytest.fail("the writers wrote nothing")
+            pytest.fail("the writers wrote next to nothing")
         time.sleep(0.01)
 
 
@@ -74,7 +77,6 @@ async def test_no_acknowledged_write_is_lost_when_two_writing_processes_are_kill
         assert await store.find("things", name) == found
     await store.insert("things", "after", {})
     await store.close()
-    assert len(names) > 10
 
 
 def whole_lines(file: Path) -> list[str]:
