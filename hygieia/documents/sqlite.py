@@ -11,6 +11,7 @@ import asyncio
 import functools
 import os
 import sqlite3
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 READERS: Final = 2
 BUSY_SECONDS: Final = 10.0
 JOURNAL_BYTES: Final = 64 << 20
+WAL_PATIENCE_SECONDS: Final = 10.0
 
 
 def open_sqlite(
@@ -48,7 +50,7 @@ def open_sqlite(
         _create_private(path)
         connection = _connect(path, None)
         try:
-            connection.execute("pragma journal_mode = wal")
+            _use_wal(connection)
             migrate(connection)
         finally:
             connection.close()
@@ -61,6 +63,23 @@ def open_sqlite(
         raise ConfigError(f"The database {path.name} cannot be opened: {error}.") from None
     except OSError as error:
         raise ConfigError(f"The database {path.name} cannot be opened: {error.strerror}.") from None
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch to write-ahead logging.
+
+    While another process does so, SQLite answers "busy" at once instead of waiting as elsewhere.
+    """
+    deadline = time.monotonic() + WAL_PATIENCE_SECONDS
+    while True:
+        try:
+            connection.execute("pragma journal_mode = wal")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 class SqliteDocumentStore:

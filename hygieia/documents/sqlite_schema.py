@@ -51,7 +51,7 @@ def migrate(connection: sqlite3.Connection, steps: Sequence[Sequence[str]] = SCH
     Raises:
         ConfigError: the file belongs to another program, or to a newer Hygieia.
     """
-    if _check_file(connection, len(steps)) == len(steps):
+    if _check_at_one_moment(connection, len(steps)) == len(steps):
         return
     connection.execute("begin immediate")
     try:
@@ -65,6 +65,19 @@ def migrate(connection: sqlite3.Connection, steps: Sequence[Sequence[str]] = SCH
     except BaseException:
         connection.execute("rollback")
         raise
+
+
+def _check_at_one_moment(connection: sqlite3.Connection, known: int) -> int:
+    """Check within one read transaction.
+
+    Beside another process's first step the file would else look like another program's: tables
+    already there, the application's mark not yet seen.
+    """
+    connection.execute("begin")
+    try:
+        return _check_file(connection, known)
+    finally:
+        connection.execute("rollback")
 
 
 def _check_file(connection: sqlite3.Connection, known: int) -> int:

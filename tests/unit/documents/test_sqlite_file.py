@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from hygieia.documents import sqlite_rows
+from hygieia.documents import sqlite_rows, sqlite_schema
 from hygieia.documents.sqlite import open_sqlite
 from hygieia.documents.sqlite_schema import SCHEMA_STEPS, migrate
 from hygieia.errors import ConfigError, StorageFull
@@ -146,3 +148,39 @@ def test_every_statement_on_live_data_is_answered_by_an_index(tmp_path: Path) ->
         assert "SCAN" not in details, (name, details)
         assert "TEMP B-TREE" not in details, (name, details)
     connection.close()
+
+
+def test_a_file_that_several_open_at_its_birth_is_everybodys(tmp_path: Path) -> None:
+    """Two servers of one account may start on a new file at the same moment."""
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(25):
+            path = tmp_path / f"{number}.db"
+            together = threading.Barrier(4)
+
+            def open_it(path: Path = path, together: threading.Barrier = together) -> None:
+                together.wait()
+                asyncio.run(open_sqlite(path).close())
+
+            for opened in [pool.submit(open_it) for _ in range(4)]:
+                opened.result()
+
+
+def test_tables_that_appear_while_a_file_is_looked_at_make_it_nobody_elses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The check sees one moment of the file, not three."""
+    path = tmp_path / "new.db"
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("pragma journal_mode = wal")
+    check = sqlite_schema._check_file
+    seen: list[bool] = []
+
+    def check_beside_another(here: sqlite3.Connection, known: int) -> int:
+        if not seen:
+            seen.append(here.in_transaction)
+        return check(here, known)
+
+    monkeypatch.setattr(sqlite_schema, "_check_file", check_beside_another)
+    sqlite_schema.migrate(connection)
+    connection.close()
+    assert seen == [True]
