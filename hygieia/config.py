@@ -135,7 +135,7 @@ def _store(*schemes: str) -> Callable[[str], str]:
 
 def _setting(
     default: str, parse: Callable[[str], Any], meaning: str, *, secret: bool = False
-) -> Any:  # noqa: ANN401
+) -> Any:  # noqa: ANN401  (a dataclass field, as dataclasses.field types it)
     """One setting: its default as text, its parser, what it means, and whether it may be shown."""
     metadata = {"default": default, "parse": parse, "meaning": meaning}
     return field(default=parse(default), metadata=metadata, repr=not secret)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     # config takes longer to import than --help may: it is imported when first asked.
-    from hygieia.config import ClientSettings  # noqa: TC004
+    from hygieia.config import ClientSettings  # noqa: TC004  (a dataclass does not read its annotations)
 
 STANDARD_INPUT = "-"
 _MAX_SECRET_FILE_BYTES = 4096

@@ -131,7 +131,7 @@ def _unexpected(error: Exception, invocation: Invocation) -> int:
     """Name the kind and place of a defect; its text may hold data and stays out."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if "hygieia" in frame.filename] or frames
-    place = f"{os.path.basename(ours[-1].filename)}:{ours[-1].lineno}" if ours else "?"  # noqa: PTH119
+    place = f"{os.path.basename(ours[-1].filename)}:{ours[-1].lineno}" if ours else "?"  # noqa: PTH119  (pathlib is not loaded for this alone)
     invocation.show_error(
         HygieiaError(
             f"A defect in hygieia stopped this ({type(error).__name__} at {place}).",

@@ -79,7 +79,7 @@ class LazyGroup(GlobalOptions, click.Group):
         self,
         *args: Any,  # noqa: ANN401  (click's own keywords)
         lazy: dict[str, tuple[str, str, str]] | None = None,
-        **fields: Any,  # noqa: ANN401
+        **fields: Any,  # noqa: ANN401  (click's own keywords)
     ) -> None:
         super().__init__(*args, **fields)
         self.lazy = lazy or {}
@@ -143,7 +143,7 @@ def pass_invocation(function: F) -> F:
     import functools
 
     @functools.wraps(function)
-    def wrapped(*args: Any, **fields: Any) -> Any:  # noqa: ANN401
+    def wrapped(*args: Any, **fields: Any) -> Any:  # noqa: ANN401  (click's own keywords)
         return function(invocation_of(click.get_current_context()), *args, **fields)
 
     return wrapped  # type: ignore[return-value]  # functools.wraps keeps the signature click reads

@@ -36,9 +36,9 @@ __all__ = ["Device", "Labels", "Vault"]
 def __getattr__(name: str) -> object:
     # Imported when asked for (PEP 562): the command line needs a part of this package, quickly.
     if name == "Labels":
-        from hygieia.client import put as module  # noqa: PLC0415
+        from hygieia.client import put as module  # noqa: PLC0415  (lazy, as the module says)
     elif name in __all__:
-        from hygieia.client import sdk as module  # type: ignore[no-redef]  # noqa: PLC0415
+        from hygieia.client import sdk as module  # type: ignore[no-redef]  # noqa: PLC0415  (lazy, as the module says)
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found: object = getattr(module, name)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     # aiohttp takes 0.2 s to import, and stretching the password runs meanwhile: see the CLI.
     from collections.abc import Callable
 
-    from hygieia.client.transport import Transport  # noqa: TC004
+    from hygieia.client.transport import Transport  # noqa: TC004  (see above)
 
 
 SESSION_CONTEXT: Final = "session 1"

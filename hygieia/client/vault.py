@@ -18,7 +18,7 @@ from hygieia.limits import MAX_GATEWAYS
 from hygieia.openpgp.kdf import KdfParams, normalise_email
 from hygieia.openpgp.sealing import RecoverySeal
 from hygieia.openpgp.times import format_time, now
-from hygieia.vault.kit import Kit
+from hygieia.vault.kit import Kit, check_against
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -134,8 +134,6 @@ async def fresh_kit_file(session: Session, *, index: IndexSync) -> Kit:
     Raises:
         IntegrityError: the server's copy of the recovery parts is not what her index remembers.
     """
-    from hygieia.vault.kit import check_against  # noqa: PLC0415
-
     document = (await session.transport.call("GET", "/account")).document
     seal = RecoverySeal(
         answers.text(document, "recovery_key"), answers.text(document, "recovery_mac")

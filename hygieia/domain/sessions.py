@@ -159,7 +159,7 @@ class Sessions:
         except ReadOnly:
             return document  # who only reads goes on reading
 
-    async def _replace(self, document: Document, body: Body, **fields: Any) -> Document:  # noqa: ANN401
+    async def _replace(self, document: Document, body: Body, **fields: Any) -> Document:  # noqa: ANN401  (the port's own keywords, handed on)
         """Replaces a session's document; who loses a race to another request needs do nothing."""
         try:
             return await self._documents.replace(

@@ -78,7 +78,7 @@ def stretch(password: str, email: str, account: str, params: KdfParams) -> Stret
     salt = salt_for(email, account)
     secret = normalise_password(password).encode()
     # Imported here: its 57 ms are more than `--help` may cost.
-    from argon2.low_level import Type, hash_secret_raw  # noqa: PLC0415
+    from argon2.low_level import Type, hash_secret_raw  # noqa: PLC0415  (only a client stretches)
 
     stretched = hash_secret_raw(
         secret, salt.encode(), params.t, params.m, params.p, _STRETCHED_BYTES, Type.ID

@@ -22,7 +22,7 @@ from hygieia.openpgp.armor import MESSAGE, ArmorError, dearmor
 warnings.filterwarnings("ignore", module=r"pgpy(\.|$)")
 
 import pgpy  # noqa: E402 - after its warnings are silenced
-from pgpy.constants import CompressionAlgorithm  # noqa: E402
+from pgpy.constants import CompressionAlgorithm  # noqa: E402  (after its warnings are filtered)
 
 _MAX_TEXT_MESSAGE_BYTES: Final = 16_384
 _TAG_PASSPHRASE: Final = 3  # SKESK, RFC 9580 §5.3

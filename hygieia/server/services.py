@@ -115,7 +115,7 @@ def public_url(settings: Settings) -> str:
     """The address that people use, without a slash at the end."""
     if settings.public_url:
         return settings.public_url
-    host = "localhost" if settings.host in {"", "0.0.0.0", "::"} else settings.host  # noqa: S104
+    host = "localhost" if settings.host in {"", "0.0.0.0", "::"} else settings.host  # noqa: S104  (compared with, not bound to)
     shown = f"[{host}]" if ":" in host else host
     return f"{'https' if settings.tls else 'http'}://{shown}:{settings.port}"
 

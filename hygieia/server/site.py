@@ -94,7 +94,7 @@ def _page(name: str) -> Template:
     return Template(files("hygieia.server.pages").joinpath(name).read_text(encoding="utf-8"))
 
 
-def _constant(text: str, media_type: str, policy: str | None = None) -> web.Handler:  # type: ignore[name-defined]
+def _constant(text: str, media_type: str, policy: str | None = None) -> web.Handler:  # type: ignore[name-defined]  # aiohttp.web names it without exporting it
     body = text.encode()
     headers = {"Cache-Control": _FOR_A_WHILE, "Content-Type": f"{media_type}; charset=utf-8"}
     if media_type == "application/json":

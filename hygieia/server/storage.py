@@ -47,10 +47,10 @@ def open_document_store(
     """The document store at an address as HYGIEIA_DOCUMENTS has it. Raises ``ConfigError``."""
     scheme, _, rest = address.partition(":")
     if scheme == "sqlite":
-        from hygieia.documents.sqlite import open_sqlite  # noqa: PLC0415
+        from hygieia.documents.sqlite import open_sqlite  # noqa: PLC0415  (adapters are imported when chosen)
 
         return open_sqlite(Path(rest) if rest else data_dir / SQLITE_FILE, clock=clock)
-    from hygieia.documents.mongo import open_mongo  # noqa: PLC0415
+    from hygieia.documents.mongo import open_mongo  # noqa: PLC0415  (adapters are imported when chosen)
 
     return open_mongo(address, clock=clock)
 
@@ -62,10 +62,10 @@ def open_blocks(settings: Settings, documents: DocumentStore) -> BlockStore:
     """
     scheme, _, rest = settings.blocks.partition(":")
     if scheme != "directory":
-        from hygieia.blocks.kubo import open_kubo  # noqa: PLC0415
+        from hygieia.blocks.kubo import open_kubo  # noqa: PLC0415  (adapters are imported when chosen)
 
         return open_kubo(settings.blocks, documents)
-    from hygieia.blocks.embedded import open_embedded  # noqa: PLC0415
+    from hygieia.blocks.embedded import open_embedded  # noqa: PLC0415  (adapters are imported when chosen)
 
     return open_embedded(Path(rest) if rest else settings.data_dir / BLOCKS_FOLDER)
 

@@ -383,13 +383,13 @@ class EmbeddedBlockStore:
 
     # -- crossing into threads ---------------------------------------------------------------
 
-    async def _read(self, work: Callable[..., T], *arguments: Any) -> T:  # noqa: ANN401
+    async def _read(self, work: Callable[..., T], *arguments: Any) -> T:  # noqa: ANN401  (handed on as it came)
         return await self._in(self._readers, work, *arguments)
 
-    async def _write(self, work: Callable[..., T], *arguments: Any) -> T:  # noqa: ANN401
+    async def _write(self, work: Callable[..., T], *arguments: Any) -> T:  # noqa: ANN401  (handed on as it came)
         return await self._in(self._writers, work, *arguments)
 
-    async def _in(self, pool: ThreadPoolExecutor, work: Callable[..., T], *arguments: Any) -> T:  # noqa: ANN401
+    async def _in(self, pool: ThreadPoolExecutor, work: Callable[..., T], *arguments: Any) -> T:  # noqa: ANN401  (handed on as it came)
         if self._closed:
             raise Unavailable("The block store is closed.")
         loop = asyncio.get_running_loop()
@@ -398,7 +398,7 @@ class EmbeddedBlockStore:
     async def _change(self, change: Callable[[sqlite3.Connection], T]) -> T:
         return await asyncio.wrap_future(self._writer.submit(change))
 
-    def _translated(self, work: Callable[..., T], *arguments: Any) -> T:  # noqa: ANN401
+    def _translated(self, work: Callable[..., T], *arguments: Any) -> T:  # noqa: ANN401  (handed on as it came)
         try:
             return work(*arguments)
         except (OSError, sqlite3.Error) as error:

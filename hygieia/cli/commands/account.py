@@ -243,7 +243,7 @@ def passwd(invocation: Invocation, new_password_file: str | None) -> None:
 @click.argument("action", required=False, type=click.Choice(["end"]), metavar="[end")
 @click.argument("ids", nargs=-1, metavar="ID…]")
 def sessions(invocation: Invocation, action: str | None, ids: tuple[str, ...]) -> None:
-    """List the account's sessions, or end some: hygieia sessions end ID…"""  # noqa: D415
+    """List the account's sessions, or end some: hygieia sessions end ID…"""  # noqa: D415  (ends in an example)
     from hygieia.cli.sessions import run, signed_in
     from hygieia.client.account import end_sessions, list_sessions
 
