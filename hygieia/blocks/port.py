@@ -163,6 +163,10 @@ class BlockStore(Protocol):
         """Forget the record of ``name``, if there is one. Durable."""
         ...
 
+    def records(self) -> AsyncIterator[tuple[str, bytes]]:
+        """All records by name, paged: those put or dropped meanwhile may or may not appear."""
+        ...
+
     async def close(self) -> None:
         """Finish what was accepted and let go of every file. Later calls raise ``Unavailable``."""
         ...

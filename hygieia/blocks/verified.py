@@ -104,6 +104,10 @@ class VerifiedBlockStore:
         """See ``BlockStore.drop_record``."""
         await self._inner.drop_record(name)
 
+    def records(self) -> AsyncIterator[tuple[str, bytes]]:
+        """See ``BlockStore.records``."""
+        return self._inner.records()
+
     async def close(self) -> None:
         """See ``BlockStore.close``."""
         await self._inner.close()

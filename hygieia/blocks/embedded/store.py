@@ -265,6 +265,14 @@ class EmbeddedBlockStore:
         """See ``BlockStore.drop_record``."""
         await self._change(lambda c: changes.drop_record(c, name))
 
+    async def records(self) -> AsyncIterator[tuple[str, bytes]]:
+        """See ``BlockStore.records``."""
+        after = ""
+        while page := await self._read(self._record_page, after):
+            for name, record in page:
+                yield name, record
+                after = name
+
     # -- beyond the port ---------------------------------------------------------------------
 
     async def damaged(self) -> list[Damaged]:
@@ -372,6 +380,13 @@ class EmbeddedBlockStore:
             (after, PINS_A_PAGE),
         )
         return list(_pins(rows))
+
+    def _record_page(self, after: str) -> list[tuple[str, bytes]]:
+        rows = self._connection().execute(
+            "SELECT name, data FROM record WHERE name > ? ORDER BY name LIMIT ?",
+            (after, PINS_A_PAGE),
+        )
+        return [(name, bytes(data)) for name, data in rows]
 
     def _connection(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)

@@ -301,6 +301,11 @@ class Books:
         """Forget it."""
         await self._documents.delete(RECORDS, _digest(name.encode()))
 
+    async def records(self) -> AsyncIterator[tuple[str, bytes]]:
+        """All of them, with their names."""
+        async for entry in self._all(RECORDS):
+            yield entry.body["name"], base64.b64decode(entry.body["record"])
+
     async def claim_sweep(self) -> Entry:
         """Be the one who sweeps. Raises ``Conflict``. One who dies loses the claim by the clock."""
         expires = datetime.now(UTC) + timedelta(seconds=SWEEP_SECONDS)

@@ -200,6 +200,10 @@ class KuboBlockStore:
         self._check_open()
         await self._books.drop_record(name)
 
+    def records(self) -> AsyncIterator[tuple[str, bytes]]:
+        """See ``BlockStore.records``."""
+        return self._books.records()
+
     async def _announce(self, name: str, record: bytes) -> None:
         query = {"arg": f"/ipns/{name}", "allow-offline": "true", "offline": "false"}
         # Nobody waits for it and nothing depends on it: our own gateway answers from the books.

@@ -161,3 +161,13 @@ async def test_a_record_is_dropped_and_none_other(store: BlockStore) -> None:
         await store.drop_record("k51one")
     assert await store.get_record("k51one") is None
     assert await store.get_record("k51two") == noise(2, 400)
+
+
+async def test_all_records_are_listed_with_their_names(store: BlockStore) -> None:
+    expected = {f"k51{number}": noise(number, 100) for number in range(300)}
+    await asyncio.gather(*(store.put_record(*entry) for entry in expected.items()))
+    await store.drop_record("k517")
+    del expected["k517"]
+    listed = [entry async for entry in store.records()]
+    assert dict(listed) == expected
+    assert len(listed) == len(expected)
