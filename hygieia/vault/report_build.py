@@ -235,4 +235,5 @@ def _meta(draft: Draft, revision: Revision, data: SealedData, created: str) -> R
         links=draft.links,
         created=created,
         origin=revision.origin,
+        extra=draft.extra,
     )

@@ -37,7 +37,10 @@ def next_revision(report: Report, *, same_content: bool) -> Revision:
 
 
 def draft_of(meta: ReportMeta, author: str) -> Draft:
-    """What a next revision by ``author`` says unless something is changed."""
+    """What a next revision by ``author`` says unless something is changed.
+
+    Fields of later versions of the format are carried over. A profession is its author's own.
+    """
     return Draft(
         title=meta.title,
         file_name=meta.file_name,
@@ -46,9 +49,10 @@ def draft_of(meta: ReportMeta, author: str) -> Draft:
         author=author,
         subject=meta.subject,
         category=meta.category,
-        profession=meta.profession,
+        profession=meta.profession if author == meta.author else None,
         kind=meta.kind,
         links=meta.links,
+        extra=meta.extra,
     )
 
 

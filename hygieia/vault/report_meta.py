@@ -59,6 +59,11 @@ class ReportLink:
 
     rel: str
     id: str
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that ``links`` lists."""
+        return {"rel": self.rel, "id": self.id} | dict(self.extra)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,7 @@ class Draft:
     profession: str | None = None
     kind: str = DEFAULT_KIND
     links: tuple[ReportLink, ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
     def check(self) -> None:
         """Raise ``InvalidInput`` if a field breaks its rule, in words for who typed it."""
@@ -129,7 +135,7 @@ class ReportMeta:
     def to_body(self) -> dict[str, Any]:
         """The JSON object that is signed, fields in the order of the specification."""
         body: dict[str, Any] = {name: getattr(self, name) for name in _PLAIN_FIELDS}
-        body["links"] = [{"rel": link.rel, "id": link.id} for link in self.links]
+        body["links"] = [link.to_json() for link in self.links]
         body["created"] = self.created
         if self.origin is not None:
             body["origin"] = dict(self.origin)
@@ -182,6 +188,7 @@ _PLAIN_FIELDS: Final = (
     "data_payload_cid",
     "category",
 )
+_LINK_FIELDS: Final = frozenset({"rel", "id"})
 _KNOWN_FIELDS: Final = frozenset(_PLAIN_FIELDS) | {"links", "created", "origin"}
 
 
@@ -192,6 +199,10 @@ def _read_links(fields: Fields) -> tuple[ReportLink, ...]:
             raise fields.refused("links")
         link = Fields(item, NoteRefused, "A link of the report's note")
         links.append(
-            ReportLink(link.text("rel", words.is_slug), link.text("id", words.is_report_id))
+            ReportLink(
+                link.text("rel", words.is_slug),
+                link.text("id", words.is_report_id),
+                unknown(item, _LINK_FIELDS),
+            )
         )
     return tuple(links)

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from aiohttp import web
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hygieia.blocks.embedded import EmbeddedBlockStore, open_embedded
 from hygieia.blocks.gateway import GatewayReader
-from hygieia.blocks.remote import Patience
 from hygieia.errors import (
     BlockMissing,
     BlockRefused,
@@ -23,106 +16,24 @@ from hygieia.errors import (
     InvalidInput,
     LimitExceeded,
     NotFound,
-    RecordRefused,
     Unreachable,
 )
-from hygieia.ipld import ipns
 from hygieia.ipld.builder import directory
 from hygieia.ipld.cid import CID
 from hygieia.limits import MAX_BLOCK_BYTES
 from hygieia.server.gateway import gateway_routes
-from tests.dags import envelope, noise, raw, report
-
-HASTY = Patience(connect=1.0, stall=0.3, block=2.0, record=1.0, others=0.2)
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-@dataclass
-class Running:
-    url: str
-    asked: list[str] = field(default_factory=list)
-
-
-@asynccontextmanager
-async def serving(*routes: web.RouteDef) -> AsyncIterator[Running]:
-    running = Running("")
-
-    @web.middleware
-    async def note(request: web.Request, handler: Handler) -> web.StreamResponse:
-        running.asked.append(request.path_qs)
-        return await handler(request)
-
-    app = web.Application(middlewares=[note])
-    app.add_routes(routes)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    host, port = runner.addresses[0][:2]
-    running.url = f"http://{host}:{port}"
-    try:
-        yield running
-    finally:
-        await runner.cleanup()
-
-
-def answering(handler: Handler) -> list[web.RouteDef]:
-    return [web.get("/{rest:.*}", handler)]
-
-
-def always(status: int, body: bytes = b"", **headers: str) -> list[web.RouteDef]:
-    async def answer(_request: web.Request) -> web.Response:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return web.Response(status=status, body=body, headers=named)
-
-    return answering(answer)
-
-
-async def stall(_request: web.Request) -> web.StreamResponse:
-    await asyncio.sleep(30)
-    return web.Response()
-
-
-async def endless(request: web.Request) -> web.StreamResponse:
-    response = web.StreamResponse()
-    await response.prepare(request)
-    while True:
-        await response.write(bytes(1 << 16))
-
-
-def dying_after(store: EmbeddedBlockStore, size_bytes: int) -> list[web.RouteDef]:
-    """The true gateway, but every answer breaks off."""
-
-    async def answer(request: web.Request) -> web.StreamResponse:
-        async with serving(*gateway_routes(store)) as true:
-            import aiohttp
-
-            async with aiohttp.ClientSession() as session:
-                url = true.url + request.path_qs
-                async with session.get(url, headers={"Accept": request.headers["Accept"]}) as got:
-                    body = await got.read()
-                    response = web.StreamResponse(
-                        status=got.status, headers={"Content-Type": got.headers["Content-Type"]}
-                    )
-        await response.prepare(request)
-        await response.write(body[:size_bytes])
-        await asyncio.sleep(0.05)
-        assert request.transport is not None
-        request.transport.abort()
-        return response
-
-    return answering(answer)
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[EmbeddedBlockStore]:
-    opened = open_embedded(tmp_path)
-    yield opened
-    await opened.close()
-
-
-async def collect(pieces: AsyncIterator[bytes]) -> bytes:
-    return b"".join([piece async for piece in pieces])
+from tests.dags import envelope, raw, report
+from tests.unit.blocks.gateways import (
+    HASTY,
+    Handler,
+    always,
+    answering,
+    collect,
+    dying_after,
+    endless,
+    serving,
+    stall,
+)
 
 
 async def test_a_block_is_read_and_counted(store: EmbeddedBlockStore) -> None:
@@ -353,85 +264,6 @@ async def test_a_whole_dag_is_fetched_once_even_if_a_gateway_dies(
         with pytest.raises(LimitExceeded):
             async for _ in reader.fetch_dag(dag.root, max_bytes=1 << 20):
                 pass
-
-
-@dataclass
-class Name:
-    key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
-
-    @property
-    def name(self) -> str:
-        return ipns.name_of(self.key.public_key().public_bytes_raw())
-
-    def record(self, sequence: int, seed: int = 1, days: int = 1) -> bytes:
-        return ipns.create_record(
-            self.key.public_key().public_bytes_raw(),
-            self.key.sign,
-            f"/ipfs/{raw(seed).cid}",
-            sequence,
-            datetime.now(UTC).replace(microsecond=0) + timedelta(days=days),
-            300,
-        )
-
-
-def holding(record: bytes) -> list[web.RouteDef]:
-    return always(200, record, Content_Type="application/vnd.ipfs.ipns-record")
-
-
-async def test_the_highest_valid_sequence_wins() -> None:
-    mine = Name()
-    newest = mine.record(7)
-    async with (
-        serving(*holding(mine.record(5))) as old,
-        serving(*holding(newest)) as new,
-        serving(*holding(Name().record(99))) as forged,
-        serving(*holding(mine.record(50, days=-1))) as expired,
-        serving(*always(404)) as empty,
-        GatewayReader(
-            [gateway.url for gateway in (old, new, forged, expired, empty)], patience=HASTY
-        ) as reader,
-    ):
-        found = await reader.get_record(mine.name)
-    assert (found.data, found.record.sequence, found.gateway) == (newest, 7, new.url)
-    assert not found.contradicted
-
-
-async def test_two_values_under_one_sequence_are_told() -> None:
-    mine = Name()
-    async with (
-        serving(*holding(mine.record(5, seed=1))) as one,
-        serving(*holding(mine.record(5, seed=2))) as two,
-        GatewayReader([one.url, two.url], patience=HASTY) as reader,
-    ):
-        assert (await reader.get_record(mine.name)).contradicted
-
-
-async def test_a_silent_gateway_does_not_hold_the_record_up() -> None:
-    mine = Name()
-    async with (
-        serving(*holding(mine.record(5))) as good,
-        serving(*answering(stall)) as silent,
-        GatewayReader([silent.url, good.url], patience=HASTY) as reader,
-    ):
-        assert (await reader.get_record(mine.name)).record.sequence == 5
-
-
-async def test_the_record_error_says_what_all_gateways_did() -> None:
-    mine = Name()
-    async with (
-        serving(*always(404)) as empty,
-        serving(*holding(Name().record(9))) as forged,
-        serving(*holding(noise(1, 10_241))) as large,
-    ):
-        async with GatewayReader([empty.url], patience=HASTY) as reader:
-            with pytest.raises(NotFound):
-                await reader.get_record(mine.name)
-        async with GatewayReader([empty.url, forged.url, large.url], patience=HASTY) as reader:
-            with pytest.raises(RecordRefused):
-                await reader.get_record(mine.name)
-        async with GatewayReader(["http://127.0.0.1:9"], patience=HASTY) as reader:
-            with pytest.raises(Unreachable):
-                await reader.get_record(mine.name)
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,12 @@ from hygieia.ipld.block import Block
 from hygieia.ipld.cid import CID
 from hygieia.openpgp.certificates import Certificate
 from hygieia.openpgp.keys import UnlockedKey, generate_key
+from hygieia.openpgp.signing import sign_note
 from hygieia.openpgp.times import format_time, now
 from hygieia.vault.index import (
     Change,
     IndexState,
+    PutReport,
     apply,
     load_for,
     make_keys_file,
@@ -28,9 +30,16 @@ from hygieia.vault.ipns import IpnsKey
 from hygieia.vault.people import Contact, ContactState, People
 from hygieia.vault.reading import read_now
 from hygieia.vault.report import ContentReader, Expected, Report
-from hygieia.vault.report_build import BuiltReport, ReportSecrets, Revision, seal_report
+from hygieia.vault.report_build import (
+    BuiltReport,
+    ReportSecrets,
+    Revision,
+    assemble,
+    make_header,
+    seal_report,
+)
 from hygieia.vault.report_entry import ReportEntry
-from hygieia.vault.report_meta import Draft
+from hygieia.vault.report_meta import META_CONTEXT, Draft
 from hygieia.vault.report_read import read_report
 
 # A little ahead, so that no key is younger than what it signs; clocks may differ by ten minutes.
@@ -120,19 +129,32 @@ def make_report(
     )
 
 
+def blocks_of(*built: BuiltReport) -> Blocks:
+    blocks = Blocks()
+    for each in built:
+        blocks.add(*each.blocks)
+    return blocks
+
+
 def open_built(
     built: BuiltReport, expected: Expected | None = None, known: People | None = None
 ) -> Report:
     """Open a report from the blocks it was built of."""
-    blocks = Blocks()
-    blocks.add(*built.blocks)
-    return open_in(blocks, built.root.cid, expected, known)
+    return open_in(blocks_of(built), built.root.cid, expected, known)
 
 
 def open_in(
     blocks: Blocks, root: CID, expected: Expected | None = None, known: People | None = None
 ) -> Report:
     return read_now(read_report(root, ana(), known or people(), expected), blocks.get)
+
+
+def resigned(built: BuiltReport, report: Report, **changes: object) -> BuiltReport:
+    """The same report with another signed meta, under its own session key."""
+    meta = replace(built.meta, **changes)  # type: ignore[arg-type]
+    note = sign_note(ana(), META_CONTEXT, meta.to_body())
+    header = make_header(report.session_key, [ana().certificate])
+    return assemble(meta, note, report.encrypted.data, header, report.session_key)
 
 
 def content_of(report: Report, blocks: Blocks) -> bytes:
@@ -168,6 +190,11 @@ def entry(**changes: Any) -> ReportEntry:  # noqa: ANN401
         "meta_payload_cid": str(CID.of(0x55, rnd.randbytes(8))),
     }
     return ReportEntry(**fields | changes)
+
+
+def puts(count: int) -> list[Change]:
+    """Enter so many made-up reports."""
+    return [PutReport(entry()) for _ in range(count)]
 
 
 def ipns_key() -> IpnsKey:

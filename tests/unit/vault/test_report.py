@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from hygieia.errors import (
     DagRefused,
     EnvelopeRefused,
-    Forbidden,
     IntegrityError,
-    InvalidInput,
     LimitExceeded,
     MetaMismatch,
     NoteRefused,
@@ -21,141 +17,31 @@ from hygieia.errors import (
 )
 from hygieia.ipld.builder import Built, directory, join, leaf
 from hygieia.ipld.shapes import DATA_NAME, META_NAME
-from hygieia.ipld.walk import FileWalk
 from hygieia.openpgp.notes import Verdict
-from hygieia.openpgp.packets import parse_header_leaf, pkesk_digest
 from hygieia.openpgp.session_keys import make_session_key
 from hygieia.openpgp.signing import sign_note
 from hygieia.vault.people import Contact, FormerKey, People
-from hygieia.vault.report import ContentReader, EncryptedReport, Expected, Ownership, Report
+from hygieia.vault.report import ContentReader, EncryptedReport, Expected, Ownership
 from hygieia.vault.report_build import (
-    BuiltReport,
-    ReportSecrets,
     Revision,
     assemble,
     make_header,
     seal_content,
-    seal_report,
 )
-from hygieia.vault.report_change import edit_report, needs_new_session_key, next_revision
-from hygieia.vault.report_meta import META_CONTEXT, ReportLink
-from hygieia.vault.share_note import Readers
+from hygieia.vault.report_change import edit_report
+from hygieia.vault.report_meta import META_CONTEXT
 from tests.unit.vault.factories import (
     NOW,
-    Blocks,
     ana,
+    blocks_of,
     boris,
     contact,
-    content_of,
-    draft,
     make_report,
     open_built,
     open_in,
     people,
+    resigned,
 )
-
-
-def blocks_of(*built: BuiltReport) -> Blocks:
-    blocks = Blocks()
-    for each in built:
-        blocks.add(*each.blocks)
-    return blocks
-
-
-def resigned(built: BuiltReport, report: Report, **changes: object) -> BuiltReport:
-    """The same report with another signed meta, under its own session key."""
-    meta = replace(built.meta, **changes)  # type: ignore[arg-type]
-    note = sign_note(ana(), META_CONTEXT, meta.to_body())
-    header = make_header(report.session_key, [ana().certificate])
-    return assemble(meta, note, report.encrypted.data, header, report.session_key)
-
-
-class TestMaking:
-    def test_a_report_opens_to_what_was_stored(self) -> None:
-        built = make_report(b"content", links=(ReportLink("part-of", "a" * 32),))
-        report = open_built(built)
-        assert report.meta == built.meta
-        assert report.verdict is Verdict.VALID
-        assert report.ownership is Ownership.CONFIRMED
-        assert content_of(report, blocks_of(built)) == b"content"
-
-    @pytest.mark.parametrize("size", [0, 1, 185, 262_138, 1_048_576, 3_000_000])
-    def test_every_size_comes_back(self, size: int) -> None:
-        content = bytes(size)
-        built = make_report(content)
-        report = open_built(built)
-        reader, blocks = ContentReader(report), blocks_of(built)
-        walk, pieces = FileWalk(report.encrypted.content), []
-        while not walk.finished:
-            for cid in walk.wanted(4):
-                for octets in walk.feed(blocks.get(cid)):
-                    pieces += [bytes(piece) for piece in reader.update(octets)]
-        pieces += [bytes(piece) for piece in reader.finish()]
-        assert b"".join(pieces) == content
-
-    def test_both_envelopes_share_one_header_leaf(self) -> None:
-        built = make_report()
-        assert len(built.blocks) == 6, "header, two payloads, two files, one directory"
-        assert open_built(built).encrypted.header.cid in {block.cid for block in built.blocks}
-
-    def test_the_same_secrets_give_the_same_content_blocks_and_fresh_ones_do_not(self) -> None:
-        secrets = ReportSecrets.make()
-        first, again, other = (
-            make_report(secrets=secrets),
-            make_report(secrets=secrets),
-            make_report(),
-        )
-        assert first.meta.data_payload_cid == again.meta.data_payload_cid
-        assert first.entry.meta_payload_cid != again.entry.meta_payload_cid
-        assert first.meta.data_payload_cid != other.meta.data_payload_cid
-
-    def test_no_block_holds_title_name_or_content(self) -> None:
-        built = make_report(b"canary in the content", title="canary title")
-        assert not [block for block in built.blocks if b"canary" in block.data]
-
-    def test_every_recipient_gets_one_packet_that_is_named_by_its_digest(self) -> None:
-        header = make_header(make_session_key(), [ana().certificate, boris().certificate])
-        digests = {pkesk_digest(packet) for packet in parse_header_leaf(header.block.data)}
-        assert {recipient.pkesk for recipient in header.recipients} == digests
-        assert {recipient.key for recipient in header.recipients} == {
-            ana().key_id,
-            boris().key_id,
-        }
-
-    def test_the_order_of_recipients_tells_nothing(self) -> None:
-        certificates = [ana().certificate, boris().certificate]
-        firsts = {
-            make_header(make_session_key(), certificates).recipients[0].key for _ in range(64)
-        }
-        assert firsts == {ana().key_id, boris().key_id}
-
-    def test_a_report_without_a_recipient_is_not_made(self) -> None:
-        with pytest.raises(InvalidInput):
-            make_header(make_session_key(), [])
-
-    @pytest.mark.parametrize(
-        "changes",
-        [
-            {"title": ""},
-            {"title": "a\nb"},
-            {"file_name": "a/b"},
-            {"media_type": "pdf"},
-            {"category": "Lab"},
-            {"profession": "Dr."},
-            {"subject": "ana"},
-            {"owner": "ana"},
-            {"links": (ReportLink("x", "a" * 32),) * 65},
-        ],
-    )
-    def test_an_impossible_draft_is_refused_before_anything_is_signed(
-        self, changes: dict[str, Any]
-    ) -> None:
-        with pytest.raises(InvalidInput):
-            make_report(**changes)
-
-    def test_nobody_signs_for_somebody_else(self) -> None:
-        with pytest.raises(InvalidInput):
-            seal_report(draft(boris()), b"", [ana().certificate], key=ana(), created=NOW)
 
 
 class TestOpening:
@@ -411,106 +297,6 @@ class TestExchanges:
         blocks.add(root)
         with pytest.raises(DagRefused):
             open_in(blocks, root.cid)
-
-
-class TestRevisions:
-    def test_an_edit_writes_a_new_meta_only(self) -> None:
-        first = make_report(bytes(300_000))
-        edited = edit_report(
-            open_built(first), key=ana(), people=people(), created=NOW, title="Neu"
-        )
-        assert len(edited.blocks) == 3, "meta's payload, its file, the directory"
-        assert edited.meta.data_payload_cid == first.meta.data_payload_cid
-        report = open_in(blocks_of(first, edited), edited.root.cid, Expected(entry=first.entry))
-        assert report.meta.title == "Neu"
-        assert report.meta.revision == 2
-        assert report.meta.previous == first.entry.meta_payload_cid
-        assert content_of(report, blocks_of(first)) == bytes(300_000)
-
-    def test_an_edit_carries_the_note_that_introduced_the_content(self) -> None:
-        first = make_report()
-        second = edit_report(open_built(first), key=ana(), people=people(), created=NOW, title="2")
-        blocks = blocks_of(first, second)
-        third = edit_report(
-            open_in(blocks, second.root.cid), key=ana(), people=people(), created=NOW, title="3"
-        )
-        blocks.add(*third.blocks)
-        report = open_in(blocks, third.root.cid)
-        assert report.origin == first.meta
-        assert report.origin_verdict is Verdict.VALID
-
-    def test_an_edit_of_what_someone_else_wrote_shows_both_signers(self) -> None:
-        first = make_report(author=boris())
-        known = people(boris())
-        right = Expected(upload_right=lambda *_: True)
-        edited = edit_report(
-            open_built(first, right, known), key=ana(), people=known, created=NOW, title="mine"
-        )
-        report = open_in(blocks_of(first, edited), edited.root.cid, right, known)
-        assert report.meta.author == ana().key_id
-        assert report.origin is not None
-        assert report.origin.author == boris().key_id
-
-    def test_an_origin_of_another_report_is_refused(self) -> None:
-        first, other = make_report(b"one"), make_report(b"two")
-        report = open_built(first)
-        revision = next_revision(open_built(other), same_content=True)
-        forged = resigned(
-            first, report, revision=2, previous=first.entry.meta_payload_cid, origin=revision.origin
-        )
-        with pytest.raises(MetaMismatch):
-            open_in(blocks_of(first, forged), forged.root.cid)
-
-    def test_an_origin_that_only_the_owner_could_have_made_is_refused_from_others(self) -> None:
-        first, known = make_report(), people(boris())
-        previous = first.entry.meta_payload_cid
-        second = replace(first.meta, author=boris().key_id, revision=2, previous=previous)
-        origin = json.loads(sign_note(boris(), META_CONTEXT, second.to_body()))
-        forged = resigned(first, open_built(first), revision=3, previous=previous, origin=origin)
-        with pytest.raises(NoteRefused):
-            open_in(blocks_of(first, forged), forged.root.cid, known=known)
-
-    @pytest.mark.parametrize("later", [False, True], ids=["itself carries one", "is not earlier"])
-    def test_an_origin_that_did_not_introduce_the_content_is_refused(self, later: bool) -> None:
-        first = make_report()
-        report = open_built(first)
-        previous = first.entry.meta_payload_cid
-        carried = None if later else json.loads(first.note)
-        second = replace(first.meta, revision=2, previous=previous, origin=carried)
-        origin = json.loads(sign_note(ana(), META_CONTEXT, second.to_body()))
-        number = 2 if later else 3
-        forged = resigned(first, report, revision=number, previous=previous, origin=origin)
-        with pytest.raises(NoteRefused):
-            open_in(blocks_of(first, forged), forged.root.cid)
-
-    def test_the_plaintext_of_a_note_is_in_no_repr(self) -> None:
-        built = make_report()
-        assert built.note.decode()[:20] not in f"{built!r} {open_built(built)!r}"
-
-    def test_an_update_follows_the_known_revision_under_a_new_session_key(self) -> None:
-        first = make_report(b"old")
-        before = open_built(first)
-        second = make_report(b"new", revision=next_revision(before, same_content=False))
-        report = open_built(second, Expected(entry=first.entry))
-        assert report.meta.revision == 2
-        assert report.origin is None
-        assert report.session_key != before.session_key
-
-    def test_whoever_was_unshared_makes_the_next_edit_a_new_key(self) -> None:
-        assert not needs_new_session_key(None)
-        assert not needs_new_session_key(Readers("a" * 32))
-        assert needs_new_session_key(Readers("a" * 32, removed=(boris().key_id,)))
-
-    def test_nobody_but_the_owner_edits(self) -> None:
-        built = make_report(owner=boris().key_id, author=boris())
-        report = open_built(built)
-        with pytest.raises(Forbidden):
-            edit_report(report, key=ana(), people=people(), created=NOW, title="x")
-
-    def test_an_edit_that_changes_nothing_is_said_to(self) -> None:
-        report = open_built(make_report())
-        with pytest.raises(InvalidInput):
-            edit_report(report, key=ana(), people=people(), created=NOW, title=report.meta.title)
 
 
 def test_a_pinned_certificate_of_another_key_is_refused() -> None:
