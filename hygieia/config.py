@@ -40,6 +40,7 @@ IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _UNITS: Final = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 _MAX_ENV_FILE_BYTES: Final = 64 * 1024
+_MAX_SECRET_FILE_BYTES: Final = 4096
 
 
 def _text(value: str) -> str:
@@ -136,8 +137,11 @@ def _store(*schemes: str) -> Callable[[str], str]:
 def _setting(
     default: str, parse: Callable[[str], Any], meaning: str, *, secret: bool = False
 ) -> Any:  # noqa: ANN401  (a dataclass field, as dataclasses.field types it)
-    """One setting: its default as text, its parser, what it means, and whether it may be shown."""
-    metadata = {"default": default, "parse": parse, "meaning": meaning}
+    """One setting: its default as text, its parser, what it means, and whether it may be shown.
+
+    A secret one may be ``@FILE``: then the file holds it, as containers are given their secrets.
+    """
+    metadata = {"default": default, "parse": parse, "meaning": meaning, "secret": secret}
     return field(default=parse(default), metadata=metadata, repr=not secret)
 
 
@@ -163,13 +167,15 @@ class Settings:
     documents: str = _setting(
         "sqlite:",
         _store("sqlite:", "mongodb://", "mongodb+srv://"),
-        "Document store: sqlite: (in DATA_DIR), sqlite:PATH or mongodb://HOST/DATABASE.",
+        "Document store: sqlite: (in DATA_DIR), sqlite:PATH or mongodb://HOST/DATABASE; "
+        "@FILE: FILE holds it.",
         secret=True,
     )
     blocks: str = _setting(
         "directory:",
         _store("directory:", "kubo+http://", "kubo+https://"),
-        "Block store: directory: (in DATA_DIR), directory:PATH or kubo+http://...",
+        "Block store: directory: (in DATA_DIR), directory:PATH or kubo+http://...; "
+        "@FILE: FILE holds it.",
         secret=True,
     )
     secrets_file: Path | None = _setting(
@@ -326,19 +332,37 @@ def _known() -> set[str]:
 
 
 def _parsed(given: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
-    parsers = {_variable(f.name): (f.name, f.metadata["parse"]) for f in fields(Settings)}
+    known = {_variable(f.name): f for f in fields(Settings)}
     values: dict[str, Any] = {}
     for name, (text, where) in sorted(given.items()):
         if name in CLIENT_SETTINGS:
             continue
-        if name not in parsers:
+        if name not in known:
             raise _unknown(name, where)
-        field_name, parse = parsers[name]
+        setting = known[name]
+        is_file = setting.metadata["secret"] and text.startswith("@")
         try:
-            values[field_name] = parse(text)
+            values[setting.name] = setting.metadata["parse"](
+                _in_file(name, text[1:]) if is_file else text
+            )
         except ValueError as error:
             raise ConfigError(f"{name} {error}.", hint=f"It is set in {where}.") from None
     return values
+
+
+def _in_file(name: str, path: str) -> str:
+    """What the file that a setting names holds, without the spaces and line ends around it."""
+    try:
+        with _path(path).open("rb") as file:
+            text = file.read(_MAX_SECRET_FILE_BYTES).decode("utf-8").strip()
+    except OSError as error:
+        reason = error.strerror or "unknown reason"
+        raise ConfigError(f"The file that {name} names cannot be read: {reason}.") from None
+    except UnicodeDecodeError:
+        text = ""
+    if not text:
+        raise ConfigError(f"The file that {name} names holds no setting.")
+    return text
 
 
 def _unknown(name: str, where: str) -> ConfigError:

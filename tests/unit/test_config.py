@@ -238,6 +238,41 @@ class TestTls:
         assert not Settings().tls
 
 
+class TestASecretInAFile:
+    ADDRESS = "mongodb://hygieia:hunter2@db/hygieia"
+
+    def test_is_read_without_the_line_end(self, tmp_path: Path) -> None:
+        (tmp_path / "documents").write_text(f"{self.ADDRESS}\n")
+        given = {"HYGIEIA_DOCUMENTS": f"@{tmp_path / 'documents'}"}
+        assert load(given).documents == self.ADDRESS
+
+    @pytest.mark.parametrize("name", ["HYGIEIA_DOCUMENTS", "HYGIEIA_BLOCKS"])
+    def test_must_be_there(self, tmp_path: Path, name: str) -> None:
+        with pytest.raises(ConfigError, match=f"The file that {name} names cannot be read: No"):
+            load({name: f"@{tmp_path / 'absent'}"})
+
+    def test_must_be_a_file(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+            load({"HYGIEIA_BLOCKS": f"@{tmp_path}"})
+
+    @pytest.mark.parametrize("content", [b"", b"\n \n", b"\xff"], ids=["no", "blank", "binary"])
+    def test_must_hold_something(self, tmp_path: Path, content: bytes) -> None:
+        (tmp_path / "blocks").write_bytes(content)
+        with pytest.raises(ConfigError, match="holds no setting"):
+            load({"HYGIEIA_BLOCKS": f"@{tmp_path / 'blocks'}"})
+
+    def test_is_not_repeated_when_it_is_wrong(self, tmp_path: Path) -> None:
+        (tmp_path / "documents").write_text("hunter2")
+        with pytest.raises(ConfigError, match="HYGIEIA_DOCUMENTS must start with") as caught:
+            load({"HYGIEIA_DOCUMENTS": f"@{tmp_path / 'documents'}"})
+        assert "hunter2" not in f"{caught.value} {caught.value.hint}"
+
+    def test_is_for_secrets_alone(self, tmp_path: Path) -> None:
+        (tmp_path / "port").write_text("8000")
+        with pytest.raises(ConfigError, match="HYGIEIA_PORT must be a whole number"):
+            load({"HYGIEIA_PORT": f"@{tmp_path / 'port'}"})
+
+
 # -- the client's own ---------------------------------------------------------------------------
 
 
