@@ -22,7 +22,6 @@ from hygieia.client.state import IndexFloor
 from hygieia.errors import KeyMismatch, KitRefused
 from hygieia.openpgp.kdf import DEFAULT_KDF, stretch
 from hygieia.openpgp.times import format_time, now
-from hygieia.vault.kit import Kit, open_with_code
 from hygieia.vault.reset_note import Reset, login_digest, sign_reset
 
 if TYPE_CHECKING:
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from hygieia.openpgp.kdf import Stretched
     from hygieia.openpgp.keys import UnlockedKey
     from hygieia.openpgp.sealing import SealedKey
+    from hygieia.vault.kit import Kit
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -40,7 +40,7 @@ async def reset_password(
     transport: Transport,
     *,
     kit: Kit,
-    code: str,
+    key: UnlockedKey,
     new_password: str,
     label: str = "",
 ) -> Session:
@@ -48,13 +48,20 @@ async def reset_password(
 
     All sessions end and this device's begins. The caller renews the index's session key next.
 
+    Args:
+        store: where this device remembers the account.
+        transport: to the server that has it.
+        kit: the recovery kit.
+        key: the key in it, as ``open_with_code`` opens it.
+        new_password: the new one.
+        label: what this device calls itself.
+
     Raises:
-        InvalidInput: the code is mistyped, or the password not acceptable.
-        KitRefused, SealedKeyRefused: the code is another kit's, or the kit was changed.
+        InvalidInput: the password is not acceptable.
+        KitRefused: the server has another account under the kit's address.
         CredentialsError: the server knows no such account, or the kit is of an older key.
     """
     refuse_other_account(store, kit.email)
-    key = await asyncio.to_thread(open_with_code, kit, code)
     new = check_new_password(new_password, email=kit.email, name=key.certificate.name)
     stretched = await asyncio.to_thread(stretch, new, kit.email, kit.account, DEFAULT_KDF)
     sealed = await asyncio.to_thread(seal_anew, key, stretched, kit.email, kit.account)

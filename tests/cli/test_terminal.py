@@ -23,6 +23,14 @@ def asked(person: Person, **changes: str) -> dict[str, str]:
     return environ
 
 
+def code_on(kit_folder: Path) -> str:
+    """The code on the printable page of a kit."""
+    page = (kit_folder / "hygieia-code.html").read_text("utf-8")
+    found = re.search(r'data-code="([^"]+)"', page)
+    assert found is not None
+    return found[1]
+
+
 def test_sign_up_asks_twice_and_again_until_both_are_the_same_and_good(
     server: RunningServer, tmp_path: Path
 ) -> None:
@@ -87,16 +95,34 @@ def test_a_kit_is_tested_with_the_code_when_no_password_is_typed(
     ana: Person, server: RunningServer
 ) -> None:
     folder = ana.home.parent / "kit"
-    page = (folder / "hygieia-code.html").read_text("utf-8")
-    found = re.search(r'data-code="([^"]+)"', page)
-    assert found is not None
+    code = code_on(folder).lower()
     kit = str(folder / "hygieia-kit.json")
     with at_terminal("kit", "test", kit, environ=asked(ana)) as terminal:
         terminal.answer("press Enter to type the recovery code", "")
-        terminal.answer("Recovery code", found[1].lower())
+        terminal.answer("Recovery code", code)
         assert terminal.end() == 0
     assert "This kit opens the vault" in terminal.shown
-    assert found[1].lower() not in terminal.shown
+    assert code not in terminal.shown
+
+
+def test_a_mistyped_code_is_said_before_a_new_password_is_asked_for(
+    server: RunningServer, tmp_path: Path
+) -> None:
+    person = sign_up(server.address, tmp_path / "ute", "ute@example.org")
+    folder = tmp_path / "ute" / "kit"
+    code = code_on(folder)
+    wrong = ("0" if code[0] != "0" else "1") + code[1:]
+    reset = ("reset-password", str(folder / "hygieia-kit.json"))
+    with at_terminal(*reset, environ=asked(person)) as terminal:
+        terminal.answer("Recovery code", wrong)
+        terminal.wait_for("Group 1 of the recovery code")
+        terminal.answer("Recovery code", code)
+        terminal.answer("New password", OTHER_PASSWORD)
+        terminal.answer("Repeat for confirmation", OTHER_PASSWORD)
+        assert terminal.end() == 0, terminal.shown
+    assert by(person, "whoami").code == 3
+    person.password_file.write_text(OTHER_PASSWORD)
+    assert by(person, "whoami").code == 0
 
 
 @pytest.mark.parametrize("no_color", [False, True])

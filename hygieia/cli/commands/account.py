@@ -90,7 +90,7 @@ def new_password(invocation: Invocation, question: str, *, email: str, name: str
         except InvalidInput as error:
             if not invocation.interactive:
                 raise
-            invocation.show_error(error)
+            invocation.warn(str(error))
             invocation.forget_answer(question)
 
 

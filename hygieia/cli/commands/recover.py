@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hygieia.cli.options import command
-from hygieia.errors import Failed, HygieiaError, IntegrityError, UsageError
+from hygieia.errors import Failed, HygieiaError, IntegrityError, InvalidInput, UsageError
 
 if TYPE_CHECKING:
     from hygieia.cli.invocation import Invocation
+    from hygieia.openpgp.keys import UnlockedKey
     from hygieia.recovery import RecoveryResult
+    from hygieia.vault.kit import Kit
 
 
 @command("recover")
@@ -131,6 +133,21 @@ def _incomplete(result: RecoveryResult) -> HygieiaError:
     )
 
 
+def _open_with_code(invocation: Invocation, kit: Kit, code_file: str | None) -> UnlockedKey:
+    """The kit's key; whoever types the code is told which group is wrong and asked again."""
+    from hygieia.vault.kit import open_with_code
+
+    if code_file is not None:
+        return open_with_code(kit, invocation.secret_from_file(code_file))
+    question = "Recovery code"
+    while True:
+        try:
+            return open_with_code(kit, invocation.ask_secret(question, option="--code-file"))
+        except InvalidInput as error:
+            invocation.warn(str(error))
+            invocation.forget_answer(question)
+
+
 @command("reset-password")
 @click.argument("kit", metavar="KIT", type=click.Path(path_type=Path))
 @click.option("--code-file", metavar="FILE", help="Read the recovery code from FILE.")
@@ -143,19 +160,19 @@ def reset_password(
     from hygieia.cli.recoveries import read_kit
     from hygieia.cli.sessions import device_label, profile_store, run, warn_of_plain_http
     from hygieia.client.reset import reset_password as reset
+    from hygieia.client.session import refuse_other_account
     from hygieia.client.transport import Transport
     from hygieia.client.vault import open_vault
 
     made = read_kit(kit)
+    refuse_other_account(profile_store(invocation), made.email)
     invocation.refuse_two_from_standard_input(code_file, new_password_file)
     server = invocation.settings.server or made.server
     if not server:
         raise UsageError("The kit names no server: say --server URL.")
     warn_of_plain_http(invocation, server)
-    if code_file is not None:
-        code = invocation.secret_from_file(code_file)
-    else:
-        code = invocation.ask_secret("Recovery code", option="--code-file")
+    # The code is tried before a new password is thought up for it.
+    key = _open_with_code(invocation, made, code_file)
     if new_password_file is not None:
         new = invocation.secret_from_file(new_password_file)
     else:
@@ -167,7 +184,7 @@ def reset_password(
                 profile_store(invocation),
                 transport,
                 kit=made,
-                code=code,
+                key=key,
                 new_password=new,
                 label=device_label(),
             )
