@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from hygieia.blocks.embedded import open_embedded
+from hygieia.blocks.embedded import open_embedded, rebuild
 from tests.dags import report
 
 WRITER = textwrap.dedent(
@@ -66,9 +66,10 @@ def seeds_in(file: Path) -> list[int]:
     return [int(line) for line in file.read_text().splitlines(keepends=True) if line[-1:] == "\n"]
 
 
+@pytest.mark.parametrize("loses_catalogue", [False, True])
 @pytest.mark.parametrize("round_number", range(3))
 async def test_acknowledged_puts_survive_and_nothing_is_visible_in_part(
-    tmp_path: Path, round_number: int
+    tmp_path: Path, round_number: int, *, loses_catalogue: bool
 ) -> None:
     path, acknowledged = tmp_path / "blocks", [tmp_path / "first", tmp_path / "second"]
     writers = [start(path, 0, acknowledged[0]), start(path, 1_000_000, acknowledged[1])]
@@ -79,6 +80,10 @@ async def test_acknowledged_puts_survive_and_nothing_is_visible_in_part(
         for writer in writers:
             os.kill(writer.pid, signal.SIGKILL)
             writer.wait()
+    if loses_catalogue:
+        for file in path.glob("catalogue.sqlite*"):
+            file.unlink()
+        rebuild(path)
     store = open_embedded(path)
     seeds = {seed for file in acknowledged for seed in seeds_in(file)}
     assert seeds
@@ -89,7 +94,8 @@ async def test_acknowledged_puts_survive_and_nothing_is_visible_in_part(
     for last in (max(seeds), *seeds):
         following = report(last + 10, 30_000)
         absent = await store.missing(following.cids)
-        assert len(absent) in (0, len(following.cids))
+        # Copies may tell of a part that was not committed: unpinned, the sweep takes it.
+        assert loses_catalogue or len(absent) in (0, len(following.cids))
     await store.sweep()
     for seed in seeds:
         assert await store.missing(report(seed, 30_000).cids) == []

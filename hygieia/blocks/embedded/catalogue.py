@@ -1,7 +1,8 @@
 """The catalogue: which blocks there are, where, what pins and holds them, and IPNS records.
 
 One SQLite file in WAL mode with ``synchronous=FULL``: a committed transaction is durable. Rows of
-``block`` carry small blocks themselves and name pack and offset of larger ones. Ids are never reused
+``block`` carry small blocks themselves and name pack and offset of larger ones; what the rows say is
+said once more by ``copies`` and by the packs' tables, so a lost catalogue can be remade (``rebuild``). Ids are never reused
 (AUTOINCREMENT): a sweep takes "id at most N" for "was here when I began", and an ended hold never
 comes back to life by a new holder of the same name.
 """
@@ -17,15 +18,13 @@ from typing import TYPE_CHECKING, Final
 
 from hygieia.errors import ConfigError, HygieiaError, StorageFull, Unavailable
 from hygieia.ipld import varint
-from hygieia.ipld.cid import IDENTITY, SHA2_256, SHA2_256_BYTES
+from hygieia.ipld.cid import CID, IDENTITY, RAW, SHA2_256, SHA2_256_BYTES, decode_any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from hygieia.ipld.cid import CID
-
-CATALOGUE_VERSION: Final = 1
+CATALOGUE_VERSION: Final = 2
 BUSY_SECONDS: Final = 30
 FULL_BELOW_BYTES: Final = 1 << 20
 NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -61,12 +60,34 @@ CREATE TABLE hold (
     holder INTEGER NOT NULL,
     PRIMARY KEY (block, holder)
 ) WITHOUT ROWID;
-CREATE TABLE record (name TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE record (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    data BLOB NOT NULL
+);
 CREATE TABLE damaged (
     multihash BLOB PRIMARY KEY,
     found REAL NOT NULL,
     kept_as TEXT
 ) WITHOUT ROWID;
+CREATE TABLE ended (kind TEXT NOT NULL, number INTEGER NOT NULL);
+CREATE TABLE copied (dead_bytes INTEGER NOT NULL);
+INSERT INTO copied VALUES (0);
+"""
+
+# What version 2 changed: records are numbered, so that new ones are told from old; the copies' books.
+_TO_VERSION_2: Final = """
+ALTER TABLE record RENAME TO record_1;
+CREATE TABLE record (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    data BLOB NOT NULL
+);
+INSERT INTO record (name, data) SELECT name, data FROM record_1;
+DROP TABLE record_1;
+CREATE TABLE ended (kind TEXT NOT NULL, number INTEGER NOT NULL);
+CREATE TABLE copied (dead_bytes INTEGER NOT NULL);
+INSERT INTO copied VALUES (0);
 """
 
 
@@ -86,6 +107,11 @@ def key_of(cid: CID) -> bytes:
     if cid.hash_code == SHA2_256:
         return _SHA2_256_PREFIX + cid.digest
     return varint.encode(cid.hash_code) + varint.encode(len(cid.digest)) + cid.digest
+
+
+def cid_of(key: bytes) -> CID:
+    """A CID of the block that a multihash names, as raw bytes. Raises ``InvalidInput``."""
+    return decode_any(b"\x01" + varint.encode(RAW) + key)
 
 
 def is_inline(cid: CID) -> bool:
@@ -125,8 +151,8 @@ def prepare(path: Path) -> None:
         connection.close()
 
 
-def check(path: Path) -> None:
-    """Check that a store's catalogue is there and that this program knows its version.
+def check(path: Path) -> int:
+    """Check that a store's catalogue is there; return its version, one this program knows.
 
     A lost one must never be replaced by an empty one: to the next sweep every pack would be a
     leftover. Raises ``ConfigError``.
@@ -142,15 +168,37 @@ def check(path: Path) -> None:
         raise translate(error, path.parent) from error
     if version == 0:
         raise lost()
-    _require_known(version)
+    if version != 1:
+        _require_known(version)
+    return version
+
+
+def is_sound(path: Path) -> bool:
+    """Whether there is a catalogue that SQLite finds no fault with. Reads all of it."""
+    try:
+        if check(path) != CATALOGUE_VERSION:
+            return False
+        with contextlib.closing(connect(path)) as connection:
+            found = connection.execute("PRAGMA quick_check(1)").fetchone()
+            return bool(found == ("ok",))
+    except (HygieiaError, sqlite3.Error):
+        return False
+
+
+def add_version_2_tables(path: Path) -> None:
+    """Bring the tables of version 1 to those of version 2, if an earlier try has not done so."""
+    with contextlib.closing(connect(path)) as connection:
+        found = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'copied'").fetchone()
+        if found is None:
+            connection.executescript(f"BEGIN IMMEDIATE;{_TO_VERSION_2}COMMIT;")
 
 
 def lost() -> ConfigError:
     """That there is no catalogue for the packs that are there."""
     return ConfigError(
         "The catalogue of the block store is missing, empty or damaged.",
-        hint="Do not make a new one: bring back catalogue.sqlite, with the -wal file beside it, "
-        "from a backup of the same folder.",
+        hint="Run hygieia admin rebuild, which makes it anew from the packs and copies beside it; "
+        "or bring back the whole folder from a backup.",
     )
 
 

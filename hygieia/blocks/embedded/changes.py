@@ -122,6 +122,8 @@ def _insert(
 def remove(connection: sqlite3.Connection, rows: Sequence[BlockRow]) -> list[str]:
     """Remove blocks; their places become holes. Returns the packs that nothing names any more."""
     connection.executemany("DELETE FROM block WHERE id = ?", ((row.id,) for row in rows))
+    if small := sum(row.size_bytes for row in rows if row.pack is None):
+        connection.execute("UPDATE copied SET dead_bytes = dead_bytes + ?", (small,))
     _add_holes(connection, [Hole(row.pack, row.offset, row.size_bytes) for row in rows if row.pack])
     emptied: list[str] = []
     for name in {row.pack for row in rows if row.pack}:
@@ -180,7 +182,11 @@ def pin(connection: sqlite3.Connection, root: CID, name: str, now: float) -> Non
 
 
 def unpin(connection: sqlite3.Connection, root: CID, name: str) -> None:
-    """End a pin, if there is one."""
+    """End a pin, if there is one. The next transaction tells the copies."""
+    connection.execute(
+        "INSERT INTO ended SELECT 'U', seq FROM pin WHERE root = ? AND name = ?",
+        (root.encode(), name),
+    )
     connection.execute("DELETE FROM pin WHERE root = ? AND name = ?", (root.encode(), name))
 
 
@@ -200,15 +206,13 @@ def update_pin(
 
 def put_record(connection: sqlite3.Connection, name: str, record: bytes) -> None:
     """Store an IPNS record, replacing the one before."""
-    connection.execute(
-        "INSERT INTO record (name, data) VALUES (?, ?)"
-        " ON CONFLICT (name) DO UPDATE SET data = excluded.data",
-        (name, record),
-    )
+    # Replaced, not updated: a new row has a new number, by which it is copied.
+    connection.execute("INSERT OR REPLACE INTO record (name, data) VALUES (?, ?)", (name, record))
 
 
 def drop_record(connection: sqlite3.Connection, name: str) -> None:
-    """Forget an IPNS record, if there is one."""
+    """Forget an IPNS record, if there is one. The next transaction tells the copies."""
+    connection.execute("INSERT INTO ended SELECT 'D', seq FROM record WHERE name = ?", (name,))
     connection.execute("DELETE FROM record WHERE name = ?", (name,))
 
 

@@ -2,9 +2,10 @@
 
 Storing is as fast as the disk only in large files: one of 8 MiB is durable in a third of the time
 of eight of 1 MiB, at a fifth of the CPU time (measured). So a put writes what is large into one new
-file, ``packs/DD/RANDOM``, each block at a multiple of 4 KiB. The catalogue's rows name pack and
-offset; until they are committed nobody reads it, so it needs no temporary name. A block that goes
-gives its space back by a hole in the file (Linux); the file goes with its last block.
+file, ``packs/DD/RANDOM``, each block at a multiple of 4 KiB, and after the last one a table of what
+stands where (``pack_tables``). The catalogue's rows name pack and offset; until they are committed
+nobody reads it, so it needs no temporary name. A block that goes gives its space back by a hole in
+the file (Linux); the file goes with its last block.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import secrets
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from hygieia.blocks.embedded.pack_tables import Placed, encode_table, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -79,6 +82,9 @@ class PackFiles:
                 pack.offsets[key] = position
                 write_at(descriptor, data, position)
                 position += -(-len(data) // ALIGNMENT) * ALIGNMENT
+            sizes = {key: len(data) for key, data in blocks}
+            table = [Placed(key, offset, sizes[key]) for key, offset in pack.offsets.items()]
+            write_at(descriptor, encode_table(table), position)
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
@@ -96,6 +102,28 @@ class PackFiles:
         finally:
             os.close(descriptor)
         return data
+
+    def table(self, name: str) -> list[Placed] | None:
+        """What stands where in a pack, as its own end says; None if it does not."""
+        descriptor = os.open(self._packs / name, os.O_RDONLY)
+        try:
+            return read_table(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def add_table(self, name: str, placed: Sequence[Placed]) -> None:
+        """Give a pack that has none its table, durably. A lost pack is passed over."""
+        try:
+            descriptor = os.open(self._packs / name, os.O_RDWR)
+        except FileNotFoundError:
+            return
+        try:
+            if read_table(descriptor) is None:
+                end = os.fstat(descriptor).st_size
+                write_at(descriptor, encode_table(placed), -(-end // ALIGNMENT) * ALIGNMENT)
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
     def exists(self, name: str) -> bool:
         """Whether the pack is there."""
@@ -131,6 +159,11 @@ class PackFiles:
         sync_folder(self._quarantine)
         return name
 
+    def set_pack_aside(self, name: str) -> None:
+        """Move a whole pack that says nothing of its blocks out of the sweeps' way."""
+        (self._packs / name).rename(self._quarantine / f"pack-{name.replace('/', '-')}")
+        sync_folder(self._quarantine)
+
     def listing(self) -> Iterator[list[str]]:
         """The names of all packs, one folder at a time."""
         for folder in sorted(self._packs.iterdir()):
@@ -152,7 +185,7 @@ def write_file(path: Path, data: bytes) -> None:
         os.close(descriptor)
 
 
-def write_at(descriptor: int, data: bytes, offset: int) -> None:
+def write_at(descriptor: int, data: bytes | bytearray, offset: int) -> None:
     """Write all of ``data`` at an offset."""
     written = 0
     while written < len(data):

@@ -7,12 +7,9 @@ others, then queue their rows with the one catalogue writer. Nothing here blocks
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import logging
 import os
 import sqlite3
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,14 +17,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from hygieia.blocks.embedded import catalogue, changes
 from hygieia.blocks.embedded.catalogue import is_inline, key_of
-from hygieia.blocks.embedded.packs import PackFiles, sync_folder, write_file
+from hygieia.blocks.embedded.packs import PackFiles
 from hygieia.blocks.embedded.sweeper import Sweeper
 from hygieia.blocks.embedded.writer import CatalogueWriter
 from hygieia.blocks.port import AnyBlock, Pin, Swept
 from hygieia.errors import (
     BlockMissing,
     BlockRefused,
-    ConfigError,
     LimitExceeded,
     StorageFull,
     Unavailable,
@@ -42,16 +38,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-FORMAT: Final = "hygieia blocks 1\n"
 INLINE_UP_TO_BYTES: Final = 8192
 """Blocks up to this stand in the catalogue: a row of 300 bytes costs 8 µs, one of 50 kB 200 µs."""
-RESERVE_BYTES: Final = 64 << 20
-"""Puts stop short of a full disk, so that there is room to delete, sweep and write documents."""
 READ_THREADS: Final = 4
 WRITE_THREADS: Final = 4
 PINS_A_PAGE: Final = 256
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,66 +54,23 @@ class Damaged:
     kept_as: str | None
 
 
-def open_embedded(
-    path: Path, *, reserve_bytes: int = RESERVE_BYTES, clock: Callable[[], float] = time.time
-) -> EmbeddedBlockStore:
-    """Open, or make, the store in a directory. Quick, but it does touch the disk.
-
-    Raises ``ConfigError`` when the directory holds something else or a newer format.
-    """
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        _prepare(path)
-    finally:
-        os.close(descriptor)
-    return EmbeddedBlockStore(path, reserve_bytes=reserve_bytes, clock=clock)
-
-
-def _prepare(path: Path) -> None:
-    marker = path / "format"
-    if not marker.exists():
-        if any(
-            entry.name not in ("lock", "packs", "quarantine", "format.new", "lost+found")
-            and not entry.name.startswith("catalogue.sqlite")
-            for entry in path.iterdir()
-        ):
-            raise ConfigError(
-                "The folder for blocks holds something else.",
-                hint="Name an empty folder, or one that Hygieia made.",
-            )
-        packs = PackFiles(path)
-        packs.prepare()
-        if any(packs.listing()) and not (path / "catalogue.sqlite").exists():
-            raise catalogue.lost()
-        catalogue.prepare(path / "catalogue.sqlite")
-        _write_marker(path, marker)
-        return
-    if marker.read_text() != FORMAT:
-        raise ConfigError(
-            "The folder for blocks has a format that this program does not know.",
-            hint="Install the version of Hygieia that wrote it, or a newer one.",
-        )
-    catalogue.check(path / "catalogue.sqlite")
-
-
-def _write_marker(path: Path, marker: Path) -> None:
-    """Say last, and at once or not at all, that the store is made."""
-    unfinished = path / "format.new"
-    unfinished.unlink(missing_ok=True)
-    write_file(unfinished, FORMAT.encode())
-    unfinished.rename(marker)
-    sync_folder(path)
-
-
 class EmbeddedBlockStore:
     """``BlockStore`` in a directory. Make one with ``open_embedded``."""
 
-    def __init__(self, path: Path, *, reserve_bytes: int, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        in_use: int,
+        *,
+        reserve_bytes: int,
+        clock: Callable[[], float],
+        on_damage: Callable[[Damaged], None],
+    ) -> None:
         self.path = path
+        self._in_use = in_use
         self._reserve_bytes = reserve_bytes
         self._clock = clock
+        self._on_damage = on_damage
         self._packs = PackFiles(path)
         self._catalogue = path / "catalogue.sqlite"
         self._writer = CatalogueWriter(self._catalogue)
@@ -296,6 +244,7 @@ class EmbeddedBlockStore:
         self._readers.shutdown()
         for connection in self._connections:
             connection.close()
+        os.close(self._in_use)
 
     # -- in threads --------------------------------------------------------------------------
 
@@ -363,9 +312,9 @@ class EmbeddedBlockStore:
 
     def _set_aside(self, key: bytes, row: catalogue.BlockRow, data: bytes | None) -> None:
         kept_as = None if data is None else self._packs.set_aside(key, data)
-        _log.error("A damaged block was moved to quarantine: %s", key.hex())
         now = self._clock()
         self._writer.submit(lambda c: changes.mark_damaged(c, key, row, now, kept_as)).result()
+        self._on_damage(Damaged(key, datetime.fromtimestamp(now, UTC), kept_as))
 
     def _sizes(self, cids: Sequence[CID]) -> list[int | None]:
         found = catalogue.find_sizes(self._connection(), [key_of(cid) for cid in cids])

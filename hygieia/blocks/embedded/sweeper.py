@@ -11,9 +11,6 @@ Why it never takes a block that is wanted:
    finds it there: either the hold or the newer pin is seen.
 4. A place in a pack is given back after its row's removal is committed, and no row ever names it
    again: packs are written once, under names of their own.
-
-Marks are bits by id: 6 million blocks take 0.75 MB for what is kept, and as much for what was
-followed.
 """
 
 from __future__ import annotations
@@ -25,12 +22,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from hygieia.blocks.embedded import catalogue, changes
-from hygieia.blocks.embedded.catalogue import BlockRow, is_inline, key_of
-from hygieia.blocks.links import links_of
+from hygieia.blocks.embedded.catalogue import BlockRow
+from hygieia.blocks.embedded.copies import CopyFiles, copy_all_again
+from hygieia.blocks.embedded.marking import Marker
 from hygieia.blocks.port import Swept
-from hygieia.errors import BlockRefused, Conflict, IntegrityError
-from hygieia.ipld.block import verify_any
-from hygieia.ipld.cid import CID, RAW, decode_any
+from hygieia.errors import Conflict, IntegrityError
+from hygieia.ipld.cid import decode_any
 
 if TYPE_CHECKING:
     import sqlite3
@@ -50,6 +47,11 @@ PATIENCE: Final = 16
 """So often in a row may pins be newer; then marking them is part of the transaction."""
 
 
+RENEW_FROM_BYTES: Final = 64 << 20
+RENEW_FROM_FILES: Final = 256
+"""Copies are written anew when this much of them is dead, or when so many starts each left a file."""
+
+
 class _NewerPin(Exception):
     pass
 
@@ -58,26 +60,6 @@ class _Gone(NamedTuple):
     emptied: list[str]
     blocks: int
     size_bytes: int
-
-
-class _Bits:
-    """A set of block ids, one bit each."""
-
-    def __init__(self) -> None:
-        self._bytes = bytearray()
-
-    def set(self, number: int) -> bool:
-        """Add a number; True when it is new."""
-        place, bit = number >> 3, 1 << (number & 7)
-        if place >= len(self._bytes):
-            self._bytes.extend(bytes(place + 4096 - len(self._bytes)))
-        fresh = not self._bytes[place] & bit
-        self._bytes[place] |= bit
-        return fresh
-
-    def __contains__(self, number: int) -> bool:
-        place = number >> 3
-        return place < len(self._bytes) and bool(self._bytes[place] & 1 << (number & 7))
 
 
 class Sweeper:
@@ -94,12 +76,9 @@ class Sweeper:
         self._packs = packs
         self._writer = writer
         self._clock = clock
-        self._kept = _Bits()
-        self._followed: dict[int, _Bits] = {}
+        self._marker = Marker(packs)
         self._last_id = 0
         self._last_pin = 0
-        self._missing = 0
-        self._damaged = False
 
     def run(self) -> Swept:
         """Sweep. Raises ``Conflict`` when another sweep runs, ``IntegrityError`` on damage.
@@ -139,7 +118,8 @@ class Sweeper:
             time.sleep(PAUSE_SECONDS)  # lets waiting changes go first
         self._give_back_holes()
         self._remove_leftovers()
-        return Swept(blocks, size_bytes, self._missing)
+        self._renew_copies(connection)
+        return Swept(blocks, size_bytes, self._marker.missing)
 
     # -- marking -----------------------------------------------------------------------------
 
@@ -151,59 +131,13 @@ class Sweeper:
             if not pins:
                 break
             for seq, root in pins:
-                self._mark(connection, decode_any(root))
+                self._marker.mark(connection, decode_any(root))
                 self._last_pin = seq
-        if self._damaged:
+        if self._marker.damaged:
             raise IntegrityError(
                 "A pinned DAG has damaged blocks; nothing was removed.",
                 hint="Put the damaged blocks again (hygieia admin verify), then sweep.",
             )
-
-    def _mark(self, connection: sqlite3.Connection, root: CID) -> None:
-        """Mark everything below ``root``, stopping where it was marked already."""
-        waiting = [root]
-        while waiting:
-            cid = waiting.pop()
-            if is_inline(cid):
-                waiting.extend(self._links(cid, cid.digest))
-                continue
-            key = key_of(cid)
-            if cid.codec == RAW:
-                if (block_id := catalogue.find_id(connection, key)) is None:
-                    self._note_missing(connection, key)
-                else:
-                    self._kept.set(block_id)
-                continue
-            row = catalogue.find(connection, key)
-            if row is None:
-                self._note_missing(connection, key)
-                continue
-            self._kept.set(row.id)
-            # One block may be linked as raw here and as a node there: each codec is followed once.
-            if self._followed.setdefault(cid.codec, _Bits()).set(row.id):
-                waiting.extend(self._links(cid, self._read(cid, row)))
-
-    def _read(self, cid: CID, row: BlockRow) -> bytes:
-        try:
-            if row.pack is not None:
-                data = self._packs.read(row.pack, row.offset, row.size_bytes)
-            else:
-                data = row.data or b""
-            return verify_any(cid, data).data
-        except (FileNotFoundError, BlockRefused):
-            self._damaged = True
-            return b""
-
-    def _links(self, cid: CID, data: bytes) -> list[CID]:
-        try:
-            return links_of(cid, data)
-        except IntegrityError:
-            return []  # its bytes are intact and are no node: it links nothing
-
-    def _note_missing(self, connection: sqlite3.Connection, key: bytes) -> None:
-        self._missing += 1
-        row = connection.execute("SELECT 1 FROM damaged WHERE multihash = ?", (key,)).fetchone()
-        self._damaged = self._damaged or row is not None
 
     # -- removing ----------------------------------------------------------------------------
 
@@ -230,7 +164,7 @@ class Sweeper:
         unwanted = [
             BlockRow(block_id, size, None, pack, offset)
             for block_id, size, pack, offset in rows
-            if block_id not in held and block_id not in self._kept
+            if block_id not in held and block_id not in self._marker.kept
         ]
         emptied = changes.remove(connection, unwanted)
         _end_expired(connection, after, last, now)
@@ -243,6 +177,21 @@ class Sweeper:
             self._packs.punch([hole for _, hole in holes])
             last = holes[-1][0]
             self._writer.submit(partial(changes.forget_holes, last=last)).result()
+
+    def _renew_copies(self, connection: sqlite3.Connection) -> None:
+        """Write the copies anew once more than half of them tells of what is gone."""
+        (dead_bytes,) = connection.execute("SELECT dead_bytes FROM copied").fetchone()
+        copies = CopyFiles(self._path.parent)
+        mostly_dead = dead_bytes >= max(RENEW_FROM_BYTES, copies.size_bytes() // 2)
+        if not mostly_dead and len(copies.paths()) < RENEW_FROM_FILES:
+            return
+        self._writer.begin_new_copies()
+        copy_all_again(connection, self._path.parent)
+
+        def forget(connection: sqlite3.Connection) -> None:
+            connection.execute("UPDATE copied SET dead_bytes = dead_bytes - ?", (dead_bytes,))
+
+        self._writer.submit(forget).result()
 
     def _remove_leftovers(self) -> None:
         """Remove packs that no row names: a crash came between writing them and their rows."""

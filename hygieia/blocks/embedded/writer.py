@@ -1,12 +1,14 @@
 """One thread that writes the catalogue: what waits is committed together.
 
 An fsync costs as much for one change as for a hundred. While one transaction is being made
-durable the next changes queue up, and then share one. Each runs in a savepoint of its own, so a
+durable the next changes queue up, and then share one. What it adds is copied (``copies``) before it
+is committed. Each runs in a savepoint of its own, so a
 change that fails leaves the others be, and no change is acknowledged before the commit.
 """
 
 from __future__ import annotations
 
+import itertools
 import queue
 import sqlite3
 import threading
@@ -14,6 +16,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from hygieia.blocks.embedded.catalogue import connect, translate
+from hygieia.blocks.embedded.copies import CopyFiles, added_since, marks, take_ended
 from hygieia.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ class CatalogueWriter:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._copies = CopyFiles(path.parent)
         self._queue: queue.SimpleQueue[Change | None] = queue.SimpleQueue()
         self._accepting = threading.Lock()
         self._closed = False
@@ -50,6 +54,10 @@ class CatalogueWriter:
             self._queue.put((change, future))
         return future
 
+    def begin_new_copies(self) -> None:
+        """Close the file of copies, so that it may be replaced. Waits for its turn."""
+        self.submit(lambda _: self._copies.close()).result()
+
     def close(self) -> None:
         """Finish what was accepted, then end the thread."""
         with self._accepting:
@@ -65,6 +73,7 @@ class CatalogueWriter:
                 self._apply(connection, batch)
         finally:
             connection.close()
+            self._copies.close()
 
     def _next_batch(self) -> list[Change] | None:
         first = self._queue.get()
@@ -106,7 +115,10 @@ class CatalogueWriter:
     ) -> list[tuple[Any, Exception | None]]:
         connection.execute("BEGIN IMMEDIATE")
         try:
+            before = marks(connection)
+            ended = take_ended(connection)
             results = [_attempt(connection, change) for change, _ in batch]
+            self._copies.append(itertools.chain(ended, added_since(connection, before)))
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:

@@ -232,7 +232,7 @@ async def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
 async def test_a_catalogue_of_a_newer_program_is_refused(tmp_path: Path) -> None:
     await open_embedded(tmp_path).close()
     with sqlite3.connect(tmp_path / "catalogue.sqlite") as connection:
-        connection.execute("PRAGMA user_version=2")
+        connection.execute("PRAGMA user_version=3")
     with pytest.raises(ConfigError):
         open_embedded(tmp_path)
 
