@@ -15,10 +15,12 @@ from hygieia.domain.quotas import Quotas
 from hygieia.domain.reports import Reports
 from hygieia.domain.stores import Stores
 from hygieia.errors import ConfigError
+from hygieia.server.logs import get_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hygieia.blocks.embedded import Damaged
     from hygieia.blocks.port import BlockStore
     from hygieia.config import Settings
     from hygieia.documents.port import DocumentStore
@@ -67,7 +69,12 @@ def open_blocks(settings: Settings, documents: DocumentStore) -> BlockStore:
         return open_kubo(settings.blocks, documents)
     from hygieia.blocks.embedded import open_embedded  # noqa: PLC0415  (adapters are imported when chosen)
 
-    return open_embedded(Path(rest) if rest else settings.data_dir / BLOCKS_FOLDER)
+    folder = Path(rest) if rest else settings.data_dir / BLOCKS_FOLDER
+    return open_embedded(folder, on_damage=_log_damage)
+
+
+def _log_damage(damaged: Damaged) -> None:
+    get_log().error("damaged block", multihash=damaged.multihash.hex(), kept_as=damaged.kept_as)
 
 
 def secrets_path(settings: Settings) -> Path:
