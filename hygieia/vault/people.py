@@ -53,7 +53,11 @@ class FormerKey:
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """An entry of the index's table ``contacts`` (docs/spec/13-index.md §4)."""
+    """An entry of the index's table ``contacts`` (docs/spec/13-index.md §4).
+
+    ``superseded`` are keys pinned before whose successor was accepted but not compared yet: what
+    they signed still verifies, but they count as nobody else (docs/spec/15-people.md §1).
+    """
 
     key: str
     certificate: str
@@ -61,18 +65,22 @@ class Contact:
     name: str
     email: str
     former_keys: tuple[FormerKey, ...] = ()
+    superseded: tuple[FormerKey, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The entry as it stands in a segment."""
-        return {
+        body: dict[str, Any] = {
             "key": self.key,
             "certificate": self.certificate,
             "state": str(self.state),
             "name": self.name,
             "email": self.email,
             "former_keys": [former.to_json() for former in self.former_keys],
-        } | dict(self.extra)
+        }
+        if self.superseded:
+            body["superseded"] = [former.to_json() for former in self.superseded]
+        return body | dict(self.extra)
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Contact:
@@ -85,13 +93,16 @@ class Contact:
             name=fields.text("name", lambda text: len(text.encode()) <= MAX_NAME_BYTES),
             email=fields.text("email", lambda text: len(text.encode()) <= MAX_EMAIL_BYTES),
             former_keys=read_former_keys(fields),
+            superseded=read_former_keys(fields, "superseded") if "superseded" in body else (),
             extra=unknown(body, _CONTACT_FIELDS),
         )
 
 
 _STATES: Final = frozenset(state.value for state in ContactState)
 _FORMER_KEY_FIELDS: Final = frozenset({"key", "certificate"})
-_CONTACT_FIELDS: Final = frozenset({"key", "certificate", "state", "name", "email", "former_keys"})
+_CONTACT_FIELDS: Final = frozenset(
+    {"key", "certificate", "state", "name", "email", "former_keys", "superseded"}
+)
 
 
 def is_armored(text: str) -> bool:
@@ -99,11 +110,11 @@ def is_armored(text: str) -> bool:
     return 0 < len(text.encode()) <= MAX_CERTIFICATE_BYTES
 
 
-def read_former_keys(fields: Fields) -> tuple[FormerKey, ...]:
-    """Read a list ``former_keys``."""
-    items = fields.list("former_keys", MAX_FORMER_KEYS)
+def read_former_keys(fields: Fields, name: str = "former_keys") -> tuple[FormerKey, ...]:
+    """Read a list of former keys."""
+    items = fields.list(name, MAX_FORMER_KEYS)
     if not all(isinstance(item, dict) for item in items):
-        raise fields.refused("former_keys")
+        raise fields.refused(name)
     return tuple(FormerKey.from_json(item) for item in items)
 
 
@@ -131,6 +142,8 @@ class People:
             self._armored.setdefault(contact.key, contact.certificate)
             self._person.setdefault(contact.key, contact.key)
             self._add_former(contact.former_keys, contact.key)
+            for former in contact.superseded:
+                self._armored.setdefault(former.key, former.certificate)
         self._add_former(former_keys, me.key_id)
 
     def _add_former(self, former_keys: Iterable[FormerKey], person: str) -> None:

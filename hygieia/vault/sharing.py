@@ -1,0 +1,121 @@
+"""Changing who reads a report: the header is wrapped anew, nothing else (docs/spec/16-sharing.md).
+
+Both payloads keep their octets and CIDs, so a change of readers writes four small blocks whatever
+the content's size: a header leaf, two file nodes and the directory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from hygieia.errors import Forbidden, InvalidInput
+from hygieia.ipld.block import Block
+from hygieia.ipld.builder import Built, directory, join, leaf
+from hygieia.ipld.shapes import DATA_NAME, META_NAME
+from hygieia.openpgp.envelope import rewrap
+from hygieia.vault.report_entry import ReportEntry
+from hygieia.vault.share_note import Reader, Readers, Share, sign_share
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from hygieia.openpgp.certificates import Certificate
+    from hygieia.openpgp.keys import UnlockedKey
+    from hygieia.vault.people import People
+    from hygieia.vault.report import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Reshared:
+    """A report with other readers. ``blocks`` are the four new ones, the root last.
+
+    ``notes`` are the share notes to hand in with the root, one a packet added, in the order of
+    ``added``: the readers as the index lists them.
+    """
+
+    root: Built
+    blocks: tuple[Block, ...]
+    entry: ReportEntry
+    notes: tuple[bytes, ...] = field(repr=False)
+    added: tuple[Reader, ...] = ()
+
+
+def add_readers(
+    report: Report,
+    certificates: Sequence[Certificate],
+    *,
+    key: UnlockedKey,
+    created: str,
+    delegations: Mapping[str, str] | None = None,
+) -> Reshared:
+    """Give ``report`` to more people. Anyone who can read it may.
+
+    ``delegations`` names, by key id, the delegation that a reader is added for. Raises
+    ``InvalidInput`` for oneself or nobody, ``CertificateRefused`` for a key that may not be
+    encrypted to, ``LimitExceeded`` above 1,024 packets.
+    """
+    people = {certificate.key_id: certificate for certificate in certificates}
+    if not people:
+        raise InvalidInput("Name someone to share the report with.")
+    if key.key_id in people:
+        raise InvalidInput("You can read this report already: share it with somebody else.")
+    wrapped = rewrap(b"".join(report.packets), report.session_key, add=[*people.values()])
+    by_delegation = delegations or {}
+    added = tuple(
+        Reader(person, digest, by_delegation.get(person))
+        for person, digest in zip(people, wrapped.added, strict=True)
+    )
+    notes = tuple(
+        sign_share(key, Share(report.meta.id, each.key, each.pkesk, each.delegation, created))
+        for each in added
+    )
+    return replace(_with_header(report, wrapped.octets), notes=notes, added=added)
+
+
+def drop_readers(report: Report, packets: Collection[str], people: People) -> Reshared:
+    """Take packets, by digest, off the report's header. Only its owner may, and never her own.
+
+    Whoever could read it keeps what she has: the session key stays the same until a re-key.
+    Raises ``Forbidden``, and ``InvalidInput`` when there is nothing to drop.
+    """
+    if not people.is_me(report.meta.owner):
+        raise Forbidden("Only the owner of a report can take readers off it.")
+    if not packets:
+        raise InvalidInput("Nobody is taken off the report: it is not shared with them.")
+    return _with_header(
+        report, rewrap(b"".join(report.packets), report.session_key, drop=packets).octets
+    )
+
+
+def with_added(readers: Readers, added: Sequence[Reader]) -> Readers:
+    """The index's entry once ``added`` read the report too; who is added again is no more removed."""
+    back = {reader.key for reader in added}
+    return replace(
+        readers,
+        readers=(*readers.readers, *added),
+        removed=tuple(key for key in readers.removed if key not in back),
+    )
+
+
+def packets_of(readers: Readers, people: People, person: str) -> list[str]:
+    """Digests of every packet noted for ``person``, under whichever of her keys."""
+    return [reader.pkesk for reader in readers.readers if people.same(reader.key, person)]
+
+
+def without(readers: Readers, people: People, person: str) -> Readers:
+    """The index's entry once ``person`` was unshared: the next change makes the session key new."""
+    gone = [reader for reader in readers.readers if people.same(reader.key, person)]
+    kept = tuple(reader for reader in readers.readers if reader not in gone)
+    removed = dict.fromkeys((*readers.removed, *(reader.key for reader in gone)))
+    return replace(readers, readers=kept, removed=tuple(removed))
+
+
+def _with_header(report: Report, header: bytes) -> Reshared:
+    encrypted = report.encrypted
+    header_block, built = leaf(header)
+    data_block, data_file = join(built, encrypted.data)
+    meta_block, meta_file = join(built, encrypted.meta)
+    root_block, root = directory([(DATA_NAME, data_file), (META_NAME, meta_file)])
+    entry = ReportEntry.of(report.meta, cid=str(root.cid), meta_payload_cid=str(encrypted.meta.cid))
+    return Reshared(root, (header_block, data_block, meta_block, root_block), entry, ())
