@@ -62,15 +62,22 @@ def open_blocks(settings: Settings, documents: DocumentStore) -> BlockStore:
 
     ``documents`` is where an adapter keeps what its store cannot; closing it is the caller's.
     """
-    scheme, _, rest = settings.blocks.partition(":")
-    if scheme != "directory":
+    folder = blocks_folder(settings)
+    if folder is None:
         from hygieia.blocks.kubo import open_kubo  # noqa: PLC0415  (adapters are imported when chosen)
 
         return open_kubo(settings.blocks, documents)
     from hygieia.blocks.embedded import open_embedded  # noqa: PLC0415  (adapters are imported when chosen)
 
-    folder = Path(rest) if rest else settings.data_dir / BLOCKS_FOLDER
     return open_embedded(folder, on_damage=_log_damage)
+
+
+def blocks_folder(settings: Settings) -> Path | None:
+    """The folder of the embedded block store; None where HYGIEIA_BLOCKS names another kind."""
+    scheme, _, rest = settings.blocks.partition(":")
+    if scheme != "directory":
+        return None
+    return Path(rest) if rest else settings.data_dir / BLOCKS_FOLDER
 
 
 def _log_damage(damaged: Damaged) -> None:
