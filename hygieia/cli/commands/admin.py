@@ -29,7 +29,16 @@ data_option = click.option(
 )
 
 
-@click.group("admin", cls=LazyGroup)
+LATER = {
+    "rebuild": (
+        "hygieia.cli.commands.rebuild",
+        "rebuild",
+        "Make a lost catalogue of blocks anew.",
+    ),
+}
+
+
+@click.group("admin", cls=LazyGroup, lazy=LATER)
 def admin() -> None:
     """Look after a server, on its own machine, with its own settings."""
 
