@@ -61,7 +61,9 @@ def configure_logs(settings: Settings) -> None:
 
 
 def get_log() -> Log:
-    """The process's logger."""
+    """The process's logger; where none was set up, as beside a server, to standard error too."""
+    if not structlog.is_configured():
+        structlog.configure(logger_factory=StandardErrorLogger)
     return cast("Log", structlog.get_logger())
 
 

@@ -116,3 +116,22 @@ def test_check_names_what_is_damaged_in_its_one_document_and_ends_with_6(
     for item in done.json["damaged"]:
         assert set(item) == {"kind", "subject", "root", "code", "missing"}
     json.dumps(done.json)
+
+
+def test_a_lost_catalogue_is_made_anew(tmp_path: Path) -> None:
+    with running_server(tmp_path) as server:
+        person = sign_up(server.address, tmp_path / "home", "eva@example.org")
+        store(person, **{"blood.txt": b"13.9", "scan.bin": bytes(3 << 20)})
+        busy = admin(server, "rebuild")
+        assert (busy.code, busy.json["error"]["code"]) == (5, "conflict")
+    for file in (server.data / "blocks").glob("catalogue.sqlite*"):
+        file.unlink()
+    assert admin(server, "check").code == 2
+    rebuilt = admin(server, "rebuild")
+    assert rebuilt.code == 0
+    assert (rebuilt.json["damaged"], rebuilt.json["missing"]) == (0, 0)
+    assert rebuilt.json["pins"] >= 3
+    checked = admin(server, "check")
+    assert checked.code == 0
+    assert (checked.json["reports"], checked.json["damaged"]) == (2, [])
+    assert admin(server, "rebuild").code == 2  # there is nothing to do now

@@ -107,6 +107,10 @@ def _prepare(path: Path) -> None:
         )
     if catalogue.check(file) == 1:
         _upgrade(path)
+    elif not (path / COPIES).exists():  # left out of a backup that was restored
+        make_folders(path)
+        with contextlib.closing(catalogue.connect(file)) as connection:
+            copy_all_again(connection, path)
 
 
 def _require_empty(path: Path) -> None:

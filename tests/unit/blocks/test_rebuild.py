@@ -258,6 +258,20 @@ async def test_a_store_of_version_1_is_upgraded_and_can_be_rebuilt(tmp_path: Pat
     await store.close()
 
 
+async def test_copies_left_out_of_a_backup_are_made_again(tmp_path: Path) -> None:
+    store = open_embedded(tmp_path)
+    await store.put([raw(1)])
+    await store.close()
+    for file in files_in(tmp_path / "copies"):
+        file.unlink()
+    (tmp_path / "copies").rmdir()
+    store = open_embedded(tmp_path)
+    await store.put([raw(2)])
+    await store.close()
+    lose(tmp_path / CATALOGUE)
+    assert rebuild(tmp_path).blocks == 2
+
+
 async def test_an_upgrade_that_was_cut_off_is_done_again(tmp_path: Path) -> None:
     store = open_embedded(tmp_path)
     await store.put([raw(1), raw(2, 100_000)])
