@@ -98,7 +98,7 @@ def _puts(vault: Vault, floor: Floor, folder: Path, size_mib: float, rounds: int
         settle(folder, size_mib)
         runs.floors.append(seconds_of(floor.put))
         settle(folder, size_mib)
-        runs.commands.append(vault.run("put", floor.plain))
+        runs.commands.append(vault.run("put", "--again", floor.plain))
     return runs
 
 

@@ -1,7 +1,8 @@
 """Storing files: encrypt, upload, commit, enter in the index; run again to resume (FORMATS §9).
 
 Short files travel in groups, sealed in a thread while the group before is being sent and
-committed; a long one is streamed. The index is renewed once for many reports.
+committed; a long one is streamed. The index is renewed once for many reports. What the vault has
+already is left out.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, Final
 
+from hygieia.client.already import AlreadyStored
 from hygieia.client.batches import BatchSender
 from hygieia.client.commits import (
     NewRoot,
@@ -32,6 +34,7 @@ from hygieia.client.sources import (
     media_type_of,
     reading,
 )
+from hygieia.client.stored_digests import StoredDigests
 from hygieia.errors import ContentChanged, UsageError
 from hygieia.ipld.cid import CID
 from hygieia.limits import CAR_BATCH_BYTES, SMALL_REPORT_BYTES
@@ -83,6 +86,10 @@ class Putter:
     index: IndexSync
     labels: Labels
     progress: Progress
+    again: bool = False
+    """Store what the vault has already once more."""
+    already: dict[str, ReportEntry] = field(default_factory=dict)
+    """What was left out: the reports that hold it, by the file's path."""
     _journal: Journal | None = None
     _upload: str = ""
     _stored: dict[str, ReportEntry] = field(default_factory=dict)
@@ -92,7 +99,7 @@ class Putter:
     _commit: asyncio.Task[None] | None = None
 
     async def put_files(self, files: Sequence[FoundFile]) -> list[ReportEntry]:
-        """Store files; what an interrupted run of the same job stored is not stored again.
+        """Store files; what an interrupted run stored, or the vault has, is not stored again.
 
         Raises:
             HygieiaError: what stopped it; run again to go on from there.
@@ -135,7 +142,8 @@ class Putter:
         self._upload = await self._upload_of(journal)
         group: list[FoundFile] = []
         group_bytes = 0
-        for file in await self._not_yet_stored(files, journal):
+        rest = await self._not_yet_stored(files, journal)
+        for file in rest if self.again else await self._not_in_the_vault(rest):
             size = file.source.size_bytes
             if size > SMALL_REPORT_BYTES:
                 await self._put_long(file, journal)
@@ -173,6 +181,23 @@ class Putter:
             self._unindexed.append(entry)
             self._advance(file.source.size_bytes, "")
         return rest
+
+    async def _not_in_the_vault(self, files: Sequence[FoundFile]) -> list[FoundFile]:
+        """Leave out what the vault has already, whenever and wherever it was stored."""
+        vault = AlreadyStored(
+            self.session,
+            self.index,
+            self._digests,
+            upload=self._upload,
+            subject=self.labels.subject or self.session.key.key_id,
+        )
+        named = [(file, self.labels.file_name or file.file_name) for file in files]
+        self.already = await vault.among(named)
+        self._stored |= self.already
+        for file in files:
+            if file.source.path in self.already:
+                self._advance(file.source.size_bytes, "")
+        return [file for file in files if file.source.path not in self.already]
 
     async def _committed(self, file: FoundFile, journal: Journal) -> ReportEntry | None:
         document = journal.committed_report(file.source)
@@ -329,6 +354,8 @@ class Putter:
         roots = [NewRoot(report.entry.id, report.entry.cid) for _, report in reports]
         await commit_reports(self.session.transport, self._upload, roots)
         await read_back(self.index.source, sample, [CID.parse(one.root) for one in roots])
+        digests = {report.meta.data_payload_cid: report.meta.sha256 for _, report in reports}
+        await asyncio.to_thread(self._digests.remember, digests)
         for source, report in reports:
             if source is not None:
                 self._stored[source.path] = report.entry
@@ -340,6 +367,10 @@ class Putter:
         entries, self._unindexed = self._unindexed, []
         if entries:
             await self.index.change([PutReport(entry) for entry in entries])
+
+    @property
+    def _digests(self) -> StoredDigests:
+        return StoredDigests(self.session.store.digests_file, self.session.unlocked.state_key)
 
     def _advance(self, size_bytes: int, label: str) -> None:
         self._done_bytes += size_bytes

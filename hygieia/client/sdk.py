@@ -201,18 +201,34 @@ class Vault:
         paths: Sequence[Path | str],
         labels: Labels | None = None,
         *,
+        again: bool = False,
         progress: Progress | None = None,
+        already: Callable[[Path, ReportEntry], object] | None = None,
     ) -> Sequence[ReportEntry]:
         """Encrypt and store files, and folders with all that is below them.
 
-        The same call again after an interruption goes on where it ended.
+        The same call again after an interruption goes on where it ended. A file that the vault
+        has already, under the same name, for the same subject and with the same content, is not
+        stored again: the report that holds it is returned.
+
+        Args:
+            paths: files and folders.
+            labels: what is said about them.
+            again: store what the vault has already once more.
+            progress: told of the bytes stored.
+            already: told of each file that was left out and the report that holds it.
 
         Raises:
             NotFound, UsageError: a file is not there or cannot be read; nothing was stored.
             QuotaExceeded, StorageFull, Unreachable: run it again once there is room or a server.
         """
         files = await asyncio.to_thread(find_files, [Path(path) for path in paths])
-        return await self._putter(labels, progress).put_files(files)
+        putter = self._putter(labels, progress, again=again)
+        entries = await putter.put_files(files)
+        if already is not None:
+            for path, entry in putter.already.items():
+                already(Path(path), entry)
+        return entries
 
     async def put_stream(
         self,
@@ -277,8 +293,10 @@ class Vault:
     def _changer(self) -> Changer:
         return Changer(self.session, self.index, self.reader)
 
-    def _putter(self, labels: Labels | None, progress: Progress | None) -> Putter:
-        return Putter(self.session, self.index, labels or Labels(), progress or _silent)
+    def _putter(
+        self, labels: Labels | None, progress: Progress | None, *, again: bool = False
+    ) -> Putter:
+        return Putter(self.session, self.index, labels or Labels(), progress or _silent, again)
 
 
 def _counted(progress: Progress | None, total: int, label: str) -> Callable[[int], None] | None:

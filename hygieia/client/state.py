@@ -5,6 +5,7 @@
     profiles/NAME/profile.json    who, where, the pinned seal, the highest index seen, the sealed part
     profiles/NAME/refused-seals.json    how often a server's sealed key was refused (MS-08)
     profiles/NAME/uploads/        uploads under way, each sealed (FORMATS §9)
+    profiles/NAME/stored-digests  which contents are stored already, sealed; may be lost
 
 The sealed part (session and device token) is AES-256-GCM under the state key, HKDF-SHA-256 of the
 seal passphrase (RFC 5869). So a wrong password cannot even present this device's token, and a
@@ -128,6 +129,11 @@ class ProfileStore:
         return self.folder / "uploads"
 
     @property
+    def digests_file(self) -> Path:
+        """Where the digests of stored contents are remembered, sealed."""
+        return self.folder / "stored-digests"
+
+    @property
     def refusals_file(self) -> Path:
         """Where sign-ins count the sealed keys they refused."""
         return self.folder / "refused-seals.json"
@@ -187,9 +193,9 @@ class ProfileStore:
             self.save(profile)
 
     def forget(self) -> None:
-        """Remove the profile, every upload under way and the count of refused seals."""
-        self._file.unlink(missing_ok=True)
-        self.refusals_file.unlink(missing_ok=True)
+        """Remove the profile and everything that was remembered beside it."""
+        for file in (self._file, self.refusals_file, self.digests_file):
+            file.unlink(missing_ok=True)
         if self.uploads_folder.is_dir():
             for entry in self.uploads_folder.iterdir():
                 entry.unlink(missing_ok=True)

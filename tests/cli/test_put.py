@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.shell import by, environment_of, store
+from tests.cli.shell import by, environment_of
 from tests.running import COMMAND, Person
 
 ODD_NAMES = [
@@ -133,11 +133,24 @@ def test_a_folder_without_files_and_what_is_no_file_are_usage_errors(
     assert by(ana, "put", str(tmp_path / "pipe")).code == 2
 
 
-def test_the_same_file_stored_again_is_another_report(ana: Person) -> None:
-    first = store(ana, **{"again.txt": b"same"})["again.txt"]
-    second = store(ana, **{"again.txt": b"same"})["again.txt"]
-    assert first["id"] != second["id"]
-    assert first["cid"] != second["cid"]
+def test_a_file_that_is_stored_already_is_skipped_unless_asked_for(
+    ana: Person, tmp_path: Path
+) -> None:
+    for number in range(7):
+        (tmp_path / f"again-{number}.txt").write_text(f"same {number}")
+    first = put(ana, str(tmp_path))
+    assert not any("already" in report for report in first)
+    (tmp_path / "again-7.txt").write_text("new")
+    second = put(ana, str(tmp_path))
+    assert [r.pop("already", False) for r in second] == [True] * 7 + [False]
+    assert second[:7] == first
+    done = by(ana, "put", str(tmp_path))
+    assert done.code == 0
+    assert f"again-0.txt is in your vault already as {first[0]['id'][:8]}: skipped." in done.err
+    assert "So are 3 other files." in done.err
+    assert "--again" in done.err
+    third = put(ana, str(tmp_path / "again-0.txt"), "--again")
+    assert third[0]["id"] != first[0]["id"]
 
 
 def test_many_files_renew_the_index_once(ana: Person, tmp_path: Path) -> None:

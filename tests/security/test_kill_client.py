@@ -116,7 +116,8 @@ def mover(
 
 @pytest.fixture
 def film(tmp_path: Path) -> Path:
-    path = tmp_path / "film.bin"
+    # A name of each test's own: what her vault has already would not be sent.
+    path = tmp_path / f"{tmp_path.name}.bin"
     path.write_bytes(CONTENT)
     return path
 
@@ -192,7 +193,7 @@ def test_many_files_are_stored_once_each_whenever_it_is_killed(
 ) -> None:
     folder = tmp_path / "letters"
     folder.mkdir()
-    names = [f"{number:03d}.txt" for number in range(140)]
+    names = [f"{tmp_path.name}-{number:03d}.txt" for number in range(140)]
     for name in names:
         (folder / name).write_bytes(name.encode() * 20)
     before = set(listed(mover))
@@ -210,7 +211,7 @@ def test_a_crash_between_commit_and_index_is_repaired(
     after: bool, proxy: HostileProxy, mover: Person, tmp_path: Path
 ) -> None:
     """The report is committed, its entry is not there yet; any later command enters it."""
-    letter = tmp_path / "letter.txt"
+    letter = tmp_path / f"{tmp_path.name}.txt"
     letter.write_bytes(b"Dear Ada")
     before = set(listed(mover))
     proxy.behave()

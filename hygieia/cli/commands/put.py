@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,11 +12,14 @@ from hygieia.cli.invocation import STANDARD_INPUT
 from hygieia.cli.options import command
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from hygieia.cli.invocation import Invocation
     from hygieia.client.put import Labels
     from hygieia.vault.report_entry import ReportEntry
+
+
+_MOST_NAMED = 5
 
 
 @command("put")
@@ -26,41 +29,68 @@ if TYPE_CHECKING:
 @click.option("--name", "file_name", help="The file name to store; needed with - (stdin).")
 @click.option("--subject", metavar="WHO", help="Whose record it is, if not yours: person:…")
 @click.option("--as", "profession", metavar="PROFESSION", help="In which capacity you wrote it.")
+@click.option("--again", is_flag=True, help="Store what the vault has already once more.")
 def put(
     invocation: Invocation,
     paths: tuple[str, ...],
-    title: str | None,
-    category: str,
-    file_name: str | None,
-    subject: str | None,
-    profession: str | None,
+    *,
+    again: bool,
+    **said: Any,  # noqa: ANN401  (the fields of Labels, as click gives them)
 ) -> None:
     """Encrypt files, folders or standard input (-) on this machine and store them.
 
     Interrupted? Run the same line again: what was stored is not stored twice, and what was sent is
-    not sent again.
+    not sent again. A file that your vault has already, under the same name and with the same
+    content, is skipped; --again stores it once more.
     """
     from hygieia.cli.reports import describe, report_table
     from hygieia.cli.sessions import run
     from hygieia.client.put import Labels
 
-    labels = Labels(title, file_name, category, subject, profession)
+    labels = Labels(**said)
+    skipped: dict[Path, ReportEntry] = {}
     if STANDARD_INPUT in paths:
         if len(paths) > 1:
             raise click.UsageError("Standard input (-) is stored alone.")
-        if file_name is None:
+        if labels.file_name is None:
             raise click.UsageError("Standard input has no name: give one with --name.")
         invocation.refuse_two_from_standard_input(STANDARD_INPUT)
-        entries: Sequence[ReportEntry] = [run(_put_stream(invocation, labels, file_name))]
+        entries: Sequence[ReportEntry] = [run(_put_stream(invocation, labels, labels.file_name))]
     else:
-        entries = run(_put_files(invocation, labels, paths))
-    invocation.result(
-        {"reports": [describe(entry) for entry in entries]}, lambda: report_table(entries)
-    )
+        entries = run(_put_files(invocation, labels, paths, skipped, again=again))
+    before = {entry.id for entry in skipped.values()}
+    document = {
+        "reports": [
+            describe(entry) | ({"already": True} if entry.id in before else {}) for entry in entries
+        ]
+    }
+    invocation.result(document, lambda: report_table(entries))
+    _say_skipped(invocation, skipped)
+
+
+def _say_skipped(invocation: Invocation, skipped: Mapping[Path, ReportEntry]) -> None:
+    """Name the first few files that the vault had already, and count the others."""
+    from hygieia.cli.reports import SHORT_ID_CHARACTERS
+    from hygieia.cli.text import counted
+
+    if invocation.json or not skipped:
+        return
+    for path, entry in list(skipped.items())[:_MOST_NAMED]:
+        name = entry.id[:SHORT_ID_CHARACTERS]
+        invocation.message(f"{path.name} is in your vault already as {name}: skipped.")
+    more = len(skipped) - _MOST_NAMED
+    if more > 0:
+        invocation.message(f"So {'is' if more == 1 else 'are'} {counted(more, 'other file')}.")
+    invocation.message("To store them once more, add --again.")
 
 
 async def _put_files(
-    invocation: Invocation, labels: Labels, paths: tuple[str, ...]
+    invocation: Invocation,
+    labels: Labels,
+    paths: tuple[str, ...],
+    skipped: dict[Path, ReportEntry],
+    *,
+    again: bool,
 ) -> Sequence[ReportEntry]:
     from hygieia.cli.progress import progress
     from hygieia.cli.sessions import opened_vault
@@ -70,7 +100,9 @@ async def _put_files(
     find_files([Path(path) for path in paths])
     async with opened_vault(invocation) as vault:
         with progress(invocation, "Storing") as show:
-            return await vault.put(paths, labels, progress=show)
+            return await vault.put(
+                paths, labels, again=again, progress=show, already=skipped.__setitem__
+            )
 
 
 async def _put_stream(invocation: Invocation, labels: Labels, file_name: str) -> ReportEntry:

@@ -6,7 +6,7 @@ import contextlib
 import doctest
 import hashlib
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -30,35 +30,10 @@ from hygieia.errors import (
 )
 from hygieia.openpgp.times import format_time, now
 from hygieia.vault.index import SetDeleted
-from tests.factories.servers import Api, running_api, settings_in
+from tests.factories.servers import Api
+from tests.unit.client.vaults import PASSWORD, file_in
 
-PASSWORD = "seven quiet herons cross the estuary"
 NEW_PASSWORD = "nine loud gulls leave the harbour"
-
-
-@pytest.fixture
-async def api(tmp_path: Path) -> AsyncIterator[Api]:
-    async with running_api(settings_in(tmp_path)) as api:
-        yield api
-
-
-@pytest.fixture
-async def device(api: Api, tmp_path: Path) -> Device:
-    device = Device(tmp_path / "state")
-    await device.sign_up(api.url, email="ana@example.org", name="Ana", password=PASSWORD)
-    return device
-
-
-@pytest.fixture
-async def vault(device: Device) -> AsyncIterator[Vault]:
-    async with device.open(PASSWORD) as vault:
-        yield vault
-
-
-def file_in(folder: Path, name: str, content: bytes) -> Path:
-    path = folder / name
-    path.write_bytes(content)
-    return path
 
 
 # -- the example -----------------------------------------------------------------------------------
@@ -191,13 +166,14 @@ async def test_a_put_cut_at_any_request_is_finished_by_the_next_and_stores_nothi
     monkeypatch.setattr(put, "_GROUP_REPORTS", 2)
     folder = tmp_path / "in"
     folder.mkdir()
-    contents = {f"{n}.txt": str(n).encode() for n in range(3)}
-    contents["long.bin"] = hashlib.shake_256(b"long").digest(5 << 20)
-    for name, content in contents.items():
-        file_in(folder, name, content)
     number, finished = 0, False
+    contents: dict[str, bytes] = {}
     while not finished:
         number += 1
+        contents = {f"{n}.txt": f"{n} of {number}".encode() for n in range(3)}
+        contents["long.bin"] = hashlib.shake_256(b"%d" % number).digest(5 << 20)
+        for name, content in contents.items():
+            file_in(folder, name, content)
         labels = Labels(category=f"cut-{number}")
         async with device.open(PASSWORD) as vault:
             with monkeypatch.context() as patch:
@@ -214,7 +190,7 @@ async def test_a_put_cut_at_any_request_is_finished_by_the_next_and_stores_nothi
             assert finished or {e.id for e in stored} == {e.id for e in listed}
     assert number > 8
     async with device.open(PASSWORD) as vault:
-        [newest] = vault.list(category=f"cut-{number - 1}", search="long").reports
+        [newest] = vault.list(category=f"cut-{number}", search="long").reports
         report = await vault.read(newest)
         assert report.meta.sha256 == hashlib.sha256(contents["long.bin"]).hexdigest()
 
