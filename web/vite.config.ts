@@ -24,5 +24,10 @@ export default defineConfig({
   },
   worker: { format: "es" },
   server: { proxy: { "/api": "http://localhost:8460", "/ipfs": "http://localhost:8460" } },
-  test: { include: ["tests/unit/**/*.test.ts"], environment: "node" },
+  test: {
+    // OpenPGP.js has its light build for browsers alone; under Node the whole one is the same code.
+    alias: { "openpgp/lightweight": "openpgp" },
+    include: ["tests/unit/**/*.test.ts"],
+    environment: "node",
+  },
 });

@@ -1,0 +1,44 @@
+/** The vectors that Python reads too, and how their octets are written (tests/vectors/README.md). */
+import { readdirSync, readFileSync } from "node:fs";
+import { concat, fromHex, type Bytes } from "../../src/bytes.ts";
+import { encryptBytes } from "../../src/crypto/payload.ts";
+
+const FOLDER = new URL("../../../tests/vectors/", import.meta.url);
+
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- each kind has its own fields
+export type Vector = any;
+
+export function vectorsOf(room: string): { name: string; vector: Vector }[] {
+  const folder = new URL(`${room}/`, FOLDER);
+  return readdirSync(folder)
+    .filter((name) => name.endsWith(".json"))
+    .sort()
+    .map((name) => ({
+      name: `${room}/${name.slice(0, -5)}`,
+      vector: JSON.parse(readFileSync(new URL(name, folder), "utf8")),
+    }));
+}
+
+/** Hex, equal octets, repeated octets, or pieces of a payload that is encrypted anew. */
+export async function octetsOf(value: Vector): Promise<Bytes> {
+  if (typeof value === "string") return fromHex(value);
+  if ("payload" in value) {
+    const whole = await encryptVector(value.payload);
+    return concat(
+      ...value.pieces.map((piece: string | [number, number]) =>
+        typeof piece === "string" ? fromHex(piece) : whole.subarray(piece[0], piece[1]),
+      ),
+    );
+  }
+  const unit = fromHex(value.octet ?? value.octets);
+  const repeated = new Uint8Array(unit.length * value.count);
+  for (let i = 0; i < value.count; i++) repeated.set(unit, i * unit.length);
+  return repeated;
+}
+
+export async function encryptVector(vector: Vector): Promise<Bytes> {
+  const key = fromHex(vector.session_key);
+  const salt = fromHex(vector.salt);
+  const content = await octetsOf(vector.content);
+  return concat(...(await encryptBytes(content, key, { floor: vector.floor ?? 0, salt })));
+}
