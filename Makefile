@@ -55,11 +55,12 @@ test-interop: .venv/.dev $(NODE) ## tests against sq and gpg (Debian, root; inst
 	@HYGIEIA_TEST_CHROOT="$$(scripts/debian-chroot | tail -n 1)" HYGIEIA_TEST_NO_SKIP=1 \
 	  $(PYTEST) -m "interop and not servers" --junit-xml=$(RESULTS)/interop.xml
 
-test-servers: .venv/.dev $(NODE) ## tests against real servers (Debian, root, Go; builds Kubo, FerretDB)
+test-servers: .venv/.dev $(NODE) ## tests against real servers (Debian, root, Go; builds them)
 	@mkdir -p $(RESULTS)
 	@chroot="$$(scripts/debian-chroot | tail -n 1)"; kubo="$$(scripts/kubo | tail -n 1)"; \
-	  ferretdb="$$(scripts/ferretdb | tail -n 1)"; \
-	  HYGIEIA_TEST_CHROOT="$$chroot" HYGIEIA_TEST_KUBO="$$kubo" HYGIEIA_TEST_FERRETDB="$$ferretdb" \
+	  cluster="$$(scripts/cluster | tail -n 1)"; ferretdb="$$(scripts/ferretdb | tail -n 1)"; \
+	  HYGIEIA_TEST_CHROOT="$$chroot" HYGIEIA_TEST_KUBO="$$kubo" \
+	  HYGIEIA_TEST_CLUSTER="$$cluster" HYGIEIA_TEST_FERRETDB="$$ferretdb" \
 	  HYGIEIA_TEST_NO_SKIP=1 $(PYTEST) -m servers --junit-xml=$(RESULTS)/servers.xml
 
 test-browser: ## tests in a real browser (not there yet)

@@ -134,6 +134,33 @@ def _store(*schemes: str) -> Callable[[str], str]:
     return parse
 
 
+def _addresses(*schemes: str) -> Callable[[str], str]:
+    """Addresses by comma, or nothing. They are read where they are used: they may hold secrets."""
+
+    def parse(value: str) -> str:
+        found = _items(value)
+        if not all(item.startswith(schemes) for item in found):
+            raise ValueError(f"must start with one of: {', '.join(schemes)}")
+        if len(found) > limits.MAX_GATEWAYS:
+            raise ValueError(f"must name at most {limits.MAX_GATEWAYS} addresses")
+        return ",".join(found)
+
+    return parse
+
+
+def _replication(value: str) -> tuple[int, int] | None:
+    """``2`` or ``2-3``: at least and at most so many peers; nothing: Cluster's own setting."""
+    if not value:
+        return None
+    low, dash, high = (part.strip() for part in value.partition("-"))
+    high = high if dash else low
+    if not all(part.isascii() and part.isdigit() and len(part) < 3 for part in (low, high)):
+        raise ValueError("must be a number of peers, or two like 2-3")
+    if not 1 <= int(low) <= int(high):
+        raise ValueError("must be a number of peers, or two like 2-3, the lower one first")
+    return int(low), int(high)
+
+
 def _setting(
     default: str, parse: Callable[[str], Any], meaning: str, *, secret: bool = False
 ) -> Any:  # noqa: ANN401  (a dataclass field, as dataclasses.field types it)
@@ -177,6 +204,32 @@ class Settings:
         "Block store: directory: (in DATA_DIR), directory:PATH or kubo+http://...; "
         "@FILE: FILE holds it.",
         secret=True,
+    )
+    cluster: str = _setting(
+        "",
+        _addresses("http://", "https://"),
+        "IPFS Cluster that keeps copies: REST APIs of its peers, by comma, each like "
+        "http://USER:PASSWORD@HOST:9094. Only with a Kubo in HYGIEIA_BLOCKS.",
+        secret=True,
+    )
+    cluster_replication: tuple[int, int] | None = _setting(
+        "", _replication, "How many of its peers keep each root: 2, or 2-3; empty: its own setting."
+    )
+    copy_nodes: str = _setting(
+        "",
+        _addresses("http://", "https://", "kubo+http://", "kubo+https://"),
+        "Other nodes that should have copies, which verify reads, by comma: gateways (https://...) "
+        "or Kubos (kubo+http://TOKEN@HOST:5001), which it also repairs.",
+        secret=True,
+    )
+    wanted_copies: int = _setting(
+        "1", _whole(1, 64), "Copies of each report there should be, this server's own one counted."
+    )
+    verify_hours: int = _setting(
+        "24", _whole(0, 8760), "Hours between two verifications of all copies; 0: never by itself."
+    )
+    verify_mib_a_second: int = _setting(
+        "32", _whole(1, 100_000), "What a verification reads at most a second, in MiB."
     )
     secrets_file: Path | None = _setting(
         "", _optional_path, "File of the server's own secrets; empty: in DATA_DIR, made at start."
@@ -415,6 +468,10 @@ def _check_together(settings: Settings) -> None:
         path = getattr(settings, name)
         if path is not None and not path.is_file():
             raise ConfigError(f"{_variable(name)} names no file that is there.")
+    if settings.cluster and not settings.blocks.startswith("kubo+"):
+        raise ConfigError("HYGIEIA_CLUSTER needs a Kubo in HYGIEIA_BLOCKS: it copies from there.")
+    if settings.cluster_replication is not None and not settings.cluster:
+        raise ConfigError("HYGIEIA_CLUSTER_REPLICATION says nothing without HYGIEIA_CLUSTER.")
     reachable = not (settings.tls or settings.trusted_proxies or is_loopback(settings.host))
     if reachable and settings.plain_http == "loopback":
         raise ConfigError(

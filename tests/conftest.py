@@ -48,6 +48,12 @@ def kubo_program() -> Path:
 
 
 @pytest.fixture(scope="session")
+def cluster_program() -> Path:
+    """IPFS Cluster's `ipfs-cluster-service` program."""
+    return _program_from("HYGIEIA_TEST_CLUSTER", "test-servers")
+
+
+@pytest.fixture(scope="session")
 def kubo(kubo_program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KuboServer]:
     """A Kubo as a clinic runs it, for whoever empties it first."""
     with kubo_server(kubo_program, tmp_path_factory.mktemp("kubo") / "repository") as server:

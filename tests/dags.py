@@ -60,3 +60,16 @@ def linked(*below: Dag) -> Dag:
     """A dag-cbor block that links other DAGs."""
     root = Block.of(DAG_CBOR, dagcbor.encode({"links": [dag.root for dag in below]}))
     return Dag(root.cid, (*(block for dag in below for block in dag.blocks), root))
+
+
+def shared_and_shared_again(size_bytes: int) -> tuple[list[Block], CID, list[Block], CID]:
+    """A report, and the same with another recipients header: blocks and root of each."""
+    payload, payload_built = file(noise(1, size_bytes))
+    reports: list[tuple[list[Block], CID]] = []
+    for seed in (2, 3):
+        header, header_built = leaf(noise(seed, 200))
+        envelope, envelope_built = join(header_built, payload_built)
+        root, built = directory([("data.pgp", envelope_built)])
+        reports.append(([header, envelope, root], built.cid))
+    (old, old_root), (new, new_root) = reports
+    return [*payload, *old], old_root, new, new_root

@@ -88,7 +88,7 @@ class KuboNode:
 @contextlib.contextmanager
 def kubo_node(program: Path, folder: Path) -> Iterator[KuboNode]:
     """Start a node with its repository in `folder`, and end it afterwards."""
-    api, gateway = _free_ports(2)
+    api, gateway = free_ports(2)
     node = KuboNode(program, folder, f"http://127.0.0.1:{gateway}")
     _make_repository(node, api, gateway, SETTINGS)
     with _daemon(node, "--offline"):
@@ -101,20 +101,23 @@ class KuboServer:
 
     node: KuboNode
     api_port: int
+    token: str | None = TOKEN
+    process: subprocess.Popen[bytes] | None = None
     _running: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     @property
     def address(self) -> str:
         """What HYGIEIA_BLOCKS names it by."""
-        return self.address_at(self.api_port)
+        return self.address_at(self.api_port, self.token)
 
-    def address_at(self, port: int, token: str = TOKEN) -> str:
+    def address_at(self, port: int, token: str | None = TOKEN) -> str:
         """The same through another port, or with another token."""
-        return f"kubo+http://{token}@127.0.0.1:{port}"
+        before = "" if token is None else f"{token}@"
+        return f"kubo+http://{before}127.0.0.1:{port}"
 
     def start(self) -> None:
         """Start it again after `stop`."""
-        self._running.enter_context(_daemon(self.node))
+        self.process = self._running.enter_context(_daemon(self.node))
 
     def stop(self) -> None:
         """End it as an operator would."""
@@ -122,17 +125,38 @@ class KuboServer:
 
     def run(self, *arguments: str) -> str:
         """Run one `ipfs` command with the token."""
-        return self.node.run("--api-auth", f"bearer:{TOKEN}", *arguments)
+        token = () if self.token is None else ("--api-auth", f"bearer:{self.token}")
+        return self.node.run(*token, *arguments)
 
     def ask(self, path: str, **query: str) -> list[dict[str, Any]]:
         """One call of its RPC; the objects it answers with."""
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.api_port}/api/v0/{path}?{urllib.parse.urlencode(query)}",
             method="POST",
-            headers={"Authorization": f"Bearer {TOKEN}"},
+            headers={} if self.token is None else {"Authorization": f"Bearer {self.token}"},
         )
         with urllib.request.urlopen(request, timeout=60) as answer:
             return [json.loads(line) for line in answer.read().splitlines()]
+
+    @property
+    def peer(self) -> str:
+        """Where other nodes reach it: its swarm's address with its identity."""
+        about = self.ask("id")[0]
+        return next(address for address in about["Addresses"] if "/tcp/" in address)
+
+    def connect(self, other: KuboServer) -> None:
+        """Join another node's swarm, as the only other in it."""
+        self.ask("swarm/connect", arg=other.peer)
+
+    def data_file(self, data: bytes) -> Path:
+        """The file in which it keeps a block of these bytes."""
+        stored = (self.node.repository / "blocks").rglob("*.data")
+        (found,) = [
+            path
+            for path in stored
+            if path.stat().st_size == len(data) and path.read_bytes() == data
+        ]
+        return found
 
     def empty(self) -> None:
         """Take out every pin and block."""
@@ -146,24 +170,35 @@ class KuboServer:
 
 
 @contextlib.contextmanager
-def kubo_server(program: Path, folder: Path, **settings: str) -> Iterator[KuboServer]:
+def kubo_server(
+    program: Path, folder: Path, *, token: str | None = TOKEN, **settings: str
+) -> Iterator[KuboServer]:
     """Start a node for a vault; `settings` are Kubo's, with _ for the dots, as JSON."""
-    api, gateway = _free_ports(2)
+    api, gateway = free_ports(2)
     node = KuboNode(program, folder, f"http://127.0.0.1:{gateway}")
-    ours = {
-        "Datastore.Spec": json.dumps(DURABLE),
-        "API.Authorizations": json.dumps(
-            {"vault": {"AuthSecret": f"bearer:{TOKEN}", "AllowedPaths": ["/api/v0"]}}
-        ),
-    }
+    ours = {"Datastore.Spec": json.dumps(DURABLE)}
+    if token is not None:
+        allowed = {"vault": {"AuthSecret": f"bearer:{token}", "AllowedPaths": ["/api/v0"]}}
+        ours["API.Authorizations"] = json.dumps(allowed)
     given = {name.replace("_", "."): value for name, value in settings.items()}
     _make_repository(node, api, gateway, SETTINGS | ALONE | ours | given)
-    server = KuboServer(node, api)
+    server = KuboServer(node, api, token)
     server.start()
     try:
         yield server
     finally:
         server.stop()
+
+
+def in_a_swarm() -> dict[str, str]:
+    """Settings of a node that other nodes on loopback can be connected with."""
+    (port,) = free_ports(1)
+    return {
+        "Addresses_Swarm": f'["/ip4/127.0.0.1/tcp/{port}"]',
+        # Profile `server` hides loopback, which is all that a test has.
+        "Addresses_NoAnnounce": "[]",
+        "Swarm_AddrFilters": "[]",
+    }
 
 
 def _make_repository(node: KuboNode, api: int, gateway: int, settings: dict[str, str]) -> None:
@@ -177,7 +212,7 @@ def _make_repository(node: KuboNode, api: int, gateway: int, settings: dict[str,
 
 
 @contextlib.contextmanager
-def _daemon(node: KuboNode, *options: str) -> Iterator[None]:
+def _daemon(node: KuboNode, *options: str) -> Iterator[subprocess.Popen[bytes]]:
     with (node.repository / "daemon.log").open("ab") as log:
         daemon = subprocess.Popen(
             [node.program, "daemon", *options],
@@ -187,7 +222,7 @@ def _daemon(node: KuboNode, *options: str) -> Iterator[None]:
         )
     try:
         _wait_until_it_answers(node, daemon)
-        yield
+        yield daemon
     finally:
         daemon.terminate()
         try:
@@ -201,7 +236,7 @@ def _environment(repository: Path) -> dict[str, str]:
     return os.environ | {"IPFS_PATH": str(repository), "IPFS_TELEMETRY": "off"}
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:

@@ -116,13 +116,15 @@ class RunningServer:
 
 
 @contextlib.contextmanager
-def running_server(data: Path, **settings: str) -> Iterator[RunningServer]:
-    """Start a server on a free port, and end it as an operator would.
+def running_server(
+    data: Path, *, at_port: int | None = None, **settings: str
+) -> Iterator[RunningServer]:
+    """Start a server on a free port or the one given, and end it as an operator would.
 
     `settings` are named as in `hygieia.config.Settings`.
     """
     data.mkdir(parents=True, exist_ok=True)
-    port = free_port()
+    port = at_port or free_port()
     server = RunningServer(f"http://127.0.0.1:{port}", data, _start(data, port, settings))
     try:
         _wait_until_ready(server)

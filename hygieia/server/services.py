@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from hygieia.blocks.cluster import Cluster
 from hygieia.config import Settings
 from hygieia.domain.attempts import InFlight, Limit
 from hygieia.domain.commits import Commits
@@ -26,6 +27,7 @@ from hygieia.server.storage import (
     make_data_folder,
     open_blocks,
     open_documents,
+    open_replicas,
     secrets_path,
 )
 
@@ -54,6 +56,7 @@ class Services:
     settings: Settings
     origins: tuple[str, ...]
     stores: Stores
+    cluster: Cluster | None
     identity: Identity
     uploads: Uploads
     commits: Commits
@@ -69,6 +72,8 @@ class Services:
         """Finish what was accepted and let go of files and threads."""
         await asyncio.to_thread(self.identity.close)
         await self.stores.blocks.close()
+        if self.cluster is not None:
+            await self.cluster.close()
         await self.stores.documents.close()
 
 
@@ -80,7 +85,9 @@ def build_services(settings: Settings) -> Services:
     """
     make_data_folder(settings)
     documents = open_documents(settings)
-    stores = build_stores(documents, open_blocks(settings, documents), settings.quota_bytes)
+    cluster = open_replicas(settings)
+    blocks = open_blocks(settings, documents, cluster)
+    stores = build_stores(documents, blocks, settings.quota_bytes)
     origins = public_origins(settings)
     identity = _identity(settings, documents, origins)
     uploads = Uploads(
@@ -98,6 +105,7 @@ def build_services(settings: Settings) -> Services:
         settings=settings,
         origins=origins,
         stores=stores,
+        cluster=cluster,
         identity=identity,
         uploads=uploads,
         commits=Commits(stores),

@@ -20,6 +20,7 @@ from hygieia.server.logs import get_log
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hygieia.blocks.cluster import Cluster
     from hygieia.blocks.embedded import Damaged
     from hygieia.blocks.port import BlockStore
     from hygieia.config import Settings
@@ -57,16 +58,29 @@ def open_document_store(
     return open_mongo(address, clock=clock)
 
 
-def open_blocks(settings: Settings, documents: DocumentStore) -> BlockStore:
+def open_replicas(settings: Settings) -> Cluster | None:
+    """The Cluster that HYGIEIA_CLUSTER names, if one does. Raises ``ConfigError``."""
+    if not settings.cluster:
+        return None
+    from hygieia.blocks.cluster import Replication, open_cluster  # noqa: PLC0415  (adapters are imported when chosen)
+
+    at_least, at_most = settings.cluster_replication or (None, None)
+    return open_cluster(settings.cluster, Replication(at_least, at_most))
+
+
+def open_blocks(
+    settings: Settings, documents: DocumentStore, cluster: Cluster | None = None
+) -> BlockStore:
     """The block store that HYGIEIA_BLOCKS names. Raises ``ConfigError``.
 
-    ``documents`` is where an adapter keeps what its store cannot; closing it is the caller's.
+    ``documents`` is where an adapter keeps what its store cannot, ``cluster`` keeps copies of what
+    is pinned; closing them is the caller's.
     """
     folder = blocks_folder(settings)
     if folder is None:
         from hygieia.blocks.kubo import open_kubo  # noqa: PLC0415  (adapters are imported when chosen)
 
-        return open_kubo(settings.blocks, documents)
+        return open_kubo(settings.blocks, documents, cluster)
     from hygieia.blocks.embedded import open_embedded  # noqa: PLC0415  (adapters are imported when chosen)
 
     return open_embedded(folder, on_damage=_log_damage)

@@ -16,10 +16,7 @@ from hygieia.blocks.kubo.rpc import Rpc
 from hygieia.blocks.port import BlockStore
 from hygieia.documents.sqlite import open_sqlite
 from hygieia.errors import BlockRefused, Unavailable
-from hygieia.ipld.block import Block
-from hygieia.ipld.builder import directory, join, leaf
-from hygieia.ipld.cid import CID
-from tests.dags import file, noise, raw, report
+from tests.dags import raw, report, shared_and_shared_again
 from tests.kubo import KuboServer
 from tests.tcp_proxy import TcpProxy, Weather, tcp_proxy
 
@@ -131,8 +128,7 @@ async def test_a_damaged_block_is_refused_until_kubo_drops_it_and_it_is_put_agai
     dag = report(1, 50_000)
     await store.put(dag.blocks, holder="upload")
     leaf_block = max(dag.blocks, key=lambda block: len(block.data))
-    blocks = (kubo.node.repository / "blocks").rglob("*.data")
-    (stored,) = [path for path in blocks if path.read_bytes() == leaf_block.data]
+    stored = kubo.data_file(leaf_block.data)
     stored.write_bytes(bytes(len(leaf_block.data)))
     with pytest.raises(BlockRefused):
         await store.get(leaf_block.cid)
@@ -142,19 +138,6 @@ async def test_a_damaged_block_is_refused_until_kubo_drops_it_and_it_is_put_agai
     assert await store.missing([leaf_block.cid]) == [leaf_block.cid]
     await store.put([leaf_block], holder="upload")
     assert await store.get(leaf_block.cid) == leaf_block.data
-
-
-def shared_and_shared_again(size_bytes: int) -> tuple[list[Block], CID, list[Block], CID]:
-    """A report, and the same with another recipients header: blocks and root of each."""
-    payload, payload_built = file(noise(1, size_bytes))
-    reports: list[tuple[list[Block], CID]] = []
-    for seed in (2, 3):
-        header, header_built = leaf(noise(seed, 200))
-        envelope, envelope_built = join(header_built, payload_built)
-        root, built = directory([("data.pgp", envelope_built)])
-        reports.append(([header, envelope, root], built.cid))
-    (old, old_root), (new, new_root) = reports
-    return [*payload, *old], old_root, new, new_root
 
 
 async def test_sharing_asks_as_little_of_a_large_report_as_of_a_small_one(

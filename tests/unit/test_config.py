@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -236,6 +237,45 @@ class TestTls:
         settings = load({"HYGIEIA_HOST": "0.0.0.0", **names})  # noqa: S104
         assert settings.tls
         assert not Settings().tls
+
+
+class TestCopies:
+    """HYGIEIA_CLUSTER and what belongs to it."""
+
+    KUBO: ClassVar = {"HYGIEIA_BLOCKS": "kubo+http://kubo"}
+
+    def test_addresses_are_taken_by_comma_and_never_shown(self) -> None:
+        given = {"HYGIEIA_CLUSTER": " http://vault:hunter2@one , http://two "}
+        settings = load(self.KUBO | given)
+        assert settings.cluster == "http://vault:hunter2@one,http://two"
+        assert "hunter2" not in repr(settings)
+
+    def test_a_cluster_needs_a_kubo(self) -> None:
+        with pytest.raises(ConfigError, match="HYGIEIA_CLUSTER needs a Kubo"):
+            load({"HYGIEIA_CLUSTER": "http://vault:hunter2@one"})
+
+    @pytest.mark.parametrize(("text", "is_"), [("2", (2, 2)), ("2 - 3", (2, 3)), ("", None)])
+    def test_the_number_of_copies_is_one_or_a_range(
+        self, text: str, is_: tuple[int, int] | None
+    ) -> None:
+        given = {"HYGIEIA_CLUSTER": "http://one", "HYGIEIA_CLUSTER_REPLICATION": text}
+        assert load(self.KUBO | given).cluster_replication == is_
+
+    @pytest.mark.parametrize("text", ["0", "3-2", "many", "-1", "2-", "1-100"])
+    def test_no_other_number_is_understood(self, text: str) -> None:
+        given = {"HYGIEIA_CLUSTER": "http://one", "HYGIEIA_CLUSTER_REPLICATION": text}
+        with pytest.raises(ConfigError, match="must be a number of peers"):
+            load(self.KUBO | given)
+
+    def test_a_number_of_copies_without_a_cluster_is_a_mistake(self) -> None:
+        with pytest.raises(ConfigError, match="without HYGIEIA_CLUSTER"):
+            load(self.KUBO | {"HYGIEIA_CLUSTER_REPLICATION": "2"})
+
+    def test_nodes_with_copies_are_gateways_or_kubos(self) -> None:
+        text = "https://gateway.example,kubo+http://token@kubo"
+        assert load({"HYGIEIA_COPY_NODES": text}).copy_nodes == text
+        with pytest.raises(ConfigError, match="HYGIEIA_COPY_NODES must start with"):
+            load({"HYGIEIA_COPY_NODES": "gateway.example"})
 
 
 class TestASecretInAFile:

@@ -5,21 +5,21 @@ It is asked once, at start, in an event loop of its own: the one that will serve
 
 from __future__ import annotations
 
-import asyncio
-import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from hygieia.blocks.asking import asked_apart
 from hygieia.blocks.kubo.address import Address, read_address
 from hygieia.blocks.kubo.rpc import KuboError, Rpc
 from hygieia.blocks.kubo.store import KuboBlockStore
 from hygieia.blocks.verified import VerifiedBlockStore
-from hygieia.errors import ConfigError, HygieiaError, StorageFull, Unavailable
+from hygieia.errors import ConfigError, StorageFull, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hygieia.blocks.kubo.books import Documents
+    from hygieia.blocks.kubo.replicas import Replicas
     from hygieia.blocks.port import BlockStore
 
 OLDEST_VERSION: Final = (0, 40)
@@ -48,30 +48,23 @@ _NO_KUBO: Final = "What answers at the Kubo address is no Kubo RPC."
 
 
 def open_kubo(
-    address: str, documents: Documents, *, clock: Callable[[], float] = time.time
+    address: str,
+    documents: Documents,
+    replicas: Replicas | None = None,
+    *,
+    clock: Callable[[], float] = time.time,
 ) -> BlockStore:
     """Open the store that ``kubo+http://[TOKEN@]HOST:5001`` names. Blocks while it is asked.
+
+    ``replicas`` is told of every root that is kept or let go; closing it is the caller's.
 
     Raises:
         ConfigError: the address is wrong, nobody answers there, the token is refused or may do too
             little, or the node's version or settings do not keep what the port promises.
     """
     where = read_address(address)
-    failures: list[HygieiaError] = []
-
-    def ask() -> None:
-        try:
-            asyncio.run(_check(where))
-        except HygieiaError as error:
-            failures.append(error)
-
-    # A thread of its own, since the caller's may have an event loop already.
-    thread = threading.Thread(target=ask, name="hygieia-kubo-check")
-    thread.start()
-    thread.join()
-    if failures:
-        raise failures[0]
-    return VerifiedBlockStore(KuboBlockStore(Rpc(where), documents, clock=clock))
+    asked_apart(lambda: _check(where))
+    return VerifiedBlockStore(KuboBlockStore(Rpc(where), documents, replicas, clock=clock))
 
 
 async def _check(address: Address) -> None:

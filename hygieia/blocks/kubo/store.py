@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
     from datetime import datetime
 
+    from hygieia.blocks.kubo.replicas import Replicas
     from hygieia.blocks.port import AnyBlock, Pin, Swept
     from hygieia.ipld.cid import CID
 
@@ -43,9 +44,15 @@ class KuboBlockStore:
     """``BlockStore`` in a Kubo. Made by ``open_kubo``, which puts verification around it."""
 
     def __init__(
-        self, rpc: Rpc, documents: Documents, *, clock: Callable[[], float] = time.time
+        self,
+        rpc: Rpc,
+        documents: Documents,
+        replicas: Replicas | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._rpc = rpc
+        self._replicas = replicas
         self._books = Books(documents, clock)
         self._clock = clock
         self._held = Held()
@@ -178,7 +185,7 @@ class KuboBlockStore:
     async def sweep(self) -> Swept:
         """See ``BlockStore.sweep``. While Kubo removes, it lets imports wait."""
         self._check_open()
-        return await Sweeper(self._rpc, self._books, self.keep, self._clock).run()
+        return await Sweeper(self._rpc, self._books, self, self._clock).run()
 
     # -- records -----------------------------------------------------------------------------
 
@@ -226,14 +233,26 @@ class KuboBlockStore:
     # -- keeping -----------------------------------------------------------------------------
 
     async def keep(self, root: CID, name: str = "") -> int:
-        """Have Kubo pin what is below a root, whole or not; return how many blocks are missing."""
-        if await self._rpc.is_pinned(root):
-            return 0
-        if await self._rpc.is_whole(root):
-            await self._rpc.pin(root, f"hygieia {name}"[:200].strip())
+        """Have what is below a root kept, whole or not; return how many blocks are missing."""
+        if not await self._rpc.is_pinned(root):
+            if not await self._rpc.is_whole(root):
+                return await self._keep_what_is_had(root)
+            await self._rpc.pin(root, _label(name))
             await self._forget_gap(root)
-            return 0
-        return await self._keep_what_is_had(root)
+        await self._replicate(root, name, None)
+        return 0
+
+    async def let_go(self, root: CID) -> None:
+        """Have Kubo, and whoever else keeps it, end the pin of a root."""
+        # The others first: while they cannot be told, the root stays in the books of what to end.
+        if self._replicas is not None:
+            await self._replicas.unpin(root)
+        await self._rpc.unpin(root)
+
+    async def _replicate(self, root: CID, name: str, old: CID | None) -> None:
+        """Only what is whole here: who fetches it elsewhere would wait for ever otherwise."""
+        if self._replicas is not None:
+            await self._replicas.pin(root, _label(name), old=old)
 
     async def _keep_what_is_had(self, root: CID) -> int:
         before = await self._books.gap(root)
@@ -263,7 +282,9 @@ class KuboBlockStore:
         # The books first: a sweep that is about to end Kubo's pin looks there once more after it.
         added = await self._books.add_pin(root, name)
         try:
-            if old is None or not await self._pin_difference(old, root):
+            if old is not None and await self._pin_difference(old, root):
+                await self._replicate(root, name, old)
+            else:
                 await self.keep(root, name)
         except BaseException:
             if added:
@@ -351,6 +372,11 @@ class KuboBlockStore:
         self._tasks.discard(task)
         if not task.cancelled():
             task.exception()  # looked at, so that nobody is told of it twice
+
+
+def _label(name: str) -> str:
+    """What a pin is called outside: for the eyes of an operator."""
+    return f"hygieia {name}"[:200].strip()
 
 
 async def _all(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:

@@ -11,8 +11,9 @@ removed, or its own pin comes after ours was ended.
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
+from hygieia.blocks.cluster import ClusterError
 from hygieia.blocks.kubo.keepers import key_of
 from hygieia.blocks.kubo.rpc import WALK_SECONDS
 from hygieia.blocks.port import Swept
@@ -20,7 +21,7 @@ from hygieia.errors import IntegrityError, InvalidInput, Unavailable
 from hygieia.ipld.cid import parse_any
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from hygieia.blocks.kubo.books import Books, Loose
     from hygieia.blocks.kubo.rpc import Rpc
@@ -30,6 +31,18 @@ IMPORT_MAY_TAKE_SECONDS: Final = 3600
 """A hold this old is of no import still under way, so it may be forgotten with its pin."""
 
 
+class Keeper(Protocol):
+    """What of the store makes and ends Kubo's pins of roots."""
+
+    async def keep(self, root: CID) -> int:
+        """Keeps a root; returns how many blocks are missing below it."""
+        ...
+
+    async def let_go(self, root: CID) -> None:
+        """Keeps it no longer."""
+        ...
+
+
 class Sweeper:
     """Makes one sweep."""
 
@@ -37,12 +50,12 @@ class Sweeper:
         self,
         rpc: Rpc,
         books: Books,
-        keep: Callable[[CID], Awaitable[int]],
+        keeper: Keeper,
         clock: Callable[[], float],
     ) -> None:
         self._rpc = rpc
         self._books = books
-        self._keep = keep
+        self._keeper = keeper
         self._clock = clock
         self._keepers: set[bytes] = set()
 
@@ -52,7 +65,9 @@ class Sweeper:
         try:
             missing = await self._count_gaps()
             async for loose in self._books.loose():
-                await self._settle(loose)
+                # A Cluster that is away holds up no collection: the root is left for next time.
+                with contextlib.suppress(ClusterError):
+                    await self._settle(loose)
             await self._end_holds()
             blocks, size_bytes = await self._collect()
         finally:
@@ -65,20 +80,20 @@ class Sweeper:
         async for gap in self._books.gaps():
             self._keepers.update(key_of(cid) for cid in gap.keepers)
             if await self._books.has_pin(gap.root, None):
-                missing += await self._keep(gap.root)
+                missing += await self._keeper.keep(gap.root)
         return missing
 
     async def _settle(self, loose: Loose) -> None:
         if await self._books.has_pin(loose.root, None):
-            await self._keep(loose.root)
+            await self._keeper.keep(loose.root)
         else:
-            await self._rpc.unpin(loose.root)
+            await self._keeper.let_go(loose.root)
             gap = await self._books.gap(loose.root)
             for keeper in gap.keepers if gap is not None else ():
                 await self._rpc.unpin(keeper)
             await self._books.forget_gap(loose.root)
             if await self._books.has_pin(loose.root, None):
-                await self._keep(loose.root)
+                await self._keeper.keep(loose.root)
         await self._books.settled(loose)
 
     async def _end_holds(self) -> None:
