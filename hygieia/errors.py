@@ -10,7 +10,7 @@ what to do next. ``exit_code`` is what the command line ends with.
     ├── InvalidInput               a value breaks a rule of the formats
     ├── CredentialsError           not signed in, or the password, code or token is refused
     │   ├── NotSignedIn
-    │   └── Forbidden
+    │   └── Forbidden ── AppendOnly
     ├── NotFound
     │   └── BlockMissing
     ├── Conflict                   it changed meanwhile: read again, decide again
@@ -88,6 +88,12 @@ class Forbidden(CredentialsError):
     """The session is valid but may not do this. Ask the owner."""
 
     code = "forbidden"
+
+
+class AppendOnly(Forbidden):
+    """Whoever is not a report's owner can add readers to it and change nothing else."""
+
+    code = "append-only"
 
 
 class NotFound(HygieiaError):
@@ -220,7 +226,7 @@ class KitRefused(IntegrityError):
 
 
 class RecipientRefused(IntegrityError):
-    """The server names a recipient whom no verified delegation names (FORMATS §6)."""
+    """A recipient is named by no verified delegation or share note (FORMATS §5, §6)."""
 
     code = "recipient-refused"
 

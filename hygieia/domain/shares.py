@@ -1,0 +1,210 @@
+"""Share notes as the server keeps them: who reads which report (docs/spec/16-sharing.md).
+
+A note is one document a packet, listed by report. It is written before the root that holds its
+packet, as ``pending``; ``settle`` makes it live once that root counts, enters it in the list of
+its reader's key for *shared with me*, and ends it once its packet is gone.
+``settle`` looks only at the report's current header, so it may be repeated after a crash.
+
+The server believes nothing a note says beyond its signature by the caller: what it is worth, the
+reader's client decides by the certificates it has pinned.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import TYPE_CHECKING, Final, cast
+
+from hygieia.errors import Duplicate, NoteRefused, NotFound, RecipientRefused, StaleRevision
+from hygieia.limits import MAX_PAGE_ITEMS
+from hygieia.openpgp.certificates import Certificate
+from hygieia.openpgp.notes import Note, Verdict, parse_note, verify_note
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+
+    from hygieia.documents.port import Body, Document, DocumentStore
+
+COLLECTION: Final = "shares"
+RECEIVED: Final = "shared-with"
+CONTEXT: Final = "hygieia share 1"
+_TRIES: Final = 20
+
+
+class ShareState(Enum):
+    """Where a note stands. Only ``LIVE`` gives its reader anything."""
+
+    PENDING = "pending"
+    LIVE = "live"
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One note: ``reader`` and ``sharer`` are key ids, ``account`` is who handed it in."""
+
+    report: str
+    reader: str
+    pkesk: str
+    sharer: str
+    account: str
+    created: str
+    note: str
+    state: ShareState = ShareState.PENDING
+
+    @property
+    def id(self) -> str:
+        """The document's id: one a packet. A packet belongs to one session key, so one report."""
+        return f"{self.report}.{self.pkesk}"
+
+
+@dataclass(frozen=True, slots=True)
+class SharePage:
+    """A piece of a list of shares."""
+
+    items: tuple[Share, ...]
+    next: str | None
+
+
+def read_notes(
+    notes: Sequence[str], *, report: str, account: str, certificate: str, added: Collection[str]
+) -> list[Share]:
+    """The shares that ``notes`` speak of: one for each packet added, and no more (RC-04).
+
+    ``added`` are the digests of the packets that the new root's header has and the current one has
+    not, less the owner's own. Blocks about a millisecond a note: call it in a thread.
+
+    Raises ``RecipientRefused`` for a note too many or too few, ``NoteRefused`` for one that is
+    malformed, of another report, or not signed by the caller's ``certificate``.
+    """
+    signer = Certificate.parse(certificate)
+    shares = [_read_note(text, report, account, signer) for text in notes]
+    noted = [share.pkesk for share in shares]
+    if len(set(noted)) != len(noted) or set(noted) != set(added):
+        raise RecipientRefused(
+            "Each recipient added needs just one share note that names its packet."
+        )
+    return shares
+
+
+def _read_note(text: str, report: str, account: str, signer: Certificate) -> Share:
+    note: Note = parse_note(text, CONTEXT)
+    body = note.body
+    fields = [body.get(name) for name in ("report", "reader", "pkesk", "created")]
+    if not all(isinstance(field, str) for field in fields) or fields[0] != report:
+        raise NoteRefused("A share note is for another report.")
+    if verify_note(note, signer) is not Verdict.VALID:
+        raise NoteRefused("A share note is not signed by the key of whoever shares.")
+    reader, pkesk = str(fields[1]), str(fields[2])
+    if not (_is_hex64(reader) and _is_hex64(pkesk)):
+        raise NoteRefused("A share note does not name a key and a packet.")
+    return Share(report, reader, pkesk, signer.key_id, account, str(fields[3]), text)
+
+
+def _is_hex64(text: str) -> bool:
+    return len(text) == 64 and all(character in "0123456789abcdef" for character in text)
+
+
+class Shares:
+    """The documents of share notes."""
+
+    def __init__(self, documents: DocumentStore) -> None:
+        self._documents = documents
+
+    async def offer(self, shares: Iterable[Share]) -> None:
+        """Write notes as pending, before the root that they belong to. May be repeated."""
+        for share in shares:
+            with contextlib.suppress(Duplicate):  # the same packet, noted before: that note stands
+                await self._documents.insert(
+                    COLLECTION, share.id, _body(share), scope=share.report, sort=share.created
+                )
+
+    async def settle(self, report: str, packets: Collection[str]) -> None:
+        """Bring a report's notes in line with ``packets``, the digests of its current header.
+
+        May be repeated, and must be after a root was replaced or its commit was taken back.
+        """
+        shares = [share async for share in self._all(report)]
+        for share in shares:
+            if share.pkesk not in packets:
+                await self._drop(share)
+        for share in shares:
+            if share.pkesk in packets:
+                await self._make_live(share)
+
+    async def of_report(self, report: str, *, after: str | None, limit: int) -> SharePage:
+        """A report's notes, oldest first, pending ones included."""
+        page = await self._documents.page(COLLECTION, report, after=after, limit=limit)
+        return SharePage(tuple(_read(item) for item in page.items), page.next)
+
+    async def received(self, reader: str, *, after: str | None, limit: int) -> SharePage:
+        """The live notes for a key, one a report, newest first."""
+        page = await self._documents.page(
+            RECEIVED, reader, after=after, limit=limit, newest_first=True
+        )
+        return SharePage(tuple(_read(item) for item in page.items), page.next)
+
+    async def reads(self, reader: str, report: str) -> bool:
+        """Whether a live note names ``reader`` for ``report``."""
+        return await self._documents.get(RECEIVED, _received_id(report, reader)) is not None
+
+    async def drop_report(self, report: str) -> None:
+        """Forget every note of a report that is gone."""
+        await self.settle(report, ())
+
+    async def _all(self, report: str) -> AsyncIterator[Share]:
+        after: str | None = None
+        while True:
+            page = await self.of_report(report, after=after, limit=MAX_PAGE_ITEMS)
+            for share in page.items:
+                yield share
+            if page.next is None:
+                return
+            after = page.next
+
+    async def _make_live(self, share: Share) -> None:
+        live = replace(share, state=ShareState.LIVE)
+        # The reader's list first: a note that stands as live in the report's own was told to her.
+        with contextlib.suppress(Duplicate):  # another packet of hers is named there already
+            await self._documents.insert(
+                RECEIVED,
+                _received_id(share.report, share.reader),
+                _body(live),
+                scope=share.reader,
+                sort=share.created,
+            )
+        if share.state is ShareState.PENDING:
+            document = await self._documents.get(COLLECTION, share.id)
+            if document is not None:
+                with contextlib.suppress(StaleRevision, NotFound):  # somebody else settles it too
+                    await self._documents.replace(COLLECTION, share.id, document.rev, _body(live))
+
+    async def _drop(self, share: Share) -> None:
+        received = _received_id(share.report, share.reader)
+        document = await self._documents.get(RECEIVED, received)
+        if document is not None and document.body["pkesk"] == share.pkesk:
+            await self._documents.delete(RECEIVED, received)
+        await self._documents.delete(COLLECTION, share.id)
+
+
+def _received_id(report: str, reader: str) -> str:
+    return f"{report}.{reader}"
+
+
+def _body(share: Share) -> Body:
+    return {
+        "report": share.report,
+        "reader": share.reader,
+        "pkesk": share.pkesk,
+        "sharer": share.sharer,
+        "account": share.account,
+        "created": share.created,
+        "note": share.note,
+        "state": share.state.value,
+    }
+
+
+def _read(document: Document) -> Share:
+    body = document.body
+    texts = {name: cast("str", body[name]) for name in body if name != "state"}
+    return Share(**texts, state=ShareState(body["state"]))

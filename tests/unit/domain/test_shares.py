@@ -1,0 +1,124 @@
+"""Share notes at the server: told to their reader once they count, and no longer than that."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from hygieia.documents.sqlite import open_sqlite
+from hygieia.domain.shares import Share, Shares, ShareState, read_notes
+from hygieia.errors import NoteRefused, RecipientRefused
+from hygieia.vault.share_note import Share as SaidShare
+from hygieia.vault.share_note import sign_share
+from tests.unit.vault.factories import NOW, ana, boris, key_of
+
+REPORT, OTHER = "ab" * 16, "cd" * 16
+
+
+def packet(number: int) -> str:
+    return f"{number:064x}"
+
+
+def note(number: int, report: str = REPORT) -> str:
+    said = SaidShare(report, boris().key_id, packet(number), None, NOW)
+    return sign_share(ana(), said).decode()
+
+
+def read(notes: list[str], *added: int) -> list[Share]:
+    return read_notes(
+        notes,
+        report=REPORT,
+        account="a" * 32,
+        certificate=ana().certificate.armored,
+        added=[packet(number) for number in added],
+    )
+
+
+@pytest.fixture
+async def shares(tmp_path: Path) -> AsyncIterator[Shares]:
+    documents = open_sqlite(tmp_path / "documents.sqlite")
+    yield Shares(documents)
+    await documents.close()
+
+
+def test_each_new_packet_has_its_note() -> None:
+    [share] = read([note(1)], 1)
+    assert (share.report, share.reader, share.sharer) == (REPORT, boris().key_id, ana().key_id)
+    assert share.pkesk == packet(1)
+
+
+@pytest.mark.parametrize(
+    ("notes", "added"),
+    [([], (1,)), ([1], ()), ([1], (2,)), ([1, 1], (1,)), ([1, 2], (1,)), ([1], (1, 2))],
+)
+def test_a_note_too_many_or_too_few_is_refused(notes: list[int], added: tuple[int, ...]) -> None:
+    with pytest.raises(RecipientRefused):
+        read([note(number) for number in notes], *added)
+
+
+def test_a_note_for_another_report_by_another_or_spoilt_is_refused() -> None:
+    with pytest.raises(NoteRefused):
+        read([note(1, OTHER)], 1)
+    with pytest.raises(NoteRefused):
+        read([note(1).replace(packet(1), packet(2))], 2)
+    with pytest.raises(NoteRefused):
+        read_notes(
+            [note(1)],
+            report=REPORT,
+            account="a" * 32,
+            certificate=key_of("Cleo").certificate.armored,
+            added=[packet(1)],
+        )
+    with pytest.raises(NoteRefused):
+        read(["{}"], 1)
+
+
+async def received(shares: Shares) -> list[Share]:
+    return list((await shares.received(boris().key_id, after=None, limit=10)).items)
+
+
+async def test_a_reader_is_told_once_the_root_counts(shares: Shares) -> None:
+    offered = read([note(1)], 1)
+    await shares.offer(offered)
+    assert await received(shares) == []
+    assert not await shares.reads(boris().key_id, REPORT)
+    await shares.settle(REPORT, {packet(1)})
+    [live] = await received(shares)
+    assert (live.id, live.state) == (offered[0].id, ShareState.LIVE)
+    assert await shares.reads(boris().key_id, REPORT)
+    assert not await shares.reads(ana().key_id, REPORT)
+
+
+async def test_every_step_may_be_repeated(shares: Shares) -> None:
+    for _ in range(3):
+        await shares.offer(read([note(1)], 1))
+        await shares.settle(REPORT, {packet(1)})
+    assert len(await received(shares)) == 1
+    page = await shares.of_report(REPORT, after=None, limit=10)
+    assert [share.state for share in page.items] == [ShareState.LIVE]
+
+
+async def test_what_never_came_to_count_leaves_nothing(shares: Shares) -> None:
+    await shares.offer(read([note(1)], 1))
+    await shares.settle(REPORT, set())
+    assert (await shares.of_report(REPORT, after=None, limit=10)).items == ()
+
+
+async def test_a_reader_with_two_packets_reads_until_both_are_gone(shares: Shares) -> None:
+    await shares.offer(read([note(1), note(2)], 1, 2))
+    await shares.settle(REPORT, {packet(1), packet(2)})
+    for left in (1, 2):
+        await shares.settle(REPORT, {packet(left)})
+        if left == 1:
+            assert [share.pkesk for share in await received(shares)] == [packet(1)]
+    assert await received(shares) == [], "the second was dropped before"
+
+
+async def test_a_report_that_is_gone_is_listed_to_nobody(shares: Shares) -> None:
+    await shares.offer(read([note(1)], 1))
+    await shares.settle(REPORT, {packet(1)})
+    await shares.drop_report(REPORT)
+    assert await received(shares) == []
+    assert (await shares.of_report(REPORT, after=None, limit=10)).items == ()
