@@ -3,7 +3,7 @@ import { concat, startsWith, type Bytes } from "../bytes.ts";
 import { LIMITS } from "../limits.ts";
 import { refusal, type EngineError } from "../refusal.ts";
 import { CID_BYTES, cidBytes, cidFromBytes, type Block } from "./cid.ts";
-import { CutShort, readVarint, writeVarint } from "./varint.ts";
+import { readVarint, TooLarge, writeVarint } from "./varint.ts";
 
 /** The header of a CAR without roots: {"roots": [], "version": 1}. */
 export const CAR_HEADER: Bytes = Uint8Array.of(
@@ -23,66 +23,116 @@ export function writeCar(blocks: readonly Block[]): Bytes {
 }
 
 /**
- * Takes a CAR apart as it flows. Blocks are not verified here. Throws `dag-refused` for what is no
- * CAR of version 1, `limit-exceeded` for a header or block over its limit.
+ * Takes a CAR apart as it flows; each section is copied once, into an array of its own. Blocks are
+ * not verified here. Throws `block-refused` for what is no CAR of version 1 or cut short,
+ * `limit-exceeded` for a section over its limit.
  */
 export class CarSplitter {
-  private carry: Uint8Array = new Uint8Array(0);
-  private started = false;
+  private readonly length: number[] = [];
+  private section: Bytes | null = null;
+  private filled = 0;
+  private hasHeader = false;
 
-  /** The whole sections in what has come so far, as copies of their own. */
+  /** The blocks that are whole now. */
   feed(data: Uint8Array): Block[] {
-    let buffer = this.carry.length > 0 ? concat(this.carry, data) : data;
     const blocks: Block[] = [];
-    for (;;) {
-      const section = nextSection(buffer, this.started);
-      if (section === null) break;
-      buffer = buffer.subarray(section.end);
-      if (!this.started) this.started = isHeader(section.body);
-      else if (section.body.length > 0) blocks.push(readSection(section.body));
+    let at = 0;
+    while (at < data.length) {
+      if (this.section === null) {
+        this.begin(data[at++]!);
+        continue;
+      }
+      const count = Math.min(this.section.length - this.filled, data.length - at);
+      this.section.set(data.subarray(at, at + count), this.filled);
+      this.filled += count;
+      at += count;
+      if (this.filled === this.section.length) {
+        const block = this.take(this.section);
+        if (block !== null) blocks.push(block);
+      }
     }
-    this.carry = buffer.slice();
     return blocks;
   }
 
   finish(): void {
-    if (this.carry.length > 0 || !this.started) throw wrong("A CAR is cut short.");
+    const isWhole = this.hasHeader && this.section === null && this.length.length === 0;
+    if (!isWhole) throw wrong("A CAR is cut short.");
+  }
+
+  /** Takes an octet of a section's length, and begins the section at the last one. */
+  private begin(octet: number): void {
+    this.length.push(octet);
+    if (octet > 127 && this.length.length < 9) return;
+    let length: number;
+    try {
+      [length] = readVarint(Uint8Array.from(this.length), 0);
+    } catch (error) {
+      if (error instanceof TooLarge) throw overLimit();
+      throw wrong("A CAR cannot be read.");
+    }
+    const limit = this.hasHeader ? LIMITS.MAX_BLOCK_BYTES + CID_BYTES : LIMITS.MAX_CAR_HEADER_BYTES;
+    if (length > limit) throw overLimit();
+    if (length === 0) throw wrong("A CAR has an empty section.");
+    this.length.length = 0;
+    this.section = new Uint8Array(length);
+    this.filled = 0;
+  }
+
+  private take(section: Bytes): Block | null {
+    this.section = null;
+    if (this.hasHeader) return readSection(section);
+    checkHeader(section);
+    this.hasHeader = true;
+    return null;
   }
 }
 
-function nextSection(buffer: Uint8Array, started: boolean): { body: Uint8Array; end: number } | null {
-  let length: number;
-  let start: number;
-  try {
-    [length, start] = readVarint(buffer, 0);
-  } catch (error) {
-    if (error instanceof CutShort) return null;
-    throw wrong("A CAR cannot be read.");
+/** The header is a map of `roots`, a list of CIDs, and `version`, which is 1. */
+function checkHeader(header: Uint8Array): void {
+  let at = 1;
+  let isRight = header[0] === 0xa2;
+  const seen = new Set<string>();
+  while (isRight && at < header.length) {
+    if (startsWith(header, VERSION, at)) {
+      seen.add("version");
+      at += VERSION.length;
+    } else if (startsWith(header, ROOTS, at)) {
+      seen.add("roots");
+      at = rootsEnd(header, at + ROOTS.length);
+    } else {
+      isRight = false;
+    }
   }
-  const limit = started ? LIMITS.MAX_BLOCK_BYTES + CID_BYTES : LIMITS.MAX_CAR_HEADER_BYTES;
-  if (length > limit) throw refusal("limit-exceeded", "A CAR holds a block over 2 MiB.");
-  const end = start + length;
-  return end > buffer.length ? null : { body: buffer.subarray(start, end), end };
+  if (!isRight || at !== header.length || seen.size !== 2) throw wrong("This is not a CAR of version 1.");
 }
 
-function isHeader(body: Uint8Array): boolean {
-  // What a header says is not needed: version 1 is all that is looked at.
-  const version = Uint8Array.of(0x67, 118, 101, 114, 115, 105, 111, 110, 1);
-  const isMap = (body[0]! & 0xe0) === 0xa0;
-  const hasVersion = isMap && body.some((_, at) => startsWith(body, version, at));
-  if (!hasVersion) throw wrong("A CAR has a header of another version.");
-  return true;
+const VERSION = Uint8Array.of(0x67, 118, 101, 114, 115, 105, 111, 110, 1);
+const ROOTS = Uint8Array.of(0x65, 114, 111, 111, 116, 115);
+
+/** Where a list of at most 23 links (tag 42 around a CID) ends; -1 when it is none. */
+function rootsEnd(header: Uint8Array, start: number): number {
+  const count = header[start]! - 0x80;
+  if (!(count >= 0 && count < 24)) return -1;
+  let at = start + 1;
+  for (let i = 0; i < count; i++) {
+    if (!startsWith(header, [0xd8, 0x2a, 0x58], at) || header[at + 4] !== 0) return -1;
+    at += 4 + header[at + 3]!;
+  }
+  return at;
 }
 
 function readSection(body: Uint8Array): Block {
-  if (body.length < CID_BYTES) throw wrong("A CAR holds a section that is no block.");
   try {
-    return { cid: cidFromBytes(body.subarray(0, CID_BYTES)), data: body.slice(CID_BYTES) };
+    return { cid: cidFromBytes(body.subarray(0, CID_BYTES)), data: body.subarray(CID_BYTES) };
   } catch {
     throw wrong("A CAR holds a block of another kind than the vault's.");
   }
 }
 
+function overLimit(): EngineError {
+  return refusal("limit-exceeded", "A CAR has a section over its limit.");
+}
+
 function wrong(message: string): EngineError {
-  return refusal("dag-refused", message);
+  return refusal("block-refused", message);
 }

@@ -3,6 +3,7 @@
  * (https://github.com/multiformats/cid). A CID is its text here; `cidBytes` gives the 36 octets.
  */
 import { concat, sha256, type Bytes } from "../bytes.ts";
+import { LIMITS } from "../limits.ts";
 import { refusal } from "../refusal.ts";
 
 export type Cid = string;
@@ -91,6 +92,7 @@ export async function blockOf(codec: number, data: Uint8Array): Promise<Block> {
 
 /** The block, if `data` is what `cid` says; throws `block-refused`. */
 export async function verifyBlock(cid: Cid, data: Uint8Array): Promise<Block> {
+  if (data.length > LIMITS.MAX_BLOCK_BYTES) throw refusal("block-refused", "A block is over 2 MiB.");
   const codec = isRaw(cid) ? RAW : DAG_PB;
   if (cidFromDigest(codec, await sha256(data)) !== cid) {
     throw refusal("block-refused", "A block does not hash to its CID.");
