@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 COLLECTION: Final = "store-state"
 MARKER: Final = "read-only"
+HOME: Final = "blocks-home"
+"""Which kind of block store the vault's blocks are in, once they have been moved."""
 
 TRUST_SECONDS: Final = 2.0
 """How long a look at the marker is believed."""
@@ -31,15 +33,19 @@ take up to 12 seconds and 2 in the queue, SQLite's wait 10 for a lock."""
 
 
 class Role(Enum):
-    """Which end of a migration a store is."""
+    """Which end of a migration a store is, or that only blocks move and it stays."""
 
     SOURCE = "source"
     TARGET = "target"
+    STAYS = "stays"
 
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """Why a store is read-only; ``place`` says how far a target has come."""
+    """Why a store is read-only; ``place`` says how far a target has come.
+
+    Where a store stays, ``place`` is which blocks move: from where, to where.
+    """
 
     role: Role
     migration: str
@@ -61,25 +67,67 @@ def read_marker(document: Document | None) -> Marker | None:
     return Marker(Role(role), str(migration), at)
 
 
-class GuardedDocumentStore:
-    """The port on another store, every change refused with ReadOnly while the marker is there."""
+@dataclass(frozen=True, slots=True)
+class BlocksHome:
+    """Where a vault's blocks are: the ``kind`` of store ("" while they never moved).
 
-    def __init__(self, inner: DocumentStore, clock: Callable[[], float] = time.monotonic) -> None:
+    ``known`` names every store that held them or began to: what it holds may be replaced.
+    """
+
+    kind: str = ""
+    known: tuple[str, ...] = ()
+
+    def body(self) -> Body:
+        """The home as a document's body."""
+        return {"kind": self.kind, "known": list(self.known)}
+
+
+def read_home(document: Document | None) -> BlocksHome:
+    """The home that a store's document tells, if there is one."""
+    if document is None:
+        return BlocksHome()
+    known = document.body["known"]
+    names = map(str, known) if isinstance(known, list) else ()
+    return BlocksHome(str(document.body["kind"]), tuple(names))
+
+
+class GuardedDocumentStore:
+    """The port on another store, every change refused with ReadOnly while the marker is there.
+
+    ``blocks`` is the kind of block store beside it: once the vault's blocks have been moved to
+    another kind, a server that has not been told so changes nothing any more.
+    """
+
+    def __init__(
+        self,
+        inner: DocumentStore,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        blocks: str | None = None,
+    ) -> None:
         self._inner = inner
         self._clock = clock
+        self._blocks = blocks
         self._believed_until = float("-inf")
-        self._read_only = False
+        self._refusal: str | None = None
 
-    async def _require_writable(self) -> None:
+    async def require_writable(self) -> None:
+        """Raises ReadOnly while the vault is being moved, or once its blocks are elsewhere."""
         asked = self._clock()
         if asked >= self._believed_until:
-            self._read_only = await self._inner.get(COLLECTION, MARKER) is not None
+            self._refusal = await self._look()
             self._believed_until = asked + TRUST_SECONDS
-        if self._read_only:
-            raise ReadOnly(
-                "The vault is being moved: it can be read, not changed.",
-                hint="Try again later, or ask the host.",
-            )
+        if self._refusal is not None:
+            raise ReadOnly(self._refusal, hint="Try again later, or ask the host.")
+
+    async def _look(self) -> str | None:
+        if await self._inner.get(COLLECTION, MARKER) is not None:
+            return "The vault is being moved: it can be read, not changed."
+        if self._blocks is not None:
+            home = read_home(await self._inner.get(COLLECTION, HOME))
+            if home.kind not in {"", self._blocks}:
+                return "The vault's blocks have been moved: it can be read here, not changed."
+        return None
 
     async def insert(
         self,
@@ -89,7 +137,7 @@ class GuardedDocumentStore:
         **fields: Any,  # noqa: ANN401 - the port's own
     ) -> Document:
         """As the port has it, or ReadOnly."""
-        await self._require_writable()
+        await self.require_writable()
         return await self._inner.insert(collection, document_id, body, **fields)
 
     async def get(self, collection: str, document_id: str) -> Document | None:
@@ -109,12 +157,12 @@ class GuardedDocumentStore:
         **fields: Any,  # noqa: ANN401 - the port's own, passed on
     ) -> Document:
         """As the port has it, or ReadOnly."""
-        await self._require_writable()
+        await self.require_writable()
         return await self._inner.replace(collection, document_id, rev, body, **fields)
 
     async def delete(self, collection: str, document_id: str, *, rev: int | None = None) -> bool:
         """As the port has it, or ReadOnly."""
-        await self._require_writable()
+        await self.require_writable()
         return await self._inner.delete(collection, document_id, rev=rev)
 
     async def page(
@@ -141,12 +189,12 @@ class GuardedDocumentStore:
 
     async def load(self, collection: str, documents: Sequence[Document]) -> None:
         """As the port has it, or ReadOnly."""
-        await self._require_writable()
+        await self.require_writable()
         await self._inner.load(collection, documents)
 
     async def purge_expired(self, now: datetime, limit: int) -> int:
         """As the port has it, or ReadOnly."""
-        await self._require_writable()
+        await self.require_writable()
         return await self._inner.purge_expired(now, limit)
 
     async def ping(self) -> None:

@@ -8,7 +8,8 @@
 5. the target's mark is removed: it may be used. The source's stays, so that nobody goes on writing
    to what is not the vault any more; ``unlock`` removes it.
 
-What has expired is left behind. Blocks are not documents: they stay where they are.
+What has expired is left behind. Blocks are not documents: where they move as well, that is done
+between 4 and 5 (``blocks_move``).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 from hygieia.documents.guarded import (
     COLLECTION,
+    HOME,
     MARKER,
     SETTLE_SECONDS,
     Marker,
@@ -29,7 +31,7 @@ from hygieia.documents.guarded import (
 from hygieia.errors import ConfigError, IntegrityError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from hygieia.documents.port import Document, DocumentStore
 
@@ -51,10 +53,14 @@ async def migrate(
     *,
     settle_seconds: float = SETTLE_SECONDS,
     on_progress: Callable[[int], None] = lambda _done: None,
+    stays: Callable[[str], bool] = lambda _collection: False,
+    then: Callable[[str], Awaitable[None]] | None = None,
 ) -> Migrated:
     """Moves all documents. ``on_progress`` is told how many are over. May be cut off and repeated.
 
     The clocks of both stores should stand still: then what expires meanwhile is no difference.
+    Collections for which ``stays`` is true are left behind. ``then`` is called with the migration's
+    id once all is compared and before the target may be used.
 
     Raises:
         ConfigError: the target is not empty, or is part of another migration; the source is the
@@ -63,8 +69,13 @@ async def migrate(
     """
     marker = await _mark(source, target)
     await asyncio.sleep(settle_seconds)
-    await _copy(source, target, marker, on_progress)
-    moved = await _compare(source, target)
+    await _copy(source, target, marker, on_progress, stays)
+    moved = await _compare(source, target, stays)
+    home = await source.get(COLLECTION, HOME)
+    if home is not None and await target.get(COLLECTION, HOME) is None:
+        await target.load(COLLECTION, [home])
+    if then is not None:
+        await then(marker.migration)
     await target.delete(COLLECTION, MARKER)
     return moved
 
@@ -80,12 +91,22 @@ async def unlock(store: DocumentStore) -> bool:
     return await store.delete(COLLECTION, MARKER)
 
 
+def blocks_are_moving() -> ConfigError:
+    """That a move of blocks must be gone on with, or given up, first."""
+    return ConfigError(
+        "A move of the vault's blocks was begun and is not over.",
+        hint="Run it again, or give it up: hygieia admin migrate --unlock STORE",
+    )
+
+
 async def _mark(source: DocumentStore, target: DocumentStore) -> Marker:
     """Marks both, or finds the marks of the run before; returns the target's."""
     ours = read_marker(await source.get(COLLECTION, MARKER))
     theirs = read_marker(await target.get(COLLECTION, MARKER))
     if ours is not None and ours.role is Role.TARGET:
         raise ConfigError("The source is itself the unfinished target of a migration.")
+    if ours is not None and ours.role is Role.STAYS:
+        raise blocks_are_moving()
     if theirs is not None:
         if ours is None or theirs.role is Role.SOURCE or theirs.migration != ours.migration:
             raise ConfigError("The target is part of another migration.", hint="Empty it first.")
@@ -114,11 +135,12 @@ async def _copy(
     target: DocumentStore,
     marker: Marker,
     on_progress: Callable[[int], None],
+    stays: Callable[[str], bool],
 ) -> None:
     begun, cursor = marker.place or ("", "")
     done = 0
     for name in await _names(source):
-        if name < begun:
+        if name < begun or stays(name):
             continue
         after = cursor if name == begun else ""
         while True:
@@ -139,10 +161,14 @@ async def _note(target: DocumentStore, marker: Marker) -> None:
     await target.replace(COLLECTION, MARKER, current.rev, marker.body())
 
 
-async def _compare(source: DocumentStore, target: DocumentStore) -> Migrated:
-    names = await _names(source)
+async def _compare(
+    source: DocumentStore, target: DocumentStore, stays: Callable[[str], bool]
+) -> Migrated:
+    names = [name for name in await _names(source) if not stays(name)]
     count = 0
     for name in sorted({*names, *await _names(target)}):
+        if stays(name):
+            continue
         there = _all(target, name)
         async for document in _all(source, name):
             if await anext(there, None) != document:

@@ -17,6 +17,7 @@ from hygieia.config import Settings, is_loopback
 from hygieia.errors import ConfigError
 from hygieia.memory import use_one_heap
 from hygieia.server.background import sweep_in_background
+from hygieia.server.blocks_home import require_blocks_here
 from hygieia.server.connections import PATIENCE, Patience, PatientSite
 from hygieia.server.gateway import gateway_routes
 from hygieia.server.logs import configure_logs, get_log
@@ -72,6 +73,7 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] | None = 
     settings = replace(settings, port=sockets[0].getsockname()[1])
     try:
         app = await asyncio.to_thread(build_app, settings)
+        await require_blocks_here(app[SERVICES])
     except BaseException:
         for bound in sockets:
             bound.close()

@@ -15,6 +15,7 @@ from hygieia.domain.quotas import Quotas
 from hygieia.domain.reports import Reports
 from hygieia.domain.stores import Stores
 from hygieia.errors import ConfigError
+from hygieia.server.blocks_home import blocks_kind
 from hygieia.server.logs import get_log
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ def make_data_folder(settings: Settings) -> None:
 
 def open_documents(settings: Settings) -> DocumentStore:
     """The document store that HYGIEIA_DOCUMENTS names, as a server uses it. Raises ``ConfigError``."""
-    return GuardedDocumentStore(open_document_store(settings.documents, settings.data_dir))
+    store = open_document_store(settings.documents, settings.data_dir)
+    return GuardedDocumentStore(store, blocks=blocks_kind(settings.blocks))
 
 
 def open_document_store(

@@ -10,7 +10,6 @@ import click
 
 from hygieia.cli.options import GlobalOptions, LazyGroup, pass_invocation
 from hygieia.errors import IntegrityError, UsageError
-from hygieia.limits import MAX_URL_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -30,6 +29,11 @@ data_option = click.option(
 
 
 LATER = {
+    "migrate": (
+        "hygieia.cli.commands.migrate",
+        "migrate",
+        "Move documents or blocks to another store.",
+    ),
     "rebuild": (
         "hygieia.cli.commands.rebuild",
         "rebuild",
@@ -128,10 +132,12 @@ def import_blocks(invocation: Invocation, files: tuple[Path, ...], data: Path | 
     """Take any CAR's blocks into the block store and pin its roots."""
     from hygieia.blocks.loading import import_car
     from hygieia.cli.sessions import run
+    from hygieia.server.blocks_home import require_writable
 
     async def work() -> dict[str, Any]:
         total: dict[str, Any] = {"blocks": 0, "roots": [], "absent_roots": []}
         async with _services(data) as services:
+            await require_writable(services)
             for file in files:
                 with _opened(file) as source:
                     imported = await import_car(services.stores.blocks, source)
@@ -161,12 +167,14 @@ def put_record(invocation: Invocation, name: str, file: Path, data: Path | None)
     from hygieia.blocks.loading import put_ipns_record
     from hygieia.cli.sessions import run
     from hygieia.limits import MAX_IPNS_RECORD_BYTES
+    from hygieia.server.blocks_home import require_writable
 
     with _opened(file) as source:
         record = source.read(MAX_IPNS_RECORD_BYTES + 1)
 
     async def work() -> dict[str, Any]:
         async with _services(data) as services:
+            await require_writable(services)
             put = await put_ipns_record(services.stores.blocks, name, record)
             return {"name": name, "value": put.value, "sequence": put.sequence}
 
@@ -239,63 +247,18 @@ def reset(invocation: Invocation, email: str, data: Path | None) -> None:
     invocation.result({"invite": code}, code)
 
 
-@admin.command("migrate", cls=GlobalOptions, short_help="Move the documents to another store.")
-@click.option("--from", "source", metavar="STORE", help="sqlite:, sqlite:PATH or mongodb://...")
-@click.option("--to", "target", metavar="STORE", help="The same; @FILE reads it from FILE.")
-@click.option("--unlock", metavar="STORE", help="Let servers change a migration's source again.")
-@data_option
-@pass_invocation
-def migrate(
-    invocation: Invocation,
-    source: str | None,
-    target: str | None,
-    unlock: str | None,
-    data: Path | None,
-) -> None:
-    """Move every document from one store to another: copied, compared, and gone on with if cut off.
-
-    Meanwhile running servers read and refuse to change anything. Afterwards set HYGIEIA_DOCUMENTS
-    to the new store and restart them; the old one stays as it was, read-only.
-    """
-    from hygieia.cli.migrations import move_documents, unlock_documents
-    from hygieia.cli.sessions import run
-    from hygieia.config import load_settings
-
-    folder = load_settings(overrides={"data_dir": data}).data_dir
-    if unlock is not None and source is None and target is None:
-        was = run(unlock_documents(_address(unlock), folder))
-        invocation.result({"was_read_only": was}, "It may be changed." if was else "It was not.")
-        return
-    if source is None or target is None or unlock is not None:
-        raise UsageError("Say --from STORE and --to STORE, or --unlock STORE.")
-    moved = run(move_documents(invocation, _address(source), _address(target), folder))
-    invocation.message("Now set HYGIEIA_DOCUMENTS to the new store and restart the servers.")
-    invocation.result(
-        {"collections": moved.collections, "documents": moved.documents},
-        f"{moved.documents} documents moved and compared.",
-    )
-
-
-def _address(text: str) -> str:
-    """A store's address, from a file where it holds a password that no other user may see."""
-    if text.startswith("@"):
-        with _opened(Path(text[1:])) as source:
-            text = source.read(MAX_URL_BYTES).decode("utf-8", "replace").strip()
-    if not text.startswith(("sqlite:", "mongodb://", "mongodb+srv://")):
-        raise UsageError("A store is sqlite:, sqlite:PATH, mongodb://... or @FILE holding that.")
-    return text
-
-
 @contextlib.asynccontextmanager
 async def _services(data: Path | None) -> AsyncIterator[Services]:
     """The server's parts, without the server. Other processes may use the same data."""
     import asyncio
 
     from hygieia.config import load_settings
+    from hygieia.server.blocks_home import require_blocks_here
     from hygieia.server.services import build_services
 
     settings = load_settings(overrides={"data_dir": data})
     services = await asyncio.to_thread(build_services, settings)
+    await require_blocks_here(services)
     try:
         yield services
     finally:

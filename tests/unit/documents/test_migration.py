@@ -109,7 +109,7 @@ class FailingStore(GuardedDocumentStore):
         self.pieces = pieces
         self.loaded: list[str] = []
 
-    async def _require_writable(self) -> None:
+    async def require_writable(self) -> None:
         pass
 
     async def load(self, collection: str, documents: Sequence[Document]) -> None:

@@ -1,0 +1,46 @@
+"""Whether the vault's blocks are where the settings say, or have been moved elsewhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from hygieia.documents.guarded import COLLECTION, HOME, GuardedDocumentStore, read_home
+from hygieia.errors import ConfigError, Unavailable
+
+if TYPE_CHECKING:
+    from hygieia.server.services import Services
+
+_KINDS: Final = {"directory": "a directory", "kubo": "Kubo"}
+
+
+def blocks_kind(address: str) -> str:
+    """``directory`` or ``kubo``: the kind of block store that HYGIEIA_BLOCKS names by an address."""
+    return "directory" if address.startswith("directory:") else "kubo"
+
+
+async def require_blocks_here(services: Services) -> None:
+    """Make sure that the blocks have not been moved to a store of another kind.
+
+    Raises ``ConfigError``; the services are closed then.
+    """
+    try:
+        home = read_home(await services.stores.documents.get(COLLECTION, HOME)).kind
+    except Unavailable:
+        return  # it answered a moment ago; until it does again nothing can be changed anyway
+    if home in {"", blocks_kind(services.settings.blocks)}:
+        return
+    await services.close()
+    raise ConfigError(
+        f"The vault's blocks have been moved to {_KINDS[home]}.",
+        hint="Let HYGIEIA_BLOCKS name the store where they are now.",
+    )
+
+
+async def require_writable(services: Services) -> None:
+    """Make sure that the vault is not being moved, before blocks alone are changed.
+
+    Raises ``ReadOnly``. A change of documents makes sure by itself.
+    """
+    documents = services.stores.documents
+    if isinstance(documents, GuardedDocumentStore):
+        await documents.require_writable()
