@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from hygieia.cli.text import size, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from hygieia.vault.report_entry import ReportEntry
 
@@ -32,8 +32,14 @@ def describe(entry: ReportEntry) -> dict[str, Any]:
     return document | ({"deleted": entry.deleted} if entry.deleted else {})
 
 
-def report_table(entries: Iterable[ReportEntry]) -> str:
-    """Reports as rows: short ID, date, category, size, title."""
+# Whether the server has a report's blocks; ``unknown``: it was not asked.
+STORED: Final = "stored"
+MISSING: Final = "missing"
+UNKNOWN: Final = "unknown"
+
+
+def report_table(entries: Iterable[ReportEntry], states: Mapping[str, str] | None = None) -> str:
+    """Reports as rows: short ID, date, category, size, title, and a word where one is missing."""
     rows = [
         (
             entry.id[:SHORT_ID_CHARACTERS],
@@ -41,7 +47,8 @@ def report_table(entries: Iterable[ReportEntry]) -> str:
             entry.category,
             size(entry.size_bytes),
             entry.title,
+            "missing here" if (states or {}).get(entry.id) == MISSING else "",
         )
         for entry in entries
     ]
-    return table(("ID", "DATE", "CATEGORY", "SIZE", "TITLE"), rows) if rows else ""
+    return table(("ID", "DATE", "CATEGORY", "SIZE", "TITLE", ""), rows) if rows else ""

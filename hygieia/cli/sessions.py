@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from hygieia.client.session import Session, signed_in_profile, unlock
 from hygieia.client.state import ProfileStore
 from hygieia.config import DEFAULT_SERVER
-from hygieia.errors import UsageError
+from hygieia.errors import HygieiaError, UsageError
 from hygieia.memory import keep_what_is_loaded
 
 if TYPE_CHECKING:
@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from hygieia.cli.invocation import Invocation
     from hygieia.client.sdk import Vault
     from hygieia.client.transport import Transport
+    from hygieia.vault.report_entry import ReportEntry
 
 T = TypeVar("T")
 
 _MOST_NAMED = 3
+_MOST_STATE_REQUESTS = 3
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -103,8 +105,29 @@ async def opened_vault(
 
         keep_what_is_loaded()
         async with Vault.of(session, gateways) as vault:
+            for warning in vault.index.warnings:
+                invocation.warn(warning)
             _say_left_out(invocation, vault)
             yield vault
+
+
+async def states_of(vault: Vault, entries: Sequence[ReportEntry]) -> dict[str, str]:
+    """Whether the server has the blocks of the first few thousand reports, by id.
+
+    Asked in batches, so that a long list stays quick; nothing is known without the server.
+    """
+    from hygieia.cli.reports import MISSING, STORED
+    from hygieia.client.presence import REPORTS_A_REQUEST
+
+    asked = entries[: _MOST_STATE_REQUESTS * REPORTS_A_REQUEST]
+    if vault.index.rev is None or not asked:
+        return {}
+    try:
+        missing = await vault.missing_here(asked)
+    except HygieiaError:
+        # The list is right without it: a full or busy server is no reason to show nothing.
+        return {}
+    return {entry.id: MISSING if entry.id in missing else STORED for entry in asked}
 
 
 def _say_left_out(invocation: Invocation, vault: Vault) -> None:

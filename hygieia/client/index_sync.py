@@ -25,7 +25,7 @@ from hygieia.ipld.cid import CID
 from hygieia.openpgp.keys import UnlockedKey
 from hygieia.openpgp.times import format_time, now
 from hygieia.recovery.driving import BlockSource, read_from
-from hygieia.recovery.search import open_index_from
+from hygieia.recovery.search import KnownIndex, find_newest, open_index_from
 from hygieia.vault.index import (
     Change,
     Floor,
@@ -86,9 +86,12 @@ class IndexSync:
     source: BlockSource
     state: IndexState
     ipns_key: IpnsKey
-    rev: int
+    rev: int | None
+    """The server's counter; None while the index is known from gateways only."""
     refused: Sequence[Refused] = ()
     """Reports that the server names and that the last repair left out, with the reason."""
+    warnings: Sequence[str] = ()
+    """What was odd when the index was looked for over gateways."""
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _above: int = 0
 
@@ -121,6 +124,34 @@ class IndexSync:
             sync._above = floor.sequence
         else:
             sync._remember()
+        return sync
+
+    @classmethod
+    async def open_by_name(cls, session: Session, gateways: GatewayReader) -> IndexSync:
+        """Read and verify the newest index that gateways have, without asking the server.
+
+        The record with the highest sequence names it; the index this device saw last is the floor,
+        and the one to fall back on. Raises ``NotFound``, ``Unreachable``, ``IntegrityError``.
+        """
+        floor = _floor_of(session.store)
+        known = None
+        if floor is not None and floor.root is not None:
+            root = CID.parse(floor.root)
+            known = KnownIndex(root, floor.sequence, "the last one that this device saw,")
+        name = session.profile.ipns_name
+        found = await find_newest(name, known, session.key, gateways)
+        key = await asyncio.to_thread(found.state.keys.ipns_key, session.key.certificate)
+        sync = cls(
+            session.transport,
+            session.store,
+            session.key,
+            gateways,
+            found.state,
+            key,
+            None,
+            warnings=found.warnings,
+        )
+        sync._remember()
         return sync
 
     @classmethod
@@ -190,6 +221,8 @@ class IndexSync:
 
     async def _change(self, make: Callable[[], Any]) -> IndexState:
         async with self._lock:
+            if self.rev is None:
+                await self._read_again()
             for _ in range(_ATTEMPTS):
                 update: IndexUpdate | None = await make()
                 if update is None:

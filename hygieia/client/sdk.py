@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 from hygieia.blocks.gateway import GatewayReader
 from hygieia.client import account
 from hygieia.client.changing import Changer
+from hygieia.client.commits import upload_for
 from hygieia.client.index_sync import IndexSync
+from hygieia.client.presence import missing_reports
 from hygieia.client.put import Labels, Putter
 from hygieia.client.reading import ReportFetcher, Version
 from hygieia.client.session import Session, signed_in_profile, unlock
@@ -91,7 +93,7 @@ class Device:
 
         Args:
             password: the account's.
-            gateways: blocks come from these only, and not from the server.
+            gateways: index and blocks come from these only; the server may be gone.
 
         Raises:
             NotSignedIn: nobody is signed in here.
@@ -153,6 +155,15 @@ class Vault:
             InvalidInput: the beginning is too short, or another report's too.
         """
         return find_report(self.index.state, name)
+
+    async def missing_here(self, entries: Sequence[ReportEntry]) -> set[str]:
+        """The ids of those reports of which the server has not even the tops of their DAGs.
+
+        One request for 1,365 reports. They may be had from other gateways all the same.
+        """
+        transport = self.session.transport
+        async with upload_for(transport) as upload:
+            return await missing_reports(transport, upload, entries)
 
     async def read(self, entry: ReportEntry, *, revision: int | None = None) -> Report:
         """A report's meta, opened; its ``verdict`` says how its author's signature stands.

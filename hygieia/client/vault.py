@@ -99,20 +99,27 @@ async def open_vault(
 ) -> AsyncIterator[tuple[IndexSync, GatewayReader]]:
     """The vault's index, verified, brought up to date, and never below what was seen before.
 
+    With gateways given, index and blocks come from these only; the server may be gone.
+
     Raises:
         Rollback, Fork: the server offers an older or another index.
     """
     async with reader_of(session, gateways) as reader:
-        try:
-            index = await IndexSync.open(session, reader)
-        except NotFound:
-            index = await _first_index(session, reader)
+        index = await _opened(session, reader, by_name=bool(gateways))
         if index.ipns_key.name != session.profile.ipns_name:
             raise KeyMismatch("The server names another vault index than this key's.")
         if not gateways:
-            # With gateways given, nothing is asked of the server that need not be.
             await repair(index)
         yield index, reader
+
+
+async def _opened(session: Session, reader: GatewayReader, *, by_name: bool) -> IndexSync:
+    if by_name:
+        return await IndexSync.open_by_name(session, reader)
+    try:
+        return await IndexSync.open(session, reader)
+    except NotFound:
+        return await _first_index(session, reader)
 
 
 async def change_password(session: Session, *, current: str, new: str, index: IndexSync) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hygieia.errors import (
@@ -18,13 +18,12 @@ from hygieia.ipld.cid import CID
 from hygieia.ipld.ipns import value_cid
 from hygieia.recovery.dag_source import DagSource
 from hygieia.recovery.driving import read_from
-from hygieia.vault.index import IndexState, open_index
+from hygieia.vault.index import Floor, IndexState, open_index
 from hygieia.vault.kit import check_against
 
 if TYPE_CHECKING:
     from hygieia.blocks.gateway import GatewayReader
     from hygieia.openpgp.keys import UnlockedKey
-    from hygieia.vault.index import Floor
     from hygieia.vault.kit import Kit
 
 _REPORTS_PATH = ("contents", "reports")
@@ -40,6 +39,20 @@ class FoundIndex:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownIndex:
+    """An index known without asking; ``whose`` says from where, as in ``the kit's``."""
+
+    root: CID
+    sequence: int
+    whose: str
+
+    @property
+    def floor(self) -> Floor:
+        """Nothing older, and no sibling, is taken in its place."""
+        return Floor(self.sequence, str(self.root))
+
+
+@dataclass(frozen=True, slots=True)
 class _Candidate:
     root: CID
     sequence: int
@@ -49,28 +62,41 @@ class _Candidate:
 async def find_index(kit: Kit, key: UnlockedKey, gateways: GatewayReader) -> FoundIndex:
     """Open the newest index that any gateway still has, never one below the kit's.
 
-    The highest valid record wins; an index whose blocks are nowhere to be had gives way to the
-    kit's own, with a warning.
-
-    Raises the first candidate's error when none can be opened (``NotFound``, ``Unreachable``, or
-    an ``IntegrityError`` if it does not verify), ``KitRefused`` when the kit was tampered with.
+    Raises as ``find_newest``, and ``KitRefused`` when the kit was tampered with.
     """
-    candidates, warnings = await _candidates(kit, gateways)
+    known = KnownIndex(CID.parse(kit.index_cid), kit.sequence, f"the kit's, of {kit.created},")
+    found = await find_newest(kit.ipns_name, known, key, gateways)
+    compared = await _compare(kit, key, found.state, gateways)
+    return replace(found, warnings=(*found.warnings, *compared))
+
+
+async def find_newest(
+    name: str, known: KnownIndex | None, key: UnlockedKey, gateways: GatewayReader
+) -> FoundIndex:
+    """Open the newest index of an IPNS name that any gateway still has, never one below ``known``.
+
+    The highest valid record wins; an index whose blocks are nowhere to be had gives way to the
+    known one, with a warning.
+
+    Raises the first candidate's error when none can be opened: ``NotFound``, ``Unreachable``, or
+    an ``IntegrityError`` if it does not verify.
+    """
+    candidates, warnings = await _candidates(name, known, gateways)
     first: HygieiaError | None = None
     for candidate in candidates:
         try:
-            state = await open_index_from(candidate.root, key, gateways, kit.floor)
+            floor = known.floor if known is not None else None
+            state = await open_index_from(candidate.root, key, gateways, floor)
             _check_sequence(candidate, state)
         except (NotFound, Unreachable, IntegrityError) as error:
             first = first or error
             warnings.append(f"Index number {candidate.sequence} could not be opened: {error}")
             continue
-        if not candidate.from_record:
+        if known is not None and not candidate.from_record:
             warnings.append(
-                f"No newer index than the kit's own, of {kit.created}, could be opened: "
+                f"No newer index than {known.whose} could be opened: "
                 "what was changed later may be missing."
             )
-        warnings += await _compare(kit, key, state, gateways)
         return FoundIndex(state, candidate.from_record, tuple(warnings))
     raise first or Failed("No index could be found.")
 
@@ -91,27 +117,31 @@ async def open_index_from(
         return await read_from(open_index(root, key, floor=floor), gateways, bulk=bulk)
 
 
-async def _candidates(kit: Kit, gateways: GatewayReader) -> tuple[list[_Candidate], list[str]]:
-    own = _Candidate(CID.parse(kit.index_cid), kit.sequence, from_record=False)
+async def _candidates(
+    name: str, known: KnownIndex | None, gateways: GatewayReader
+) -> tuple[list[_Candidate], list[str]]:
+    own = [] if known is None else [_Candidate(known.root, known.sequence, from_record=False)]
     try:
-        found = await gateways.get_record(kit.ipns_name)
+        found = await gateways.get_record(name)
         root = value_cid(found.record)
     except (NotFound, Unreachable, RecordRefused) as error:
-        return [own], [f"The newest index could not be looked up: {error}"]
+        if not own:
+            raise
+        return own, [f"The newest index could not be looked up: {error}"]
     warnings = []
     sequence = found.record.sequence
     if found.contradicted:
         warnings.append(f"Gateways name different indexes number {sequence}.")
-    if sequence < kit.sequence:
+    if known is not None and sequence < known.sequence:
         warnings.append(
-            f"The gateways offer index number {sequence}, older than the kit's "
-            f"number {kit.sequence}: ignored."
+            f"The gateways offer index number {sequence}, older than {known.whose} "
+            f"number {known.sequence}: ignored."
         )
-        return [own], warnings
+        return own, warnings
     newest = _Candidate(root, sequence, from_record=True)
-    if (root, sequence) == (own.root, own.sequence):
+    if known is not None and (root, sequence) == (known.root, known.sequence):
         return [newest], warnings
-    return [newest, own], warnings
+    return [newest, *own], warnings
 
 
 async def _compare(

@@ -59,12 +59,15 @@ def test_ls_lists_the_same_newest_first_and_page_by_page(
 ) -> None:
     document = by(ana, "ls", "--json").json
     assert document["next"] is None
+    assert {r.pop("state") for r in document["reports"]} == {"stored"}
     assert {r["id"]: r for r in document["reports"]} == {r["id"]: r for r in stored.values()}
     keys = [(r["created"], r["id"]) for r in document["reports"]]
     assert keys == sorted(keys, reverse=True)
     first = by(ana, "ls", "--json", "--limit", "2").json
     rest = by(ana, "ls", "--json", "--limit", "2", "--after", first["next"]).json
-    assert first["reports"] + rest["reports"] == document["reports"]
+    pages = [r for page in (first, rest) for r in page["reports"]]
+    assert [r.pop("state") for r in pages] == ["stored"] * 3
+    assert pages == document["reports"]
     assert rest["next"] is None
 
 
@@ -89,7 +92,7 @@ def test_info_tells_everything_that_was_signed(
 ) -> None:
     document = by(ana, "info", stored["blood.txt"]["id"], "--json").json
     assert document.items() >= stored["blood.txt"].items()
-    assert {"rev", "data_payload_cid", "readers", "signature"} <= set(document)
+    assert {"rev", "data_payload_cid", "readers", "signature", "state"} <= set(document)
     assert document["sha256"] == hashlib.sha256(TEXT).hexdigest()
     assert document["signature"] == "valid"
     assert "SHA-256" in by(ana, "info", stored["blood.txt"]["id"]).out

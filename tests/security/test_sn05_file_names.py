@@ -126,7 +126,7 @@ def test_words_that_programs_know_are_titles_like_any_other(
     file.write_bytes(word.encode())
     category = word.lower() if word.isalpha() else "other"
     title = f"{word} {category}"
-    arguments = ["put", str(file), "--title", title, "--category", category]
+    arguments = ["put", "--again", str(file), "--title", title, "--category", category]
     [report] = run_here(namer, "--json", *arguments).document["reports"]
     assert (report["title"], report["category"]) == (title, category)
     found = run_here(namer, "--json", "ls", "--search", word).document["reports"]

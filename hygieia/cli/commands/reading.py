@@ -10,7 +10,8 @@ import click
 
 from hygieia.cli.invocation import STANDARD_INPUT
 from hygieia.cli.options import command
-from hygieia.errors import UsageError
+from hygieia.cli.reports import MISSING, UNKNOWN
+from hygieia.errors import BlockMissing, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +22,13 @@ if TYPE_CHECKING:
     from hygieia.vault.report_entry import ReportEntry
 
 STANDARD_OUTPUT = STANDARD_INPUT
+_gateway_option = click.option(
+    "--gateway",
+    "gateways",
+    multiple=True,
+    metavar="URL",
+    help="Ask only here, not the server; repeat.",
+)
 
 
 @command("ls")
@@ -29,31 +37,28 @@ STANDARD_OUTPUT = STANDARD_INPUT
 @click.option("--trash", is_flag=True, help="What is in the trash.")
 @click.option("--limit", type=click.IntRange(min=1), help="How many at most.")
 @click.option("--after", metavar="CURSOR", help="Go on after an earlier page.")
-def ls(
-    invocation: Invocation,
-    category: str | None,
-    search: str | None,
-    trash: bool,
-    limit: int | None,
-    after: str | None,
-) -> None:
-    """List reports, newest first."""
+@_gateway_option
+def ls(invocation: Invocation, gateways: tuple[str, ...], **wanted: Any) -> None:  # noqa: ANN401  (what Vault.list takes, as click gives it)
+    """List reports, newest first.
+
+    "missing here": your index has the report and the server has lost its blocks. A gateway with a
+    copy may have them: hygieia get REPORT --gateway URL
+    """
     from hygieia.cli.reports import describe, report_table
-    from hygieia.cli.sessions import opened_vault, run
+    from hygieia.cli.sessions import opened_vault, run, states_of
 
-    async def work() -> Listed:
-        async with opened_vault(invocation) as vault:
-            return vault.list(
-                category=category, search=search, trash=trash, limit=limit, after=after
-            )
+    async def work() -> tuple[Listed, dict[str, str]]:
+        async with opened_vault(invocation, gateways) as vault:
+            listed = vault.list(**wanted)
+            return listed, await states_of(vault, listed.reports)
 
-    listed = run(work())
-    document = {"reports": [describe(entry) for entry in listed.reports], "next": listed.next}
-    invocation.result(document, lambda: report_table(listed.reports))
+    listed, states = run(work())
+    reports = [describe(e) | {"state": states.get(e.id, UNKNOWN)} for e in listed.reports]
+    document = {"reports": reports, "next": listed.next}
+    invocation.result(document, lambda: report_table(listed.reports, states))
     if not listed.reports:
-        invocation.message(
-            _nothing_listed(trash=trash, all_of_it=not (category or search or after))
-        )
+        narrowed = any(wanted[name] for name in ("category", "search", "after"))
+        invocation.message(_nothing_listed(trash=wanted["trash"], all_of_it=not narrowed))
     elif listed.next and not invocation.json:
         invocation.message(f"There is more: --after {listed.next}")
 
@@ -68,23 +73,38 @@ def _nothing_listed(*, trash: bool, all_of_it: bool) -> str:
 
 @command("info")
 @click.argument("report", metavar="REPORT")
-def info(invocation: Invocation, report: str) -> None:
+@_gateway_option
+def info(invocation: Invocation, report: str, gateways: tuple[str, ...]) -> None:
     """Show everything about one report, as its author signed it."""
-    from hygieia.cli.sessions import opened_vault, run
+    from hygieia.cli.reports import describe
+    from hygieia.cli.sessions import opened_vault, run, states_of
     from hygieia.client import answers
 
-    async def work() -> dict[str, Any]:
-        async with opened_vault(invocation) as vault:
-            entry = vault.find(report)
-            opened = await vault.read(entry)
-            server = await vault.session.transport.call("GET", f"/reports/{entry.id}")
-            return _info(entry, opened, answers.number(server.document, "rev"))
+    known: dict[str, Any] = {}
 
-    document = run(work())
+    async def work() -> dict[str, Any]:
+        async with opened_vault(invocation, gateways) as vault:
+            entry = vault.find(report)
+            states = await states_of(vault, [entry])
+            known.update(describe(entry), state=states.get(entry.id, UNKNOWN))
+            opened = await vault.read(entry)
+            rev = None
+            if not gateways:
+                path = f"/reports/{entry.id}"
+                server = await vault.session.transport.call("GET", path)
+                rev = answers.number(server.document, "rev")
+            return _info(entry, opened, rev) | {"state": known["state"]}
+
+    try:
+        document = run(work())
+    except BlockMissing as error:
+        if not known:
+            raise
+        invocation.incomplete(known, lambda: _info_text(known), error)
     invocation.result(document, lambda: _info_text(document))
 
 
-def _info(entry: ReportEntry, opened: Report, rev: int) -> dict[str, Any]:
+def _info(entry: ReportEntry, opened: Report, rev: int | None) -> dict[str, Any]:
     from hygieia.cli.reports import describe
 
     meta = opened.meta
@@ -111,13 +131,15 @@ def _info_text(document: dict[str, Any]) -> str:
         "Category": document["category"],
         "Written": document["created"],
         "Revision": str(document["revision"]),
-        "Readers": str(document["readers"]),
-        "Signature": document["signature"],
-        "SHA-256": document["sha256"],
+        "Readers": str(document.get("readers", "?")),
+        "Signature": document.get("signature", "?"),
+        "SHA-256": document.get("sha256", "?"),
         "ID": document["id"],
         "CID": document["cid"],
         "In the trash": document.get("deleted") or "no",
     }
+    if document["state"] == MISSING:
+        shown["Blocks"] = "missing here"
     return facts(list(shown.items()))
 
 
@@ -157,7 +179,7 @@ def versions(invocation: Invocation, report: str) -> None:
 @command("get")
 @click.argument("reports", nargs=-1, required=True, metavar="REPORT…")
 @click.option("-o", "out", metavar="PATH", help="A file or folder to write to; - is stdout.")
-@click.option("--gateway", "gateways", multiple=True, metavar="URL", help="Blocks from here only.")
+@_gateway_option
 @click.option("--revision", type=click.IntRange(min=1), help="An earlier version.")
 def get(
     invocation: Invocation,
@@ -186,13 +208,14 @@ def get(
 
 @command("cat")
 @click.argument("report", metavar="REPORT")
-def cat(invocation: Invocation, report: str) -> None:
+@_gateway_option
+def cat(invocation: Invocation, report: str, gateways: tuple[str, ...]) -> None:
     """Write one report's content to standard output."""
     from hygieia.cli.sessions import run
 
     if invocation.json:
         raise click.UsageError("A report on standard output leaves no room for --json.")
-    run(_to_output(invocation, report, (), None))
+    run(_to_output(invocation, report, gateways, None))
 
 
 async def _to_output(
