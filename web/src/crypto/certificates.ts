@@ -195,7 +195,7 @@ export class Certificate {
   /** With an armored revocation (from the kit) applied; throws `certificate-refused`. */
   async withRevocation(armored: string, now = nowSeconds()): Promise<Certificate> {
     let packet: Packet | undefined;
-    let isOurs = false;
+    let isOurs: boolean;
     try {
       packet = splitPackets(dearmor(PUBLIC_KEY, armored, LIMITS.MAX_SIGNATURE_BYTES), 1)[0];
       const signature = parseSignature(packet!.body);

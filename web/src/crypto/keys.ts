@@ -207,7 +207,7 @@ export function checkName(text: string): string {
     throw invalid("name", "too-long", `A name has at most ${LIMITS.MAX_NAME_BYTES} bytes.`);
   }
   // The zero-width joiners are letters' business in Persian and the scripts of India.
-  const shown = name.replace(/[\u200c\u200d ]/g, "");
+  const shown = name.replace(/\u200c|\u200d| /g, "");
   if (/[\p{C}\p{Z}<>]/u.test(shown)) {
     throw invalid("name", "characters", "A name has no control characters and neither < nor >.");
   }
