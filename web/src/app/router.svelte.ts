@@ -1,0 +1,88 @@
+// Addresses of the app's pages. They hold ids only: a title or a name in an address would end up in histories and logs.
+
+const reportId = /^[0-9a-f]{32}$/;
+
+export const reportTabs = ["preview", "details", "versions", "verify"] as const;
+export type ReportTab = (typeof reportTabs)[number];
+
+export type Route =
+  | { readonly page: "home" }
+  | { readonly page: "sign-up" }
+  | { readonly page: "sign-in" }
+  | { readonly page: "reset" }
+  | { readonly page: "reports"; readonly report?: string; readonly tab?: ReportTab }
+  | { readonly page: "trash" }
+  | { readonly page: "copies" }
+  | { readonly page: "security" }
+  | { readonly page: "settings" };
+
+type Plain = Exclude<Route["page"], "home" | "reports">;
+const plain: readonly Plain[] = ["sign-up", "sign-in", "reset", "trash", "copies", "security", "settings"];
+
+function isTab(text: string | undefined): text is ReportTab {
+  return reportTabs.some((tab) => tab === text);
+}
+
+/** The route that a path names; an unknown path is home. */
+export function parsePath(path: string): Route {
+  const [first, second, third, ...rest] = path.split("/").filter((part) => part !== "");
+  if (rest.length > 0) return { page: "home" };
+  if (first === "reports") {
+    if (second === undefined) return { page: "reports" };
+    if (!reportId.test(second)) return { page: "reports" };
+    return isTab(third) ? { page: "reports", report: second, tab: third } : { page: "reports", report: second };
+  }
+  const page = plain.find((name) => name === first);
+  return page !== undefined && second === undefined ? { page } : { page: "home" };
+}
+
+/** The path of a route. */
+export function pathOf(route: Route): string {
+  if (route.page === "home") return "/";
+  if (route.page !== "reports") return `/${route.page}`;
+  const parts = ["reports", route.report, route.report === undefined ? undefined : route.tab];
+  return `/${parts.filter((part) => part !== undefined).join("/")}`;
+}
+
+let current: Route = $state.raw({ page: "home" });
+
+/** Where the app is. */
+export function route(): Route {
+  return current;
+}
+
+/** Go to a page. `replace` leaves no step for the Back button. */
+export function go(to: Route, options: { replace?: boolean } = {}): void {
+  current = to;
+  if (options.replace === true) history.replaceState(null, "", pathOf(to));
+  else history.pushState(null, "", pathOf(to));
+}
+
+/** Follow the address bar, and links inside the app. Returns what undoes it. */
+export function startRouter(): () => void {
+  current = parsePath(location.pathname);
+  const onBack = (): void => {
+    current = parsePath(location.pathname);
+  };
+  const onClick = (event: MouseEvent): void => {
+    const link = event.target instanceof Element ? event.target.closest("a") : null;
+    if (link === null || !isInside(link) || isForAnotherTab(event)) return;
+    event.preventDefault();
+    go(parsePath(link.pathname));
+  };
+  addEventListener("popstate", onBack);
+  document.addEventListener("click", onClick);
+  return () => {
+    removeEventListener("popstate", onBack);
+    document.removeEventListener("click", onClick);
+  };
+}
+
+function isInside(link: HTMLAnchorElement): boolean {
+  const href = link.getAttribute("href") ?? "";
+  return href.startsWith("/") && !href.startsWith("/api/") && link.target === "" && !link.hasAttribute("download");
+}
+
+function isForAnotherTab(event: MouseEvent): boolean {
+  return event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey;
+}

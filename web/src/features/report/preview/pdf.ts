@@ -1,0 +1,88 @@
+// PDF pages through Mozilla's pdf.js, loaded only when there is a PDF to show. Its parser runs in a worker of its own;
+// scripts, forms and links inside the file stay dead: only pages are drawn and only text is taken out.
+
+import { getDocument, GlobalWorkerOptions, type PDFDocumentProxy } from "pdfjs-dist";
+import workerAddress from "pdfjs-dist/build/pdf.worker.min.mjs?url";
+
+interface ScriptPolicy {
+  createScriptURL(address: string): string;
+}
+interface PolicyFactory {
+  createPolicy(name: string, rules: ScriptPolicy): ScriptPolicy;
+}
+
+let policy: ScriptPolicy | undefined;
+
+/** The worker's address as a trusted one where the browser knows Trusted Types. It is a constant of the build. */
+function trustedWorkerAddress(): string {
+  const factory = (globalThis as { trustedTypes?: PolicyFactory }).trustedTypes;
+  if (factory === undefined) return workerAddress;
+  policy ??= factory.createPolicy("hygieia-pdf", {
+    createScriptURL(address) {
+      if (address !== workerAddress) throw new TypeError("Only pdf.js's own worker may be started here.");
+      return address;
+    },
+  });
+  return policy.createScriptURL(workerAddress);
+}
+
+export interface OpenPdf {
+  readonly document: PDFDocumentProxy;
+  close(): Promise<void>;
+}
+
+/** Open a PDF. Rejects when it is none, or is locked with a password of its own. */
+export async function openPdf(bytes: Uint8Array): Promise<OpenPdf> {
+  GlobalWorkerOptions.workerPort = new Worker(trustedWorkerAddress(), { type: "module" });
+  const port = GlobalWorkerOptions.workerPort;
+  // A copy: pdf.js hands its bytes over to the worker, and they would be gone here.
+  const task = getDocument({
+    data: bytes.slice(),
+    enableXfa: false,
+    disableAutoFetch: true,
+    disableStream: true,
+    useSystemFonts: true,
+    stopAtErrors: false,
+    // Sizes from a stranger's file: a picture of more points than this is left out.
+    maxImageSize: 64_000_000,
+    canvasMaxAreaInBytes: 256_000_000,
+  });
+  try {
+    const document = await task.promise;
+    return {
+      document,
+      close: async () => {
+        await task.destroy();
+        port.terminate();
+      },
+    };
+  } catch (error) {
+    port.terminate();
+    throw error;
+  }
+}
+
+/** The words of one page (counted from 1), in the file's order. */
+export async function pageText(document: PDFDocumentProxy, number: number): Promise<string> {
+  const page = await document.getPage(number);
+  const { items } = await page.getTextContent();
+  return items
+    .map((item) => ("str" in item ? item.str + (item.hasEOL ? "\n" : "") : ""))
+    .join("");
+}
+
+/** Draw one page at `width` device pixels. */
+export async function drawPage(
+  document: PDFDocumentProxy,
+  number: number,
+  canvas: HTMLCanvasElement,
+  width: number,
+): Promise<void> {
+  const page = await document.getPage(number);
+  const natural = page.getViewport({ scale: 1 });
+  const viewport = page.getViewport({ scale: width / natural.width });
+  canvas.width = Math.max(1, Math.floor(viewport.width));
+  canvas.height = Math.max(1, Math.floor(viewport.height));
+  // AnnotationMode.DISABLE: no form, link or note of the file is drawn or made to work.
+  await page.render({ canvas, viewport, annotationMode: 0 }).promise;
+}

@@ -1,0 +1,29 @@
+// Into the trash and out again, said aloud.
+
+import type { Engine, ReportRow } from "../../engine/interface.ts";
+import { t } from "../../i18n/language.svelte.ts";
+import { errorWords } from "../../ui/error-words.ts";
+import { toast } from "../../ui/toasts.svelte.ts";
+
+/** Put a report in the trash, with a way back. Failures are said, not thrown. */
+export async function moveToTrash(engine: Engine, row: ReportRow): Promise<void> {
+  try {
+    await engine.trash([row.id]);
+    toast(t("trash.moved", { title: row.title }), {
+      label: t("action.undo"),
+      run: () => void takeBack(engine, row),
+    });
+  } catch (error) {
+    toast(errorWords(error));
+  }
+}
+
+/** Take a report out of the trash. Failures are said, not thrown. */
+export async function takeBack(engine: Engine, row: ReportRow): Promise<void> {
+  try {
+    await engine.restore([row.id]);
+    toast(t("trash.restored", { title: row.title }));
+  } catch (error) {
+    toast(errorWords(error));
+  }
+}

@@ -1,0 +1,66 @@
+// Where an upload is, in words.
+
+import type { Upload, Uploads, UploadState } from "../../engine/interface.ts";
+import { formatSize, formatTimeLeft } from "../../i18n/formats.ts";
+import { t } from "../../i18n/language.svelte.ts";
+import { errorWords } from "../../ui/error-words.ts";
+
+export type Tone = "plain" | "ok" | "care" | "stop";
+
+const tones: Partial<Record<UploadState, Tone>> = {
+  saved: "ok",
+  waiting: "care",
+  "needs-file": "care",
+  duplicate: "care",
+  failed: "stop",
+};
+
+export function uploadTone(upload: Upload): Tone {
+  return tones[upload.state] ?? "plain";
+}
+
+/** What a person is told of one upload. Never "saved" before it is committed and read back. */
+export function uploadWords(upload: Upload): string {
+  switch (upload.state) {
+    case "queued":
+      return t("upload.queued");
+    case "sending":
+      return upload.secondsLeft === null
+        ? t("upload.sending")
+        : t("upload.sending-left", { left: formatTimeLeft(upload.secondsLeft) });
+    case "checking":
+      return t("upload.checking");
+    case "saved":
+      return t("upload.saved", { count: upload.copies });
+    case "paused":
+      return t("upload.paused", { size: formatSize(upload.sentBytes) });
+    case "waiting":
+      return t("upload.waiting", { size: formatSize(upload.sentBytes) });
+    case "needs-file":
+      return t("upload.needs-file");
+    case "duplicate":
+      return t("upload.duplicate");
+    case "failed":
+      return upload.error === null ? t("error.unknown") : errorWords(upload.error);
+    case "cancelled":
+      return t("upload.cancelled");
+  }
+}
+
+const ended: readonly UploadState[] = ["saved", "failed", "cancelled"];
+
+/** Nothing more will happen to it by itself or by the person's choice. */
+export function isEnded(upload: Upload): boolean {
+  return ended.includes(upload.state);
+}
+
+/** All uploads in one line: how many are saved, on the way, paused, stopped. */
+export function summaryWords({ items }: Uploads): string {
+  const count = (...states: readonly UploadState[]): number => items.filter(({ state }) => states.includes(state)).length;
+  return t("uploads.summary", {
+    saved: count("saved"),
+    going: count("queued", "sending", "checking"),
+    paused: count("paused"),
+    stopped: count("waiting", "needs-file", "duplicate", "failed"),
+  });
+}

@@ -1,0 +1,12 @@
+import { defineConfig } from "vitest/config";
+
+// Needs Chromium: `make screens` and `make test-browser`, not `make test`.
+export default defineConfig({
+  test: {
+    include: ["tests/screens/**/*.test.ts"],
+    environment: "node",
+    testTimeout: 120_000,
+    hookTimeout: 240_000,
+    fileParallelism: false,
+  },
+});
