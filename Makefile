@@ -15,8 +15,8 @@ RESULTS := build/junit
 # Folders of Node programs that tests compare us with.
 NODE := $(patsubst %/package-lock.json,%/node_modules/.ready,$(wildcard tests/node/package-lock.json tests/*/node/package-lock.json))
 
-.PHONY: help run test test-servers test-interop test-browser test-all test-rest demo lint bench \
-        screens attack conformance format lock clean
+.PHONY: help run test test-servers test-containers test-interop test-browser test-all test-rest \
+        demo lint bench screens attack conformance format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,12 +63,18 @@ test-servers: .venv/.dev $(NODE) ## tests against real servers (Debian, root, Go
 	  HYGIEIA_TEST_CLUSTER="$$cluster" HYGIEIA_TEST_FERRETDB="$$ferretdb" \
 	  HYGIEIA_TEST_NO_SKIP=1 $(PYTEST) -m servers --junit-xml=$(RESULTS)/servers.xml
 
+test-containers: .venv/.dev ## tests of docker/ in real containers (Debian, root, Go; installs podman)
+	@mkdir -p $(RESULTS)
+	@containers="$$(scripts/container-engine | tail -n 1)"; \
+	  HYGIEIA_TEST_CONTAINERS="$$containers" HYGIEIA_TEST_NO_SKIP=1 \
+	  $(PYTEST) -m containers --junit-xml=$(RESULTS)/containers.xml
+
 test-browser: ## tests in a real browser (not there yet)
 	@echo "test-browser: nothing to run yet: the web app is not there."
 
 test-all: test test-rest ## lint and every suite: what .ci/run runs
 
-test-rest: lint test-interop test-servers # all of test-all but test
+test-rest: lint test-interop test-servers test-containers # all of test-all but test
 
 attack: .venv/.dev $(NODE) ## play every known attack and say how each ended
 	@mkdir -p $(RESULTS)

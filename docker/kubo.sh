@@ -14,10 +14,11 @@ die() {
 
 # The token stands in the address that the server uses: kubo+http://TOKEN@kubo:5001
 token() {
-  address=$(cat /run/secrets/blocks) || die "the secret blocks cannot be read: run docker/make-secrets"
+  address=$(cat /run/secrets/blocks 2>/dev/null) \
+    || die "the secret blocks is not there: run sh docker/make-secrets"
   case $address in
     kubo+http://?*@*) address=${address#kubo+http://} && echo "${address%@*}" ;;
-    *) die "the secret blocks is no kubo+http://TOKEN@kubo:5001" ;;
+    *) die "the secret blocks holds no kubo+http://TOKEN@kubo:5001" ;;
   esac
 }
 

@@ -32,6 +32,12 @@ def shell_lines(guide: Path, *, careful: bool) -> str:
     return "\n".join(lines)
 
 
+def marked(guide: Path, mark: str) -> str:
+    """The lines of the one block that carries a mark."""
+    (lines,) = [text for found, text in _FENCE.findall(guide.read_text("utf-8")) if found == mark]
+    return str(lines)
+
+
 @dataclass(frozen=True, slots=True)
 class Chroot:
     """A folder of one's own inside another Debian, and a shell that starts in it."""

@@ -1,0 +1,32 @@
+#!/bin/sh
+# Copies the two volumes of a stopped vault into /backup/vault.tar, or back into empty ones.
+#
+#   copying.sh backup|restore
+set -eu
+
+die() {
+  echo "$*" >&2
+  exit 1
+}
+
+case ${1-} in
+  backup)
+    # Kubo's own mark of a daemon that runs, or was not stopped but killed.
+    [ ! -e /vault/kubo/api ] || die "The vault runs: docker compose stop first. (After a power cut start it once.)"
+    [ -e /vault/kubo/config ] || die "There is no vault in the volumes."
+    tar --create --numeric-owner --sparse --file=/backup/vault.tar.new --directory=/vault mongodb kubo
+    sync /backup/vault.tar.new
+    mv /backup/vault.tar.new /backup/vault.tar
+    sync /backup
+    ;;
+  restore)
+    [ -r /backup/vault.tar ] || die "There is no /backup/vault.tar to restore."
+    for volume in mongodb kubo; do
+      [ -z "$(ls -A "/vault/$volume")" ] || die "The volume $volume is not empty: nothing was restored."
+    done
+    tar --extract --numeric-owner --same-owner --preserve-permissions \
+      --file=/backup/vault.tar --directory=/vault
+    sync
+    ;;
+  *) die "Say backup or restore." ;;
+esac
