@@ -100,6 +100,10 @@ class Attempts:
         """Sign-ups from one network address."""
         return self._bucket("sign-up", network_of(address), self._address)
 
+    def of_look_ups(self, account_id: str) -> Bucket:
+        """People looked up by email from one account."""
+        return self._bucket("look-up", account_id, self._address)
+
     @contextlib.asynccontextmanager
     async def attempt(self, *buckets: Bucket) -> AsyncIterator[None]:
         """Runs one attempt. It stays counted if it ends in CredentialsError, or is cut off.

@@ -7,10 +7,12 @@ repeated.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hygieia.domain.changes import Change
 from hygieia.domain.claims import is_committed
+from hygieia.domain.inspection import inspect
+from hygieia.domain.report_shape import inspect_packets
 from hygieia.domain.reports import Version, pin_name
 from hygieia.ipld.cid import CID
 
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hygieia.domain.stores import Stores
+
+
+JOB: Final = "clean-up-commit"
 
 
 async def clean_up(
@@ -30,6 +35,7 @@ async def clean_up(
         if version is None or (version.report, version.attempt) != (report_id, attempt):
             continue  # never claimed, or another attempt has taken it over
         committed_bytes += await _finish_or_undo(stores, version)
+        await settle_shares(stores, report_id)
     await stores.quotas.settle(account, f"commit-{attempt}", committed_bytes)
 
 
@@ -46,3 +52,15 @@ async def _finish_or_undo(stores: Stores, version: Version) -> int:
         await stores.blocks.unpin(CID.parse(version.root), name=pin_name(version.report))
         await stores.claims.finish_undo(undoing)
     return 0
+
+
+async def settle_shares(stores: Stores, report_id: str) -> None:
+    """Bring a report's share notes in line with the root that counts now."""
+    if not (await stores.shares.of_report(report_id, after=None, limit=1)).items:
+        return
+    report = await stores.reports.find(report_id)
+    if report is None or not report.is_visible:
+        await stores.shares.drop_report(report_id)
+        return
+    packets = await inspect(inspect_packets(CID.parse(report.root)), stores.facts)
+    await stores.shares.settle(report_id, report.rev, packets)

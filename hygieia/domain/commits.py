@@ -6,27 +6,27 @@ The order of the steps, and why nothing half-done is ever visible, stands in ``c
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from hygieia.domain.changes import Change
 from hygieia.domain.claims import CLEAN_UP_AFTER, Attempt
-from hygieia.domain.commit_cleanup import clean_up
+from hygieia.domain.commit_cleanup import JOB, clean_up
 from hygieia.domain.inspection import MAX_MISSING_NAMED, inspect_all
 from hygieia.domain.report_shape import ReportShape, inspect_report
 from hygieia.domain.reports import (
     COLLECTION,
-    ChangeKind,
     Report,
     Stage,
     State,
     Version,
     pin_name,
-    read_report,
     report_body,
     scope_of,
 )
+from hygieia.domain.shares import Share, Sharing, read_notes
 from hygieia.errors import (
     BlockMissing,
     Conflict,
@@ -35,20 +35,18 @@ from hygieia.errors import (
     HygieiaError,
     NotFound,
     QuotaExceeded,
-    StaleRevision,
-    Unavailable,
 )
 from hygieia.ipld.cid import CID
 from hygieia.openpgp.times import format_time, now
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable
 
     from hygieia.documents.port import JSON, Body
+    from hygieia.domain.account import Account
     from hygieia.domain.stores import Stores
     from hygieia.domain.uploads import Upload
 
-JOB: Final = "clean-up-commit"
 _TOGETHER: Final = 32
 """Reports that take a step at once: the event loop turns to others in between."""
 
@@ -57,10 +55,11 @@ Outcome = Report | HygieiaError
 
 @dataclass(frozen=True, slots=True)
 class NewReport:
-    """A report to commit: the id its client made, and the root."""
+    """A report to commit: the id its client made, the root, notes for readers beside the owner."""
 
     id: str
     root: CID
+    shares: Sequence[str] = ()
 
 
 @dataclass(slots=True)
@@ -70,6 +69,7 @@ class _Item:
     wanted: NewReport
     place: int
     shape: ReportShape | None = None
+    shares: list[Share] = field(default_factory=list)
     outcome: Outcome | None = None
 
 
@@ -79,54 +79,25 @@ class Commits:
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
 
-    async def create(self, upload: Upload, wanted: Sequence[NewReport]) -> list[Outcome]:
+    async def create(
+        self, caller: Account, upload: Upload, wanted: Sequence[NewReport]
+    ) -> list[Outcome]:
         """Commit new reports; each outcome is the report or what kept it out, in order.
 
         Outcomes: ``DagRefused``, ``EnvelopeRefused``, ``LimitExceeded``, ``BlockMissing`` (with the
         list), ``QuotaExceeded``, ``Duplicate`` (root or id), ``Conflict``, ``NotFound`` (an id that
-        is not this account's to use).
+        is not this account's to use), ``RecipientRefused`` and ``NoteRefused`` (readers and their
+        notes do not match).
         """
         items = [_Item(report, place) for place, report in enumerate(wanted)]
         _refuse_repeats(items)
         await self._inspect(upload, items)
+        await asyncio.to_thread(_read_shares, caller, items)
         await self._hold_blocks(upload, items)
         attempt = Attempt()
         if await self._take_room(upload, attempt, items):
             await self._commit(upload, attempt, items)
         return [_outcome(item) for item in items]
-
-    async def change(
-        self, upload: Upload, report_id: str, rev: int, root: CID, kind: ChangeKind
-    ) -> Report:
-        """Give a report a new root. ``kind`` is ``update``, ``edit`` or ``readers``.
-
-        Raises the refusals of ``create``, ``NotFound``, ``StaleRevision`` when ``rev`` is not the
-        current one, and ``Conflict`` for a report in the trash.
-        """
-        stores = self._stores
-        report = await stores.reports.get(upload.account, report_id)
-        if report.rev != rev:
-            raise StaleRevision("The report was changed meanwhile: read it again.")
-        if report.state is State.TRASH:
-            raise Conflict("The report is in the trash: restore it first.")
-        room = await stores.quotas.room(upload.account)
-        inspection = inspect_report(root, room + report.size_bytes)
-        item = _Item(NewReport(report_id, root), 0)
-        _take_results([item], await inspect_all([inspection], stores.facts))
-        await self._hold_blocks(upload, [item])
-        shape = _shape_or_raise(item)
-        charged = shape.size_bytes - _shared_bytes(report, shape, kind)
-        attempt = Attempt()
-        await self._begin(upload.account, attempt, [item], charged)
-        try:
-            changed = await self._replace_root(attempt, report, shape, kind, charged)
-        except Unavailable:
-            raise  # the change may be made yet, or was: the job finds out once it cannot any more
-        except HygieiaError:
-            await self._take_back(upload.account, attempt, [item])
-            raise
-        await self._settle(upload, attempt, charged)
-        return changed
 
     async def _inspect(self, upload: Upload, items: list[_Item]) -> None:
         room = await self._stores.quotas.room(upload.account)
@@ -196,6 +167,9 @@ class Commits:
         for start in range(0, len(done), _TOGETHER):
             group = done[start : start + _TOGETHER]
             await asyncio.gather(*(self._tell(report) for report in group))
+        for item in items:
+            if item.shares and isinstance(item.outcome, Report) and item.shape is not None:
+                await self._stores.shares.settle(item.wanted.id, 1, item.shape.packets)
         charged = sum(report.size_bytes for report in done)
         if len(done) < len(going):
             await self._take_back(upload.account, attempt, going)
@@ -244,6 +218,7 @@ class Commits:
 
     async def _insert(self, upload: Upload, item: _Item, created: str, stamp: str) -> Report | None:
         shape = _shape_or_raise(item)
+        await self._stores.shares.offer(item.shares)
         root = str(shape.root)
         report = Report(
             id=item.wanted.id,
@@ -253,10 +228,10 @@ class Commits:
             root=root,
             first_root=root,
             size_bytes=shape.size_bytes,
-            readers=shape.readers,
-            data_payload=str(shape.data_payload),
+            readers=len(shape.packets),
+            data_payload=str(shape.data_payload.cid),
             data_payload_bytes=shape.data_payload_bytes,
-            meta_payload=str(shape.meta_payload),
+            meta_payload=str(shape.meta_payload.cid),
             meta_payload_bytes=shape.meta_payload_bytes,
             created=created,
             changed=created,
@@ -275,58 +250,6 @@ class Commits:
                 raise NotFound("There is no such report.") from None
             raise Duplicate("A report with this id exists already.") from None
         return replace(report, rev=document.rev)
-
-    async def _replace_root(
-        self,
-        attempt: Attempt,
-        report: Report,
-        shape: ReportShape,
-        kind: ChangeKind,
-        charged: int,
-    ) -> Report:
-        stores = self._stores
-        created = format_time(now())
-        # The current root's claim may still await its mark, if a crash came in between; once this
-        # change has gone through, the report no longer tells that it was committed.
-        current = await stores.reports.version(report.root)
-        if current is not None:
-            await stores.claims.mark_committed(current)
-        version = await stores.claims.claim(
-            Version(
-                root=str(shape.root),
-                document_rev=0,
-                report=report.id,
-                account=report.account,
-                attempt=attempt.id,
-                stage=Stage.CLAIMED,
-                change=kind,
-                rev=report.rev + 1,
-                size_bytes=shape.size_bytes,
-                charged_bytes=charged,
-                created=created,
-            )
-        )
-        await stores.blocks.update_pin(
-            CID.parse(report.root), shape.root, name=report.pin_name, keep_old=True
-        )
-        attempt.require_time()
-        changed = replace(
-            report,
-            root=str(shape.root),
-            size_bytes=shape.size_bytes,
-            readers=shape.readers,
-            data_payload=str(shape.data_payload),
-            data_payload_bytes=shape.data_payload_bytes,
-            meta_payload=str(shape.meta_payload),
-            meta_payload_bytes=shape.meta_payload_bytes,
-            changed=created,
-        )
-        document = await stores.documents.replace(
-            COLLECTION, report.id, report.rev, report_body(changed)
-        )
-        changed = read_report(document)
-        await asyncio.gather(stores.claims.mark_committed(version), self._tell(changed))
-        return changed
 
     async def _tell(self, report: Report) -> None:
         change = Change(report.id, report.root, report.rev, deleted=False)
@@ -361,6 +284,19 @@ def _take_results(items: list[_Item], results: list[ReportShape | HygieiaError])
             item.shape = result
 
 
+def _read_shares(caller: Account, items: list[_Item]) -> None:
+    for item in items:
+        if item.outcome is not None or item.shape is None:
+            continue
+        sharing = Sharing(item.wanted.id, 1, caller.id, caller.certificate)
+        try:
+            item.shares = read_notes(
+                item.wanted.shares, sharing, added=item.shape.packets, unnoted=1
+            )
+        except HygieiaError as error:
+            item.outcome = error
+
+
 def _shape_or_raise(item: _Item) -> ReportShape:
     if isinstance(item.outcome, HygieiaError):
         raise item.outcome
@@ -373,16 +309,3 @@ def _outcome(item: _Item) -> Outcome:
     if item.outcome is None:
         raise DagRefused("The report was not committed.")
     return item.outcome
-
-
-def _shared_bytes(report: Report, shape: ReportShape, kind: ChangeKind) -> int:
-    """Bytes that the new root shares with the current one; checks that ``kind`` is true."""
-    same_data = str(shape.data_payload) == report.data_payload
-    same_meta = str(shape.meta_payload) == report.meta_payload
-    expected = {"edit": (True, False), "readers": (True, True)}.get(kind, (False, False))
-    if str(shape.root) == report.root:
-        raise Duplicate("This root has been committed already.")
-    if (same_data, same_meta) != expected:
-        raise DagRefused(f"The new root's payloads are not those of a change of kind {kind}.")
-    shared = shape.data_payload_bytes if same_data else 0
-    return shared + (shape.meta_payload_bytes if same_meta else 0)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from hygieia.domain.accounts import Accounts
 from hygieia.domain.attempts import Attempts, Limit
 from hygieia.domain.devices import Devices
+from hygieia.domain.directory import Directory
 from hygieia.domain.invitations import Invitations
 from hygieia.domain.login_hashing import LoginHasher
 from hygieia.domain.registration import Mode, Registration
@@ -54,6 +55,7 @@ class Identity:
     registration: Registration
     invitations: Invitations
     reset: PasswordReset
+    directory: Directory
     hasher: LoginHasher
 
     def close(self) -> None:
@@ -112,5 +114,6 @@ def build_identity(
             attempts=attempts,
             hasher=hasher,
         ),
+        directory=Directory(documents, attempts),
         hasher=hasher,
     )

@@ -41,7 +41,10 @@ class ShareState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """One note: ``reader`` and ``sharer`` are key ids, ``account`` is who handed it in."""
+    """One note: ``reader`` and ``sharer`` are key ids, ``account`` is who handed it in.
+
+    ``rev`` is the report's once the root that holds the packet counts.
+    """
 
     report: str
     reader: str
@@ -50,6 +53,7 @@ class Share:
     account: str
     created: str
     note: str
+    rev: int
     state: ShareState = ShareState.PENDING
 
     @property
@@ -66,39 +70,64 @@ class SharePage:
     next: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """What notes are handed in for: a report at its coming ``rev``, by an account and its key."""
+
+    report: str
+    rev: int
+    account: str
+    certificate: str
+
+
 def read_notes(
-    notes: Sequence[str], *, report: str, account: str, certificate: str, added: Collection[str]
+    notes: Sequence[str], sharing: Sharing, *, added: Collection[str], unnoted: int
 ) -> list[Share]:
     """The shares that ``notes`` speak of: one for each packet added, and no more (RC-04).
 
-    ``added`` are the digests of the packets that the new root's header has and the current one has
-    not, less the owner's own. Blocks about a millisecond a note: call it in a thread.
+    ``added`` are the digests of packets in the new header that the current one does not have;
+    ``unnoted`` of them need no note: the owner's own, where the session key is new. Blocks about a
+    millisecond a note: call it in a thread.
 
     Raises ``RecipientRefused`` for a note too many or too few, ``NoteRefused`` for one that is
-    malformed, of another report, or not signed by the caller's ``certificate``.
+    malformed, of another report, or not signed by the certificate.
     """
-    signer = Certificate.parse(certificate)
-    shares = [_read_note(text, report, account, signer) for text in notes]
-    noted = [share.pkesk for share in shares]
-    if len(set(noted)) != len(noted) or set(noted) != set(added):
-        raise RecipientRefused(
-            "Each recipient added needs just one share note that names its packet."
-        )
+    if len(notes) != len(added) - unnoted:
+        raise _unmatched()
+    if not notes:
+        return []
+    signer = Certificate.parse(sharing.certificate)
+    shares = [_read_note(text, sharing, signer) for text in notes]
+    noted = {share.pkesk for share in shares}
+    if len(noted) != len(notes) or not noted <= set(added):
+        raise _unmatched()
     return shares
 
 
-def _read_note(text: str, report: str, account: str, signer: Certificate) -> Share:
+def _unmatched() -> RecipientRefused:
+    return RecipientRefused("Each recipient added needs just one share note that names its packet.")
+
+
+def _read_note(text: str, sharing: Sharing, signer: Certificate) -> Share:
     note: Note = parse_note(text, CONTEXT)
-    body = note.body
-    fields = [body.get(name) for name in ("report", "reader", "pkesk", "created")]
-    if not all(isinstance(field, str) for field in fields) or fields[0] != report:
+    fields = [note.body.get(name) for name in ("report", "reader", "pkesk", "created")]
+    if not all(isinstance(field, str) for field in fields) or fields[0] != sharing.report:
         raise NoteRefused("A share note is for another report.")
     if verify_note(note, signer) is not Verdict.VALID:
         raise NoteRefused("A share note is not signed by the key of whoever shares.")
     reader, pkesk = str(fields[1]), str(fields[2])
     if not (_is_hex64(reader) and _is_hex64(pkesk)):
         raise NoteRefused("A share note does not name a key and a packet.")
-    return Share(report, reader, pkesk, signer.key_id, account, str(fields[3]), text)
+    return Share(
+        report=sharing.report,
+        reader=reader,
+        pkesk=pkesk,
+        sharer=signer.key_id,
+        account=sharing.account,
+        created=str(fields[3]),
+        note=text,
+        rev=sharing.rev,
+    )
 
 
 def _is_hex64(text: str) -> bool:
@@ -119,12 +148,13 @@ class Shares:
                     COLLECTION, share.id, _body(share), scope=share.report, sort=share.created
                 )
 
-    async def settle(self, report: str, packets: Collection[str]) -> None:
-        """Bring a report's notes in line with ``packets``, the digests of its current header.
+    async def settle(self, report: str, rev: int, packets: Collection[str]) -> None:
+        """Bring a report's notes in line with ``packets``, the digests of its header at ``rev``.
 
-        May be repeated, and must be after a root was replaced or its commit was taken back.
+        Notes of a later ``rev`` are left to whoever commits that. May be repeated, and must be
+        after a root was replaced or its commit was taken back.
         """
-        shares = [share async for share in self._all(report)]
+        shares = [share async for share in self._all(report) if share.rev <= rev]
         for share in shares:
             if share.pkesk not in packets:
                 await self._drop(share)
@@ -150,7 +180,8 @@ class Shares:
 
     async def drop_report(self, report: str) -> None:
         """Forget every note of a report that is gone."""
-        await self.settle(report, ())
+        async for share in self._all(report):
+            await self._drop(share)
 
     async def _all(self, report: str) -> AsyncIterator[Share]:
         after: str | None = None
@@ -200,11 +231,21 @@ def _body(share: Share) -> Body:
         "account": share.account,
         "created": share.created,
         "note": share.note,
+        "rev": share.rev,
         "state": share.state.value,
     }
 
 
 def _read(document: Document) -> Share:
     body = document.body
-    texts = {name: cast("str", body[name]) for name in body if name != "state"}
-    return Share(**texts, state=ShareState(body["state"]))
+    return Share(
+        report=cast("str", body["report"]),
+        reader=cast("str", body["reader"]),
+        pkesk=cast("str", body["pkesk"]),
+        sharer=cast("str", body["sharer"]),
+        account=cast("str", body["account"]),
+        created=cast("str", body["created"]),
+        note=cast("str", body["note"]),
+        rev=cast("int", body["rev"]),
+        state=ShareState(body["state"]),
+    )

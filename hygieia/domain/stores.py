@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 from hygieia.blocks.port import BlockStore
 from hygieia.documents.port import DocumentStore
+from hygieia.domain.access import Access
 from hygieia.domain.block_facts import BlockFacts
 from hygieia.domain.changes import Changes
 from hygieia.domain.claims import Claims
 from hygieia.domain.jobs import Jobs
 from hygieia.domain.quotas import Quotas
 from hygieia.domain.reports import Reports
+from hygieia.domain.shares import Shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +28,5 @@ class Stores:
     changes: Changes
     quotas: Quotas
     jobs: Jobs
+    shares: Shares
+    access: Access

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, cast
 
-from hygieia.domain import commits, index, trash, uploads
+from hygieia.domain import commit_cleanup, index, trash, uploads
 from hygieia.domain.accounts import Accounts
 from hygieia.domain.commit_cleanup import clean_up
 from hygieia.errors import Conflict, Failed, HygieiaError
@@ -70,7 +70,7 @@ class Sweeper:
         self._leases = leases
         self._does: dict[str, Callable[[Job], Awaitable[None]]] = {
             uploads.JOB: self._end_upload,
-            commits.JOB: self._clean_up_commit,
+            commit_cleanup.JOB: self._clean_up_commit,
             trash.JOB: self._purge_report,
             index.JOB: self._clean_up_index,
             index.KIT_JOB: self._release_kept,

@@ -156,6 +156,7 @@ class Trash:
         await stores.quotas.settle(report.account, key, -report.release_bytes)
         async for version in self._versions(report):
             await stores.documents.delete(VERSIONS, version.root)
+        await stores.shares.drop_report(report.id)
         await stores.documents.delete(COLLECTION, report.id)
         await self._tell_gone(report)
 

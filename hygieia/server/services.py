@@ -15,6 +15,7 @@ from hygieia.domain.commits import Commits
 from hygieia.domain.identity import Identity, IdentityPolicy, build_identity
 from hygieia.domain.index import Indexes
 from hygieia.domain.leases import Leases
+from hygieia.domain.report_changes import ReportChanges
 from hygieia.domain.server_secrets import load_server_secrets
 from hygieia.domain.stores import Stores
 from hygieia.domain.sweeper import Rules, Sweeper
@@ -60,6 +61,7 @@ class Services:
     identity: Identity
     uploads: Uploads
     commits: Commits
+    report_changes: ReportChanges
     trash: Trash
     indexes: Indexes
     sweeper: Sweeper
@@ -109,6 +111,7 @@ def build_services(settings: Settings) -> Services:
         identity=identity,
         uploads=uploads,
         commits=Commits(stores),
+        report_changes=ReportChanges(stores),
         trash=trash,
         indexes=indexes,
         sweeper=Sweeper(stores, rules, Leases(documents)),

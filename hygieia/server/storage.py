@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hygieia.documents.guarded import GuardedDocumentStore
+from hygieia.domain.access import Access
 from hygieia.domain.block_facts import BlockFacts
 from hygieia.domain.changes import Changes
 from hygieia.domain.claims import Claims
 from hygieia.domain.jobs import Jobs
 from hygieia.domain.quotas import Quotas
 from hygieia.domain.reports import Reports
+from hygieia.domain.shares import Shares
 from hygieia.domain.stores import Stores
 from hygieia.errors import ConfigError
 from hygieia.server.blocks_home import blocks_kind
@@ -107,7 +109,7 @@ def secrets_path(settings: Settings) -> Path:
 
 def build_stores(documents: DocumentStore, blocks: BlockStore, quota_bytes: int) -> Stores:
     """The two stores with the books that the rules keep in them."""
-    reports = Reports(documents)
+    reports, shares = Reports(documents), Shares(documents)
     return Stores(
         documents=documents,
         blocks=blocks,
@@ -117,4 +119,6 @@ def build_stores(documents: DocumentStore, blocks: BlockStore, quota_bytes: int)
         changes=Changes(documents),
         quotas=Quotas(documents, quota_bytes),
         jobs=Jobs(documents),
+        shares=shares,
+        access=Access(reports, shares),
     )

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.factories.dags import certificate_of, new_report, report_parts
+from tests.factories.dags import new_report, report_parts
 from tests.factories.servers import Api, Member, new_id
+from tests.people import BOB
 
 
 async def test_a_report_is_uploaded_committed_and_read_back(ada: Member) -> None:
@@ -91,8 +92,8 @@ async def test_an_update_edit_and_new_reader_each_raise_rev(ada: Member) -> None
     edited = parts.edited()
     report = (await ada.change(report, edited.dag(), "edit")).json
     assert report["rev"] == 2
-    shared = edited.with_readers(certificate_of("bob@example.org"))
-    report = (await ada.change(report, shared.dag(), "readers")).json
+    reply, shared = await ada.share(report, edited, BOB)
+    report = reply.json
     assert (report["rev"], report["readers"]) == (3, 2)
     updated = report_parts()
     report = (await ada.change(report, updated.dag(), "update")).json

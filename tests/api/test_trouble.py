@@ -11,7 +11,7 @@ import pytest
 
 from hygieia.blocks.embedded import open_embedded
 from hygieia.config import Settings
-from hygieia.domain import commits
+from hygieia.domain import commit_cleanup
 from hygieia.domain.claims import Attempt
 from hygieia.domain.commits import NewReport
 from hygieia.domain.reports import Report
@@ -28,7 +28,7 @@ from tests.running import running_server
 async def test_a_full_disk_is_said_and_nothing_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def open_full(settings: Settings, documents: object) -> object:
+    def open_full(settings: Settings, *_stores: object) -> object:
         return open_embedded(settings.data_dir / "blocks", reserve_bytes=1 << 60)
 
     monkeypatch.setattr(services_module, "open_blocks", open_full)
@@ -50,6 +50,7 @@ async def test_an_attempt_that_died_after_its_claims_is_taken_back(ada: Member, 
     upload_id = await ada.start_upload()
     await ada.put(upload_id, dag.blocks)
     upload = await services.uploads.get(ADA.account, upload_id)
+    account = await services.identity.accounts.get(ADA.account)
     report_id = new_id()
 
     class Died(BaseException):
@@ -65,7 +66,7 @@ async def test_an_attempt_that_died_after_its_claims_is_taken_back(ada: Member, 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(type(services.commits), step, lambda _self, *a, _die=die: _die(*a))
             with pytest.raises(Died):
-                await services.commits.create(upload, [NewReport(report_id, dag.root)])
+                await services.commits.create(account, upload, [NewReport(report_id, dag.root)])
         listed = (await ada.call("GET", "/api/v1/reports")).json["items"]
         assert len(listed) == (1 if step == "_insert" else 0)
         await make_jobs_due(api)
@@ -83,11 +84,11 @@ async def test_an_attempt_that_died_after_its_claims_is_taken_back(ada: Member, 
 async def make_jobs_due(api: Api) -> None:
     jobs = api.services.stores.jobs
     for item in (await api.services.stores.documents.scan("jobs", limit=100)).items:
-        if item.body["kind"] == commits.JOB:
+        if item.body["kind"] == commit_cleanup.JOB:
             body = item.body["body"]
             assert isinstance(body, dict)
             await jobs.schedule(
-                commits.JOB, str(item.body["subject"]), now() - timedelta(seconds=1), body
+                commit_cleanup.JOB, str(item.body["subject"]), now() - timedelta(seconds=1), body
             )
 
 
@@ -99,12 +100,13 @@ async def test_a_claim_of_a_dead_attempt_is_taken_over_by_the_next(
     upload_id = await ada.start_upload()
     await ada.put(upload_id, dag.blocks)
     upload = await services.uploads.get(ADA.account, upload_id)
+    account = await services.identity.accounts.get(ADA.account)
     wanted = [NewReport(new_id(), dag.root)]
     with monkeypatch.context() as patch:
         patch.setattr(Attempt, "require_time", _too_late)
         with pytest.raises(Unavailable):
-            await services.commits.create(upload, wanted)
-    (outcome,) = await services.commits.create(upload, wanted)
+            await services.commits.create(account, upload, wanted)
+    (outcome,) = await services.commits.create(account, upload, wanted)
     assert isinstance(outcome, Report)
     await make_jobs_due(api)
     assert (await services.sweeper.do_jobs()).failed_jobs == ()

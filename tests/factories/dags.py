@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from hygieia.ipld import builder
@@ -13,7 +13,8 @@ from hygieia.ipld.builder import Built, FileBuilder
 from hygieia.ipld.car import car_header, car_section
 from hygieia.ipld.cid import CID
 from hygieia.openpgp.certificates import Certificate
-from hygieia.openpgp.envelope import make_header
+from hygieia.openpgp.envelope import make_header, rewrap
+from hygieia.openpgp.packets import parse_header_leaf, pkesk_digest
 from hygieia.openpgp.payload import encrypt_bytes
 from hygieia.openpgp.session_keys import SessionKey, make_session_key
 from tests.people import key_of
@@ -57,9 +58,14 @@ class ReportParts:
         """The same content under other meta."""
         return replace(self, meta=encrypt_bytes(secrets.token_bytes(300), self.session_key))
 
-    def with_readers(self, *readers: Certificate) -> ReportParts:
-        """The same payloads under another header."""
-        return replace(self, header=make_header(self.session_key, [owner(), *readers]))
+    def with_readers(self, *readers: Certificate, drop: Collection[str] = ()) -> ReportParts:
+        """The same payloads, and packets, and one more for each reader."""
+        wrapped = rewrap(self.header, self.session_key, add=readers, drop=drop)
+        return replace(self, header=wrapped.octets)
+
+    def packets(self) -> list[str]:
+        """The digests of the header's packets."""
+        return [pkesk_digest(packet) for packet in parse_header_leaf(self.header)]
 
 
 def owner() -> Certificate:

@@ -20,12 +20,14 @@ from hygieia.config import Settings, load_settings
 from hygieia.ipld.block import Block
 from hygieia.ipld.cid import CID
 from hygieia.ipld.ipns import create_record, name_of
+from hygieia.openpgp.times import format_time, now
 from hygieia.server.app import build_app
 from hygieia.server.connections import PATIENCE, Patience, PatientSite
 from hygieia.server.logs import configure_logs
 from hygieia.server.middleware import SERVICES
 from hygieia.server.services import Services
-from tests.factories.dags import Dag, car_of
+from hygieia.vault.share_note import Share, sign_share
+from tests.factories.dags import Dag, ReportParts, car_of
 from tests.people import ADA, Person
 
 CAR = "application/vnd.ipld.car"
@@ -163,16 +165,44 @@ class Member:
         await self.call("DELETE", f"/api/v1/uploads/{upload}")
         return [item["report"] for item in reply.json["reports"]]
 
-    async def change(self, report: Any, dag: Dag, kind: str, rev: int | None = None) -> Reply:  # noqa: ANN401
+    async def change(
+        self,
+        report: Any,  # noqa: ANN401
+        dag: Dag,
+        kind: str,
+        rev: int | None = None,
+        *,
+        shares: Sequence[str] = (),
+    ) -> Reply:
         """Upload a new root's blocks and commit it for a report."""
         upload = await self.start_upload()
         await self.put(upload, dag.blocks)
         return await self.call(
             "PUT",
             f"/api/v1/reports/{report['id']}",
-            {"upload": upload, "root": str(dag.root), "change": kind},
+            {"upload": upload, "root": str(dag.root), "change": kind, "shares": list(shares)},
             rev=report["rev"] if rev is None else rev,
         )
+
+    def share_note(self, report: str, reader: Person, pkesk: str) -> str:
+        """A note by this person that ``reader`` was given the packet ``pkesk``."""
+        share = Share(report, reader.key.key_id, pkesk, None, format_time(now()))
+        return sign_share(self.person.key, share).decode()
+
+    async def share(
+        self,
+        report: Any,  # noqa: ANN401
+        parts: ReportParts,
+        *readers: Person,
+    ) -> tuple[Reply, ReportParts]:
+        """Add readers, one after another in one header, with their notes."""
+        shared, notes = parts, []
+        for reader in readers:
+            before = set(shared.packets())
+            shared = shared.with_readers(reader.key.certificate)
+            [added] = set(shared.packets()) - before
+            notes.append(self.share_note(report["id"], reader, added))
+        return await self.change(report, shared.dag(), "readers", shares=notes), shared
 
     def record(self, root: CID, sequence: int, *, value: str | None = None) -> bytes:
         return create_record(

@@ -7,6 +7,7 @@ from hygieia.server.routes.index import routes as index
 from hygieia.server.routes.reports import routes as reports
 from hygieia.server.routes.server import routes as server
 from hygieia.server.routes.sessions import routes as sessions
+from hygieia.server.routes.sharing import routes as sharing
 from hygieia.server.routes.uploads import routes as uploads
 
 ALL_ROUTES = (
@@ -16,4 +17,5 @@ ALL_ROUTES = (
     *uploads.declared,
     *reports.declared,
     *index.declared,
+    *sharing.declared,
 )

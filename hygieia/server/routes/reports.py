@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from hygieia.domain.commits import NewReport
+from hygieia.domain.report_changes import Wanted
 from hygieia.domain.reports import Report, ReportPage, State
 from hygieia.errors import (
+    AppendOnly,
     BlockMissing,
     Conflict,
     DagRefused,
@@ -14,8 +16,10 @@ from hygieia.errors import (
     EnvelopeRefused,
     HygieiaError,
     LimitExceeded,
+    NoteRefused,
     NotFound,
     QuotaExceeded,
+    RecipientRefused,
     StaleRevision,
     StorageFull,
 )
@@ -40,6 +44,7 @@ from hygieia.server.schemas.reports import (
 )
 
 SHAPE_PROBLEMS = (BlockMissing, DagRefused, EnvelopeRefused, LimitExceeded)
+SHARE_PROBLEMS = (AppendOnly, RecipientRefused, NoteRefused)
 
 routes = Routes("reports")
 
@@ -61,8 +66,8 @@ async def commit_reports(call: Call, body: CommitIn) -> Answer:
     """
     services = call.services
     upload = await services.uploads.get(call.caller.account_id, body.upload)
-    wanted = [NewReport(item.id, CID.parse(item.root)) for item in body.reports]
-    outcomes = await services.commits.create(upload, wanted)
+    wanted = [NewReport(item.id, CID.parse(item.root), item.shares) for item in body.reports]
+    outcomes = await services.commits.create(call.caller.account, upload, wanted)
     request_id = call.request[REQUEST_ID]
     items = [
         _commit_item(report.id, outcome, request_id)
@@ -86,8 +91,8 @@ async def list_reports(call: Call, query: ReportsQuery) -> ReportsOut:
 
 @routes.add("GET", "/api/v1/reports/{report}", ReportOut, problems=(NotFound,))
 async def read_report(call: Call, path: ReportPath) -> ReportOut:
-    """Read what the server knows of a report."""
-    return _report_out(await call.services.stores.reports.get(call.caller.account_id, path.report))
+    """Read what the server knows of a report that is yours, or that somebody shares with you."""
+    return _report_out(await call.services.stores.access.report(call.caller.account, path.report))
 
 
 @routes.add(
@@ -96,17 +101,27 @@ async def read_report(call: Call, path: ReportPath) -> ReportOut:
     ReportOut,
     if_match=IfMatch.REQUIRED,
     repeatable=True,
-    problems=(*SHAPE_PROBLEMS, NotFound, Conflict, Duplicate, StaleRevision, QuotaExceeded),
+    problems=(
+        *SHAPE_PROBLEMS,
+        *SHARE_PROBLEMS,
+        NotFound,
+        Conflict,
+        Duplicate,
+        StaleRevision,
+        QuotaExceeded,
+    ),
 )
 async def change_report(call: Call, path: ReportPath, body: ChangeIn) -> ReportOut:
-    """Give a report a new root: new content, new meta or other readers."""
-    services = call.services
-    await services.stores.reports.get(call.caller.account_id, path.report)
-    upload = await services.uploads.get(call.caller.account_id, body.upload)
-    report = await services.commits.change(
-        upload, path.report, call.rev, CID.parse(body.root), body.change
-    )
-    return _report_out(report)
+    """Give a report a new root: new content, new meta or other readers.
+
+    Whoever reads a report may add readers to it and change nothing else (``append-only``). Each
+    recipient added has a share note, signed by the caller, that names its packet.
+    """
+    caller, services = call.caller, call.services
+    await services.stores.access.report(caller.account, path.report)
+    upload = await services.uploads.get(caller.account_id, body.upload)
+    wanted = Wanted(path.report, call.rev, CID.parse(body.root), body.change, body.shares)
+    return _report_out(await services.report_changes.change(caller.account, upload, wanted))
 
 
 @routes.add("GET", "/api/v1/reports/{report}/versions", VersionsOut, problems=(NotFound,))

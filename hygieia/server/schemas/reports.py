@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,12 @@ from hygieia.server.api import Model, Parameters
 from hygieia.server.schemas.fields import Bytes, CidText, Id, PageQuery, Problem, Rev, Time
 
 ChangeKind = Literal["create", "update", "edit", "readers"]
+
+MAX_SHARE_NOTE_CHARACTERS: Final = 4096
+Shares = list[Annotated[str, Field(max_length=MAX_SHARE_NOTE_CHARACTERS)]]
+SHARES: Final = (
+    "Signed notes `hygieia share 1` (FORMATS §5), one for each recipient added but the owner."
+)
 
 
 class UploadPath(Parameters):
@@ -56,6 +62,7 @@ class NewReport(Model):
 
     id: Id
     root: CidText
+    shares: Shares = Field(default=[], description=SHARES)
 
 
 class CommitIn(Model):
@@ -105,6 +112,7 @@ class ChangeIn(Model):
     upload: Id
     root: CidText
     change: Literal["update", "edit", "readers"]
+    shares: Shares = Field(default=[], description=SHARES)
 
 
 class ReportsQuery(PageQuery):

@@ -1,0 +1,261 @@
+"""Giving a committed report a new root: new content, new labels, other readers.
+
+The order of the steps, and why nothing half-done is ever visible, stands in ``claims``. Readers
+are noted before the root that lets them read, and told after it (``shares``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from hygieia.domain.changes import Change
+from hygieia.domain.claims import CLEAN_UP_AFTER, Attempt
+from hygieia.domain.commit_cleanup import JOB, clean_up
+from hygieia.domain.inspection import MAX_MISSING_NAMED, inspect
+from hygieia.domain.report_shape import (
+    ReportShape,
+    inspect_packets,
+    inspect_readers,
+    inspect_report,
+)
+from hygieia.domain.reports import (
+    COLLECTION,
+    ChangeKind,
+    Report,
+    Stage,
+    State,
+    Version,
+    read_report,
+    report_body,
+)
+from hygieia.domain.shares import Share, Sharing, read_notes
+from hygieia.errors import (
+    AppendOnly,
+    BlockMissing,
+    Conflict,
+    DagRefused,
+    Duplicate,
+    HygieiaError,
+    StaleRevision,
+    Unavailable,
+)
+from hygieia.ipld.cid import CID
+from hygieia.limits import MAX_HEADER_BYTES
+from hygieia.openpgp.times import format_time, now
+
+if TYPE_CHECKING:
+    from hygieia.documents.port import JSON, Body
+    from hygieia.domain.account import Account
+    from hygieia.domain.stores import Stores
+    from hygieia.domain.uploads import Upload
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A change that a client asks for; ``shares`` are the notes for packets that it adds."""
+
+    report: str
+    rev: int
+    root: CID
+    kind: ChangeKind
+    shares: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """A change found sound: what it adds, and the room that it takes."""
+
+    shape: ReportShape
+    shares: list[Share]
+    new_bytes: int
+    charged: int
+    known: Version | None
+
+
+class ReportChanges:
+    """Changes to reports, by their owners, and of readers by whoever reads them."""
+
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
+
+    async def change(self, caller: Account, upload: Upload, wanted: Wanted) -> Report:
+        """Give a report a new root.
+
+        Raises:
+            NotFound: no such report, or not one that the caller owns or reads.
+            StaleRevision: ``rev`` is not the current one.
+            Conflict: the report is in the trash.
+            AppendOnly: somebody who is not the owner does more than add readers.
+            RecipientRefused, NoteRefused: packets added and share notes do not match.
+            DagRefused, EnvelopeRefused, LimitExceeded, BlockMissing, QuotaExceeded, Duplicate: as
+                ``Commits.create``.
+        """
+        report = await self._readable(caller, wanted)
+        checked = await self._check(caller, upload, report, wanted)
+        await self._hold_blocks(upload, checked.shape)
+        attempt = Attempt()
+        await self._begin(upload.account, attempt, wanted, checked.charged)
+        try:
+            await self._stores.shares.offer(checked.shares)
+            changed = await self._replace_root(attempt, report, wanted, checked)
+        except Unavailable:
+            raise  # the change may be made yet, or was: the job finds out once it cannot any more
+        except HygieiaError:
+            await self._take_back(upload.account, attempt, wanted)
+            raise
+        await self._settle(upload, attempt, checked)
+        return changed
+
+    async def _readable(self, caller: Account, wanted: Wanted) -> Report:
+        report = await self._stores.access.report(caller, wanted.report)
+        if report.account != caller.id and wanted.kind != "readers":
+            raise AppendOnly("Only the owner of a report can change more than who else reads it.")
+        if report.rev != wanted.rev:
+            raise StaleRevision("The report was changed meanwhile: read it again.")
+        if report.state is State.TRASH:
+            raise Conflict("The report is in the trash: restore it first.")
+        return report
+
+    async def _check(
+        self, caller: Account, upload: Upload, report: Report, wanted: Wanted
+    ) -> _Checked:
+        stores, current = self._stores, CID.parse(report.root)
+        if str(wanted.root) == report.root:
+            raise Duplicate("This root has been committed already.")
+        most = await stores.quotas.room(upload.account) + report.size_bytes
+        if wanted.kind == "readers":
+            inspection = inspect_readers(wanted.root, current, report.size_bytes + MAX_HEADER_BYTES)
+        else:
+            inspection = inspect_report(wanted.root, most)
+        shape = await inspect(inspection, stores.facts)
+        before = await inspect(inspect_packets(current), stores.facts)
+        shared_bytes = _shared_bytes(report, shape, wanted.kind)
+        if report.account != caller.id and not before <= shape.packets:
+            raise AppendOnly("Only the owner of a report can take readers off it.")
+        # A new session key comes with a new content payload, and a packet of the owner's own.
+        new_key = str(shape.data_payload.cid) != report.data_payload
+        shares = await asyncio.to_thread(
+            read_notes,
+            wanted.shares,
+            Sharing(report.id, report.rev + 1, caller.id, caller.certificate),
+            added=shape.packets - before,
+            unnoted=1 if new_key else 0,
+        )
+        new_bytes = shape.size_bytes - shared_bytes
+        # What a reader adds is charged to nobody: she has no room here, and the owner did not
+        # ask for it. It is bounded by the header: 1,024 packets that nobody but the owner drops.
+        known = await self._earlier(report, wanted)
+        charged = new_bytes if report.account == caller.id and known is None else 0
+        return _Checked(shape, shares, new_bytes, charged, known)
+
+    async def _earlier(self, report: Report, wanted: Wanted) -> Version | None:
+        """The version that had this root before: taking the last reader off leads back to it."""
+        version = await self._stores.reports.version(str(wanted.root))
+        if wanted.kind != "readers" or version is None or version.report != report.id:
+            return None
+        return version if report.has_committed(version) else None
+
+    async def _hold_blocks(self, upload: Upload, shape: ReportShape) -> None:
+        """Hold every new block of the DAG: from here on a sweep passes them by."""
+        absent = await self._stores.blocks.missing(
+            list(shape.cids), holder=upload.holder, until=upload.expires
+        )
+        if absent:
+            named = [str(cid) for cid in absent][:MAX_MISSING_NAMED]
+            raise BlockMissing("Blocks are missing.", missing=named)
+
+    async def _begin(self, account: str, attempt: Attempt, wanted: Wanted, charged: int) -> None:
+        named: list[JSON] = [wanted.report, str(wanted.root)]
+        body: Body = {"account": account, "items": [named]}
+        await self._stores.jobs.schedule(JOB, attempt.id, now() + CLEAN_UP_AFTER, body)
+        await self._stores.quotas.hold(account, attempt.hold_key, charged)
+
+    async def _take_back(self, account: str, attempt: Attempt, wanted: Wanted) -> None:
+        """Clean up at once after an attempt that is known to be over."""
+        await clean_up(self._stores, account, attempt.id, [(wanted.report, str(wanted.root))])
+        await self._stores.jobs.cancel(JOB, attempt.id)
+
+    async def _replace_root(
+        self, attempt: Attempt, report: Report, wanted: Wanted, checked: _Checked
+    ) -> Report:
+        stores = self._stores
+        # The current root's claim may still await its mark, if a crash came in between; once this
+        # change has gone through, the report no longer tells that it was committed.
+        current = await stores.reports.version(report.root)
+        if current is not None:
+            await stores.claims.mark_committed(current)
+        created = format_time(now())
+        version = checked.known or await stores.claims.claim(
+            _version(attempt, report, wanted, checked, created)
+        )
+        await stores.blocks.update_pin(
+            CID.parse(report.root), wanted.root, name=report.pin_name, keep_old=True
+        )
+        attempt.require_time()
+        document = await stores.documents.replace(
+            COLLECTION, report.id, report.rev, report_body(_with_root(report, checked, created))
+        )
+        changed = read_report(document)
+        change = Change(changed.id, changed.root, changed.rev, deleted=False)
+        await asyncio.gather(
+            stores.claims.mark_committed(version),
+            stores.changes.record(changed.account, change),
+            stores.shares.settle(changed.id, changed.rev, checked.shape.packets),
+        )
+        return changed
+
+    async def _settle(self, upload: Upload, attempt: Attempt, checked: _Checked) -> None:
+        """Room taken becomes use, and the upload's share of it is no longer counted twice."""
+        quotas = self._stores.quotas
+        await quotas.settle(upload.account, attempt.hold_key, checked.charged)
+        await asyncio.gather(
+            quotas.take_upload(upload.account, upload.id, checked.new_bytes),
+            self._stores.jobs.cancel(JOB, attempt.id),
+        )
+
+
+def _version(
+    attempt: Attempt, report: Report, wanted: Wanted, checked: _Checked, created: str
+) -> Version:
+    return Version(
+        root=str(wanted.root),
+        document_rev=0,
+        report=report.id,
+        account=report.account,
+        attempt=attempt.id,
+        stage=Stage.CLAIMED,
+        change=wanted.kind,
+        rev=report.rev + 1,
+        size_bytes=checked.shape.size_bytes,
+        charged_bytes=checked.charged,
+        created=created,
+    )
+
+
+def _with_root(report: Report, checked: _Checked, created: str) -> Report:
+    shape = checked.shape
+    return replace(
+        report,
+        root=str(shape.root),
+        size_bytes=shape.size_bytes,
+        readers=len(shape.packets),
+        data_payload=str(shape.data_payload.cid),
+        data_payload_bytes=shape.data_payload_bytes,
+        meta_payload=str(shape.meta_payload.cid),
+        meta_payload_bytes=shape.meta_payload_bytes,
+        changed=created,
+    )
+
+
+def _shared_bytes(report: Report, shape: ReportShape, kind: ChangeKind) -> int:
+    """Bytes that the new root shares with the current one; checks that ``kind`` is true."""
+    same_data = str(shape.data_payload.cid) == report.data_payload
+    same_meta = str(shape.meta_payload.cid) == report.meta_payload
+    expected = {"edit": (True, False), "readers": (True, True)}.get(kind, (False, False))
+    if (same_data, same_meta) != expected:
+        raise DagRefused(f"The new root's payloads are not those of a change of kind {kind}.")
+    shared = shape.data_payload_bytes if same_data else 0
+    return shared + (shape.meta_payload_bytes if same_meta else 0)
