@@ -198,13 +198,13 @@ async def test_the_owner_lists_every_note_and_a_reader_those_that_are_hers(
     await bob.share(reply.json, shared, CLEO)
     path = f"/api/v1/reports/{report['id']}/shares"
 
-    async def readers(member: Member) -> list[str]:
-        return [item["reader"] for item in (await member.call("GET", path)).json["items"]]
+    async def readers(member: Member) -> set[str]:
+        return {item["reader"] for item in (await member.call("GET", path)).json["items"]}
 
     of_bob, of_cleo = BOB.key.key_id, CLEO.key.key_id
-    assert await readers(ada) == [of_bob, of_cleo]
-    assert await readers(bob) == [of_bob, of_cleo]
-    assert await readers(cleo) == [of_cleo]
+    assert await readers(ada) == {of_bob, of_cleo}
+    assert await readers(bob) == {of_bob, of_cleo}
+    assert await readers(cleo) == {of_cleo}
 
 
 async def test_a_reader_spends_nobodys_room(ada: Member, bob: Member, cleo: Member) -> None:
