@@ -206,8 +206,9 @@ def update_pin(
 
 def put_record(connection: sqlite3.Connection, name: str, record: bytes) -> None:
     """Store an IPNS record, replacing the one before."""
-    # Replaced, not updated: a new row has a new number, by which it is copied.
-    connection.execute("INSERT OR REPLACE INTO record (name, data) VALUES (?, ?)", (name, record))
+    # Not updated in place: a new row has a new number, by which it is copied.
+    drop_record(connection, name)
+    connection.execute("INSERT INTO record (name, data) VALUES (?, ?)", (name, record))
 
 
 def drop_record(connection: sqlite3.Connection, name: str) -> None:

@@ -26,7 +26,15 @@ RESERVE_BYTES: Final = 64 << 20
 """Puts stop short of a full disk, so that there is room to delete, sweep and write documents."""
 
 CATALOGUE: Final = "catalogue.sqlite"
-_OWN_NAMES: Final = ("lock", "in-use.lock", "packs", COPIES, "quarantine", "format.new")
+_OWN_NAMES: Final = (
+    "lock",
+    "in-use.lock",
+    "sweep.lock",
+    "packs",
+    COPIES,
+    "quarantine",
+    "format.new",
+)
 
 
 def open_embedded(

@@ -83,7 +83,8 @@ async def test_what_was_unpinned_or_dropped_does_not_come_back(tmp_path: Path) -
     await store.unpin(gone.root, name="me")
     await store.unpin(again_pinned.root, name="me")
     await store.pin(again_pinned.root, name="me")
-    await store.put_record("k51one", b"x")
+    for record in (b"x", b"y"):
+        await store.put_record("k51one", record)
     await store.drop_record("k51one")
     await store.sweep()
     await store.close()
