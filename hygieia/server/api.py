@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from hygieia.errors import HygieiaError, InvalidInput, NotSignedIn
 from hygieia.limits import MAX_JSON_BODY_BYTES
 from hygieia.server.callers import COOKIE_NAME, Caller
+from hygieia.server.idempotency import Finished
 from hygieia.server.problems import RequestRefused, from_validation_error
 from hygieia.server.services import Services
 
@@ -59,12 +60,25 @@ class IfMatch(Enum):
     REQUIRED = "required"
 
 
+class Repeats(Enum):
+    """What a repetition of an unsafe request under its ``Idempotency-Key`` does.
+
+    ``KEPT``: it is given the first answer, for a day. ``KEPT_FOR_TOKEN``: also where the first has
+    ended the session whose token it bears. ``HARMLESS``: it is done again, which asks or stores
+    what is there already; the key is taken and makes no difference.
+    """
+
+    KEPT = "kept"
+    KEPT_FOR_TOKEN = "kept for token"  # noqa: S105  (a word of ours, no password)
+    HARMLESS = "harmless"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declaration:
     """What a route says of itself.
 
     ``max_body_bytes`` bounds what is read before anything is parsed. ``body_media_type`` marks a
-    body that the handler reads itself (a CAR). ``repeatable`` routes honour ``Idempotency-Key``.
+    body that the handler reads itself (a CAR). ``repeats`` matters to unsafe methods only.
     """
 
     role: Role = Role.ACCOUNT
@@ -73,7 +87,7 @@ class Declaration:
     if_match: IfMatch = IfMatch.NONE
     max_body_bytes: int = MAX_JSON_BODY_BYTES
     body_media_type: str | None = None
-    repeatable: bool = False
+    repeats: Repeats = Repeats.KEPT
     problems: tuple[type[HygieiaError], ...] = ()
 
 
@@ -110,6 +124,11 @@ class Route:
     def unsafe(self) -> bool:
         """Whether the method changes something (RFC 9110 §9.2.1)."""
         return self.method not in {"GET", "HEAD", "OPTIONS"}
+
+    @property
+    def keeps_answers(self) -> bool:
+        """Whether a repetition under an ``Idempotency-Key`` is given the first answer."""
+        return self.unsafe and self.says.repeats is not Repeats.HARMLESS
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +174,7 @@ class _Says(TypedDict, total=False):
     if_match: IfMatch
     max_body_bytes: int
     body_media_type: str | None
-    repeatable: bool
+    repeats: Repeats
     problems: tuple[type[HygieiaError], ...]
 
 
@@ -274,23 +293,29 @@ def _query_of(request: web.Request) -> dict[str, object]:
     return query
 
 
-def respond(route: Route, result: Answer | BaseModel | None) -> web.Response:
-    """A handler's result as a response. A ``rev`` in it becomes the ETag."""
+def finish(route: Route, result: Answer | BaseModel | None) -> Finished:
+    """A handler's result as it is answered. A ``rev`` in it becomes the ETag."""
     answer = result if isinstance(result, Answer) else Answer(result)
+    headers = dict(answer.headers)
     if answer.model is None:
-        response = web.Response(status=answer.status or 204)
-    else:
+        return Finished(answer.status or 204, "", headers, answer.cookie)
+    rev = getattr(answer.model, "rev", None)
+    if isinstance(rev, int):
+        headers["ETag"] = f'"{rev}"'
+    text = answer.model.model_dump_json()
+    return Finished(answer.status or route.says.status, text, headers, answer.cookie)
+
+
+def respond(finished: Finished) -> web.Response:
+    """A finished answer as a response."""
+    response = web.Response(status=finished.status)
+    if finished.text:
         response = web.Response(
-            status=answer.status or route.says.status,
-            body=answer.model.model_dump_json().encode(),
-            content_type=JSON_MEDIA_TYPE,
+            status=finished.status, body=finished.text.encode(), content_type=JSON_MEDIA_TYPE
         )
-        rev = getattr(answer.model, "rev", None)
-        if isinstance(rev, int):
-            response.headers["ETag"] = f'"{rev}"'
-    response.headers.update(answer.headers)
-    if answer.cookie is not None:
-        _set_cookie(response, answer.cookie)
+    response.headers.update(finished.headers)
+    if finished.cookie is not None:
+        _set_cookie(response, finished.cookie)
     return response
 
 

@@ -47,16 +47,22 @@ class Caller:
 
 async def authenticate(request: web.Request, sessions: Sessions) -> Caller:
     """The caller by ``Authorization`` or, without one, by cookie. Raises ``NotSignedIn``."""
+    by_cookie = "Authorization" not in request.headers
+    return Caller(await sessions.authenticate(token_of(request)), by_cookie)
+
+
+def token_of(request: web.Request) -> str:
+    """The token that a request bears. Raises ``NotSignedIn``."""
     header = request.headers.get("Authorization")
     if header is not None:
         scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise NotSignedIn("The Authorization header holds no bearer token.")
-        return Caller(await sessions.authenticate(token.strip()), by_cookie=False)
+        return token.strip()
     cookie = request.cookies.get(COOKIE_NAME)
     if cookie is None:
         raise NotSignedIn("This needs a session.")
-    return Caller(await sessions.authenticate(cookie), by_cookie=True)
+    return cookie
 
 
 def refuse_foreign_origin(request: web.Request, origins: tuple[str, ...]) -> None:

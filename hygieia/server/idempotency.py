@@ -1,99 +1,222 @@
 """``Idempotency-Key``: a request repeated under its key gets the first answer again.
 
-A key belongs to an account and an operation. Only answers that changed something are kept, for a
-day; a refusal is not, so what was refused can be tried again under the same key.
+Only answers that finished what was asked are kept, for a day: what was refused, or done in part,
+can be tried again under the same key. They may hold a session's token, so each is sealed under a
+key made of the server's secret, the client's key and the whole request; the store learns neither
+of those. Whoever reads a kept answer sent the very request that it answers.
 """
 
 from __future__ import annotations
 
-import hashlib
+import asyncio
+import base64
+import contextlib
+import json
 import re
-from dataclasses import dataclass
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, cast
 
-from hygieia.domain.claims import ATTEMPT_SECONDS
-from hygieia.errors import Conflict, Duplicate, InvalidInput, NotFound, StaleRevision
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from hygieia.errors import Conflict, Duplicate, InvalidInput, NotFound, StaleRevision, Unavailable
 from hygieia.openpgp.times import now
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from hygieia.documents.port import Body, DocumentStore
+    from hygieia.domain.server_secrets import ServerSecrets
 
 COLLECTION: Final = "idempotency"
 KEPT_FOR: Final = timedelta(days=1)
-UNDER_WAY_FOR: Final = timedelta(seconds=2 * ATTEMPT_SECONDS)
+UNDER_WAY_FOR: Final = timedelta(seconds=60)
+"""How long a request that a killed server left behind stands in the way of its repetition."""
+RENEW_SECONDS: Final = 20.0
+WAIT_SECONDS: Final = 10.0
+"""How long a repetition waits for a first request that is still under way."""
 MAX_KEPT_CHARACTERS: Final = 500_000
+PARTLY_DONE: Final = 207
+_POLL_SECONDS: Final = 0.1
+_NONCE_BYTES: Final = 12
 _KEY: Final = re.compile(r"[!-~]{1,128}")
 
 
 @dataclass(frozen=True, slots=True)
-class KeptAnswer:
-    """What a repetition is answered with."""
+class Finished:
+    """A finished answer: status, JSON text ("" for none), headers, and a cookie to set ("" ends it)."""
 
     status: int
     text: str
-    etag: str | None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    cookie: str | None = field(default=None, repr=False)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether all that was asked is done."""
+        return 200 <= self.status < 300 and self.status != PARTLY_DONE
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request with a key. ``whose`` may repeat it; ``text`` is all that makes it this request."""
+
+    whose: str
+    key: str = field(repr=False)
+    text: str = field(repr=False)
+
+
+@dataclass(slots=True)
+class _Claim:
+    name: str
+    rev: int
+
+
+def require_key(key: str) -> None:
+    """Raise ``InvalidInput`` for a key that clients may not choose."""
+    if not _KEY.fullmatch(key):
+        raise InvalidInput("An Idempotency-Key is 1 to 128 printable characters.")
 
 
 class Idempotency:
     """Remembers answers by key."""
 
-    def __init__(self, documents: DocumentStore) -> None:
+    def __init__(
+        self,
+        documents: DocumentStore,
+        server_secrets: ServerSecrets,
+        *,
+        wait_seconds: float = WAIT_SECONDS,
+    ) -> None:
         self._documents = documents
+        self._secrets = server_secrets
+        self._wait_seconds = wait_seconds
 
     async def once(
-        self, owner: str, key: str, request: str, work: Callable[[], Awaitable[KeptAnswer]]
-    ) -> tuple[KeptAnswer, bool]:
+        self, asked: Asked, work: Callable[[], Awaitable[Finished]]
+    ) -> tuple[Finished, bool]:
         """Do ``work`` unless it was done under this key; returns the answer, and if it is old.
 
-        ``request`` is all that makes two requests the same one.
+        Of two at once the second waits for the first, and does the work itself if that fails.
 
         Raises:
-            Conflict: the key stands for another request, or for one that is still under way.
-            InvalidInput: the key is not 1 to 128 printable characters.
+            Conflict: the key stands for another request, or for one that takes too long.
         """
-        if not _KEY.fullmatch(key):
-            raise InvalidInput("An Idempotency-Key is 1 to 128 printable characters.")
-        name = hashlib.sha256(f"{owner}\0{key}".encode()).hexdigest()
-        digest = hashlib.sha256(request.encode()).hexdigest()
-        try:
-            claim = await self._documents.insert(
-                COLLECTION, name, {"request": digest}, expires=now() + UNDER_WAY_FOR
-            )
-        except Duplicate:
-            return await self._kept(name, digest), True
-        try:
-            answer = await work()
-        except BaseException:
-            await self._documents.delete(COLLECTION, name)
-            raise
-        await self._keep(name, claim.rev, digest, answer)
-        return answer, False
+        name, deadline = self._name(asked), asyncio.get_running_loop().time() + self._wait_seconds
+        while True:
+            try:
+                claim = await self._documents.insert(
+                    COLLECTION,
+                    name,
+                    {"request": self._request(asked)},
+                    expires=now() + UNDER_WAY_FOR,
+                )
+            except Duplicate:
+                kept = await self.find(asked)
+                if kept is not None:
+                    return kept, True
+                if asyncio.get_running_loop().time() > deadline:
+                    raise Conflict(
+                        "A request with this Idempotency-Key is still under way."
+                    ) from None
+                await asyncio.sleep(_POLL_SECONDS)
+                continue
+            return await self._work(asked, _Claim(name, claim.rev), work), False
 
-    async def _keep(self, name: str, rev: int, digest: str, answer: KeptAnswer) -> None:
-        if len(answer.text) > MAX_KEPT_CHARACTERS:
-            await self._documents.delete(COLLECTION, name)
-            return
-        body: Body = {
-            "request": digest,
-            "status": answer.status,
-            "text": answer.text,
-            "etag": answer.etag,
-        }
-        try:
-            await self._documents.replace(COLLECTION, name, rev, body, expires=now() + KEPT_FOR)
-        except (StaleRevision, NotFound):
-            return  # it took so long that the key was free again
-
-    async def _kept(self, name: str, digest: str) -> KeptAnswer:
-        document = await self._documents.get(COLLECTION, name)
-        if document is None or "status" not in document.body:
-            raise Conflict("A request with this Idempotency-Key is still under way.")
-        body = document.body
-        if body["request"] != digest:
+    async def find(self, asked: Asked) -> Finished | None:
+        """The answer kept for this request, if there is one. Raises ``Conflict`` for another's."""
+        document = await self._documents.get(COLLECTION, self._name(asked))
+        if document is None:
+            return None
+        if not secrets.compare_digest(str(document.body["request"]), self._request(asked)):
             raise Conflict("This Idempotency-Key was used for another request.")
-        return KeptAnswer(
-            cast("int", body["status"]), cast("str", body["text"]), cast("str | None", body["etag"])
-        )
+        sealed = document.body.get("sealed")
+        return self._unseal(asked, sealed) if isinstance(sealed, str) else None
+
+    async def _work(
+        self, asked: Asked, claim: _Claim, work: Callable[[], Awaitable[Finished]]
+    ) -> Finished:
+        try:
+            async with self._renewed(claim):
+                answer = await work()
+        except BaseException:
+            await self._forget(claim)
+            raise
+        if answer.is_final and len(answer.text) <= MAX_KEPT_CHARACTERS:
+            await self._keep(asked, claim, answer)
+        else:
+            await self._forget(claim)
+        return answer
+
+    @contextlib.asynccontextmanager
+    async def _renewed(self, claim: _Claim) -> AsyncIterator[None]:
+        """Keep the claim while the work goes on; a killed server's is over soon."""
+        task = asyncio.create_task(self._renew(claim))
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def _renew(self, claim: _Claim) -> None:
+        with contextlib.suppress(StaleRevision, NotFound):
+            while True:
+                await asyncio.sleep(RENEW_SECONDS)
+                with contextlib.suppress(Unavailable):
+                    document = await self._documents.get(COLLECTION, claim.name)
+                    if document is None or document.rev != claim.rev:
+                        return  # it took so long that the key was free again
+                    renewed = await self._documents.replace(
+                        COLLECTION,
+                        claim.name,
+                        claim.rev,
+                        document.body,
+                        expires=now() + UNDER_WAY_FOR,
+                    )
+                    claim.rev = renewed.rev
+
+    async def _forget(self, claim: _Claim) -> None:
+        with contextlib.suppress(StaleRevision):
+            await self._documents.delete(COLLECTION, claim.name, rev=claim.rev)
+
+    async def _keep(self, asked: Asked, claim: _Claim, answer: Finished) -> None:
+        body: Body = {"request": self._request(asked), "sealed": self._seal(asked, answer)}
+        # Not kept if it took so long that the key was free again.
+        with contextlib.suppress(StaleRevision, NotFound):
+            await self._documents.replace(
+                COLLECTION, claim.name, claim.rev, body, expires=now() + KEPT_FOR
+            )
+
+    def _name(self, asked: Asked) -> str:
+        return self._digest("name", asked.whose, asked.key).hex()
+
+    def _request(self, asked: Asked) -> str:
+        return self._digest("request", asked.text).hex()
+
+    def _sealing_key(self, asked: Asked) -> AESGCM:
+        return AESGCM(self._digest("seal", asked.whose, asked.key, asked.text))
+
+    def _digest(self, purpose: str, *parts: str) -> bytes:
+        return self._secrets.digest(f"idempotency {purpose}", json.dumps(parts))
+
+    def _seal(self, asked: Asked, answer: Finished) -> str:
+        # One answer is ever sealed under a key, but for a claim lost and taken anew: a random
+        # nonce is safe for that.
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        plain = json.dumps(asdict(answer)).encode()
+        sealed = self._sealing_key(asked).encrypt(nonce, plain, None)
+        return base64.b64encode(nonce + sealed).decode()
+
+    def _unseal(self, asked: Asked, sealed: str) -> Finished | None:
+        octets = base64.b64decode(sealed)
+        try:
+            plain = self._sealing_key(asked).decrypt(
+                octets[:_NONCE_BYTES], octets[_NONCE_BYTES:], None
+            )
+        except InvalidTag:
+            return None  # sealed under another secret: as good as not kept
+        return Finished(**cast("dict[str, object]", json.loads(plain)))  # type: ignore[arg-type]  # as _seal wrote it

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aiohttp import web
-
+from hygieia.errors import NotSignedIn
 from hygieia.server.api import (
-    JSON_MEDIA_TYPE,
     Call,
+    Repeats,
     Role,
     Route,
     bind,
+    finish,
     read_if_match,
     respond,
 )
@@ -20,13 +20,15 @@ from hygieia.server.callers import (
     authenticate,
     refuse_foreign_origin,
     require_own_page,
+    token_of,
 )
-from hygieia.server.idempotency import KeptAnswer
+from hygieia.server.idempotency import Asked, Finished, require_key
 from hygieia.server.middleware import SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
+    from aiohttp import web
     from pydantic import BaseModel
 
     from hygieia.server.services import Services
@@ -41,15 +43,34 @@ def mount(app: web.Application, routes: Iterable[Route]) -> None:
 def _handler(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def handle(request: web.Request) -> web.StreamResponse:
         services = request.app[SERVICES]
-        caller = await _admit(route, request, services)
+        key = _key_of(route, request)
+        try:
+            caller = await _admit(route, request, services)
+        except NotSignedIn:
+            if key is None or route.says.repeats is not Repeats.KEPT_FOR_TOKEN:
+                raise
+            return await _answer_ended_session(route, request, key)
         call = Call(request, services, caller, read_if_match(route, request))
         arguments = await bind(route, call)
-        key = request.headers.get("Idempotency-Key")
-        if route.says.repeatable and key is not None:
-            return await _once(route, call, arguments, key)
-        return respond(route, await route.handler(call, **arguments))
+
+        async def work() -> Finished:
+            return finish(route, await route.handler(call, **arguments))
+
+        if key is None:
+            return respond(await work())
+        asked = _asked(route, call, arguments, key)
+        return _replayed(*await services.idempotency.once(asked, work))
 
     return handle
+
+
+def _key_of(route: Route, request: web.Request) -> str | None:
+    """The ``Idempotency-Key``, where it makes a difference. Raises ``InvalidInput``."""
+    key = request.headers.get("Idempotency-Key")
+    if key is None or not route.unsafe:
+        return None
+    require_key(key)
+    return key if route.keeps_answers else None
 
 
 async def _admit(route: Route, request: web.Request, services: Services) -> Caller | None:
@@ -64,25 +85,31 @@ async def _admit(route: Route, request: web.Request, services: Services) -> Call
     return caller
 
 
-async def _once(
-    route: Route, call: Call, arguments: dict[str, BaseModel], key: str
-) -> web.Response:
-    async def work() -> KeptAnswer:
-        response = respond(route, await route.handler(call, **arguments))
-        body = response.body
-        text = bytes(body).decode() if isinstance(body, bytes | bytearray) else ""
-        return KeptAnswer(response.status, text, response.headers.get("ETag"))
+async def _answer_ended_session(route: Route, request: web.Request, key: str) -> web.Response:
+    """The answer kept for a request that ended its own session. Raises ``NotSignedIn``."""
+    services = request.app[SERVICES]
+    call = Call(request, services, None, read_if_match(route, request))
+    arguments = await bind(route, call)
+    kept = await services.idempotency.find(_asked(route, call, arguments, key))
+    if kept is None:
+        raise NotSignedIn("This needs a session.")
+    return _replayed(kept, is_old=True)
 
-    asked = "\n".join(f"{name} {model.model_dump_json()}" for name, model in arguments.items())
-    owner = f"{call.caller.account_id} {route.operation}"
-    answer, is_old = await call.services.idempotency.once(
-        owner, key, f"{asked}\nif-match {call.if_match}", work
-    )
-    response = web.Response(
-        status=answer.status, body=answer.text.encode(), content_type=JSON_MEDIA_TYPE
-    )
-    if answer.etag is not None:
-        response.headers["ETag"] = answer.etag
+
+def _asked(route: Route, call: Call, arguments: dict[str, BaseModel], key: str) -> Asked:
+    """Who may repeat this request, and all that makes it this one."""
+    parts = [f"{name} {model.model_dump_json()}" for name, model in arguments.items()]
+    text = "\n".join([route.operation, *parts, f"if-match {call.if_match}"])
+    if route.says.role is Role.PUBLIC:
+        # Nobody is known to be asking: whoever sends the very same request is taken for the same.
+        return Asked(f"anyone {text}", key, text)
+    if route.says.repeats is Repeats.KEPT_FOR_TOKEN:
+        return Asked(f"token {token_of(call.request)}", key, text)
+    return Asked(f"account {call.caller.account_id}", key, text)
+
+
+def _replayed(answer: Finished, is_old: bool) -> web.Response:
+    response = respond(answer)
     if is_old:
         response.headers["Idempotent-Replayed"] = "true"
     return response

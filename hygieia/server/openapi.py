@@ -11,7 +11,7 @@ from pydantic.json_schema import models_json_schema
 
 from hygieia import __version__
 from hygieia.errors import HygieiaError, NotSignedIn, Unavailable
-from hygieia.server.api import JSON_MEDIA_TYPE, IfMatch, Role, Route
+from hygieia.server.api import JSON_MEDIA_TYPE, IfMatch, Repeats, Role, Route
 from hygieia.server.callers import COOKIE_NAME
 from hygieia.server.problems import PROBLEM_MEDIA_TYPE, STATUS_OF_CODE
 from hygieia.server.schemas.fields import Problem
@@ -26,9 +26,16 @@ keeps ciphertext: no title, file name or content appears in any request or answe
 
 Errors are problem documents (RFC 9457) whose `code` is a stable word. Lists take `limit` and
 `after` and answer with `next`. What carries a `rev` has it as its ETag; changes that require
-`If-Match` are refused with 412 when it is stale. A route that takes `Idempotency-Key` answers a
-repetition under the same key with the first answer.
+`If-Match` are refused with 412 when it is stale. Every unsafe request takes an `Idempotency-Key`:
+a repetition under the same key is given the first answer.
 """
+_REPEATS: Final = {
+    Repeats.KEPT: "Repeating a request under its key within a day gives the first answer again, "
+    "once all it asked was done. Answers are kept sealed under the request itself.",
+    Repeats.KEPT_FOR_TOKEN: "Repeating a request under its key and token within a day gives the "
+    "first answer again, also where that ended the session.",
+    Repeats.HARMLESS: "Taken, and makes no difference: to repeat this request does no harm.",
+}
 
 
 def openapi_document(routes: Sequence[Route]) -> dict[str, Any]:
@@ -112,13 +119,13 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
                 "schema": {"type": "string", "pattern": r'^"[0-9]{1,16}"$'},
             }
         )
-    if route.says.repeatable:
+    if route.unsafe:
         parameters.append(
             {
                 "name": "Idempotency-Key",
                 "in": "header",
                 "required": False,
-                "description": "Repeating a request under its key gives the first answer again.",
+                "description": _REPEATS[route.says.repeats],
                 "schema": {"type": "string", "pattern": r"^[!-~]{1,128}$"},
             }
         )
@@ -171,7 +178,7 @@ def _problem_codes(route: Route) -> dict[int, set[str]]:
         codes |= {"too-large", "request-timeout"}
     if route.says.if_match is IfMatch.REQUIRED:
         codes.add("precondition-required")
-    if route.says.repeatable:
+    if route.keeps_answers:
         codes.add("conflict")
     grouped: dict[int, set[str]] = defaultdict(set)
     for code in codes:

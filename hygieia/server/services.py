@@ -16,7 +16,7 @@ from hygieia.domain.identity import Identity, IdentityPolicy, build_identity
 from hygieia.domain.index import Indexes
 from hygieia.domain.leases import Leases
 from hygieia.domain.report_changes import ReportChanges
-from hygieia.domain.server_secrets import load_server_secrets
+from hygieia.domain.server_secrets import ServerSecrets, load_server_secrets
 from hygieia.domain.stores import Stores
 from hygieia.domain.sweeper import Rules, Sweeper
 from hygieia.domain.trash import Trash
@@ -66,6 +66,7 @@ class Services:
     indexes: Indexes
     sweeper: Sweeper
     batches: InFlight
+    server_secrets: ServerSecrets
     idempotency: Idempotency
     metrics: Metrics
     lifecycle: Lifecycle
@@ -91,7 +92,8 @@ def build_services(settings: Settings) -> Services:
     blocks = open_blocks(settings, documents, cluster)
     stores = build_stores(documents, blocks, settings.quota_bytes)
     origins = public_origins(settings)
-    identity = _identity(settings, documents, origins)
+    server_secrets = load_server_secrets(secrets_path(settings))
+    identity = _identity(settings, documents, server_secrets, origins)
     uploads = Uploads(
         documents,
         stores.blocks,
@@ -116,7 +118,8 @@ def build_services(settings: Settings) -> Services:
         indexes=indexes,
         sweeper=Sweeper(stores, rules, Leases(documents)),
         batches=InFlight(BATCHES_AT_ONCE, BATCHES_AT_ONCE_EACH, of="batches"),
-        idempotency=Idempotency(documents),
+        server_secrets=server_secrets,
+        idempotency=Idempotency(documents, server_secrets),
         metrics=Metrics(),
         lifecycle=Lifecycle(),
     )
@@ -143,7 +146,12 @@ def public_origins(settings: Settings) -> tuple[str, ...]:
     return tuple(f"{parts.scheme}://{name}{suffix}" for name in dict.fromkeys([*first, *names]))
 
 
-def _identity(settings: Settings, documents: DocumentStore, origins: tuple[str, ...]) -> Identity:
+def _identity(
+    settings: Settings,
+    documents: DocumentStore,
+    server_secrets: ServerSecrets,
+    origins: tuple[str, ...],
+) -> Identity:
     window = timedelta(minutes=settings.sign_in_window_minutes)
     policy = IdentityPolicy(
         origins=origins,
@@ -152,5 +160,4 @@ def _identity(settings: Settings, documents: DocumentStore, origins: tuple[str, 
         account_limit=Limit(settings.sign_in_attempts_account, window),
         address_limit=Limit(settings.sign_in_attempts_address, window),
     )
-    secrets = load_server_secrets(secrets_path(settings))
-    return build_identity(documents, secrets, lambda: datetime.now(UTC), policy)
+    return build_identity(documents, server_secrets, lambda: datetime.now(UTC), policy)

@@ -22,7 +22,7 @@ from hygieia.server.account_answers import (
     origin_of,
     signed_in_answer,
 )
-from hygieia.server.api import Answer, Call, IfMatch, Role, Routes
+from hygieia.server.api import Answer, Call, IfMatch, Repeats, Role, Routes
 from hygieia.server.schemas.accounts import (
     AccountOut,
     DeleteAccountIn,
@@ -75,6 +75,7 @@ async def sign_up(call: Call, body: SignUp) -> Answer:
     "/api/v1/sign-in/parameters",
     ParametersOut,
     role=Role.PUBLIC,
+    repeats=Repeats.HARMLESS,
     problems=(TooManyAttempts,),
 )
 async def sign_in_parameters(call: Call, body: ParametersIn) -> ParametersOut:
@@ -138,6 +139,7 @@ async def change_recovery(call: Call, body: RecoveryIn) -> AccountOut:
     "/api/v1/account/reset/start",
     ResetStarted,
     role=Role.PUBLIC,
+    repeats=Repeats.HARMLESS,
     problems=(TooManyAttempts,),
 )
 async def start_reset(call: Call, body: ResetStart) -> ResetStarted:
@@ -178,6 +180,7 @@ async def reset_password(call: Call, body: ResetIn) -> Answer:
     "POST",
     "/api/v1/account/delete",
     None,
+    repeats=Repeats.KEPT_FOR_TOKEN,
     problems=(CredentialsError, TooManyAttempts),
 )
 async def delete_account(call: Call, body: DeleteAccountIn) -> Answer:

@@ -32,7 +32,6 @@ async def read_index(call: Call) -> IndexOut:
     "/api/v1/index",
     IndexOut,
     if_match=IfMatch.REQUIRED,
-    repeatable=True,
     problems=(*SHAPE_PROBLEMS, NotFound, StaleRevision, RecordRefused, QuotaExceeded),
 )
 async def change_index(call: Call, body: IndexIn) -> IndexOut:

@@ -55,7 +55,6 @@ routes = Routes("reports")
     CommitOut,
     status=201,
     other_statuses={207: "Some reports were not committed: see each outcome."},
-    repeatable=True,
     problems=(NotFound, QuotaExceeded, StorageFull),
 )
 async def commit_reports(call: Call, body: CommitIn) -> Answer:
@@ -100,7 +99,6 @@ async def read_report(call: Call, path: ReportPath) -> ReportOut:
     "/api/v1/reports/{report}",
     ReportOut,
     if_match=IfMatch.REQUIRED,
-    repeatable=True,
     problems=(
         *SHAPE_PROBLEMS,
         *SHARE_PROBLEMS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hygieia.errors import CredentialsError, NotFound, TooManyAttempts
 from hygieia.openpgp.times import format_time
 from hygieia.server.account_answers import origin_of, signed_in_answer
-from hygieia.server.api import Answer, Call, Role, Routes
+from hygieia.server.api import Answer, Call, Repeats, Role, Routes
 from hygieia.server.schemas.accounts import (
     SessionOut,
     SessionPath,
@@ -56,7 +56,7 @@ async def list_sessions(call: Call) -> SessionsOut:
     return SessionsOut(items=items)
 
 
-@routes.add("DELETE", "/api/v1/sessions/current", None)
+@routes.add("DELETE", "/api/v1/sessions/current", None, repeats=Repeats.KEPT_FOR_TOKEN)
 async def sign_out(call: Call) -> Answer:
     """End this session."""
     caller = call.caller
@@ -64,7 +64,13 @@ async def sign_out(call: Call) -> Answer:
     return Answer(None, cookie="")
 
 
-@routes.add("DELETE", "/api/v1/sessions/{session}", None, problems=(NotFound,))
+@routes.add(
+    "DELETE",
+    "/api/v1/sessions/{session}",
+    None,
+    repeats=Repeats.KEPT_FOR_TOKEN,
+    problems=(NotFound,),
+)
 async def end_session(call: Call, path: SessionPath) -> None:
     """End one session."""
     await call.services.identity.sessions.end(call.caller.account_id, path.session)

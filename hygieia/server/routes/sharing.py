@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hygieia.domain.access import key_id_of
 from hygieia.errors import NotFound, TooManyAttempts
-from hygieia.server.api import Call, Routes
+from hygieia.server.api import Call, Repeats, Routes
 from hygieia.server.schemas.fields import PageQuery
 from hygieia.server.schemas.reports import ReportPath
 from hygieia.server.schemas.sharing import (
@@ -29,7 +29,7 @@ routes = Routes("sharing")
     "POST",
     "/api/v1/people/find",
     PersonOut,
-    repeatable=True,
+    repeats=Repeats.HARMLESS,
     problems=(NotFound, TooManyAttempts),
 )
 async def find_person(call: Call, body: FindIn) -> PersonOut:

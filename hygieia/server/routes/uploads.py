@@ -16,7 +16,7 @@ from hygieia.errors import (
 from hygieia.ipld.cid import CID
 from hygieia.limits import CAR_BATCH_BYTES, CAR_BATCH_FRAMING_BYTES
 from hygieia.openpgp.times import format_time
-from hygieia.server.api import Call, Routes
+from hygieia.server.api import Call, Repeats, Routes
 from hygieia.server.car_batches import read_batch
 from hygieia.server.schemas.fields import Nothing
 from hygieia.server.schemas.reports import (
@@ -41,7 +41,6 @@ routes = Routes("uploads")
     "/api/v1/uploads",
     UploadOut,
     status=201,
-    repeatable=True,
     problems=(TooManyAttempts, StorageFull),
 )
 async def start_upload(call: Call, body: Nothing) -> UploadOut:
@@ -51,7 +50,11 @@ async def start_upload(call: Call, body: Nothing) -> UploadOut:
 
 
 @routes.add(
-    "POST", "/api/v1/uploads/{upload}/missing", MissingOut, problems=(NotFound, StorageFull)
+    "POST",
+    "/api/v1/uploads/{upload}/missing",
+    MissingOut,
+    repeats=Repeats.HARMLESS,
+    problems=(NotFound, StorageFull),
 )
 async def ask_missing(call: Call, path: UploadPath, body: MissingIn) -> MissingOut:
     """Tell which of these blocks the server does not have. It keeps the others for this upload."""
@@ -66,6 +69,7 @@ async def ask_missing(call: Call, path: UploadPath, body: MissingIn) -> MissingO
     "POST",
     "/api/v1/uploads/{upload}/blocks",
     StoredOut,
+    repeats=Repeats.HARMLESS,
     body_media_type=CAR_MEDIA_TYPE,
     max_body_bytes=PUT_BLOCKS_MAX_BYTES,
     problems=(
