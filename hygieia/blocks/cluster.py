@@ -19,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 import aiohttp
 
 from hygieia.blocks.asking import asked_apart
+from hygieia.blocks.nodes import PeerStatus
 from hygieia.errors import ConfigError, Unavailable
 
 if TYPE_CHECKING:
@@ -53,24 +54,6 @@ class Replication:
 
     at_least: int | None = None
     at_most: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PeerStatus:
-    """What one peer says of a root: ``pinned``, ``pinning``, ``pin_error`` and the like."""
-
-    peer: str
-    status: str
-
-    @property
-    def is_pinned(self) -> bool:
-        """Whether the peer's Kubo keeps the root."""
-        return self.status == "pinned"
-
-    @property
-    def is_concerned(self) -> bool:
-        """Whether the peer is one of those that shall keep it."""
-        return self.status not in {"remote", "unpinned"}
 
 
 class ClusterError(Unavailable):

@@ -6,17 +6,19 @@ its lease by the clock, and another goes on. ARCHITECTURE, "Scale".
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+import asyncio
+import secrets
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from hygieia.errors import Duplicate
+from hygieia.errors import Duplicate, NotFound, StaleRevision, Unavailable
 from hygieia.openpgp.times import now
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from hygieia.documents.port import DocumentStore
+    from hygieia.documents.port import Body, DocumentStore
 
 COLLECTION: Final = "leases"
 
@@ -43,3 +45,39 @@ class Leases:
             # and a new document starts at the same rev, so what has run over is left to expire.
             if now() < expires:
                 await self._documents.delete(COLLECTION, work, rev=lease.rev)
+
+    @asynccontextmanager
+    async def keep(self, work: str, seconds: int) -> AsyncIterator[bool]:
+        """As ``claim`` for work of any length: a lease of ``seconds``, renewed while it goes on.
+
+        Who dies, or cannot reach the store for so long, loses it by the clock; the work must bear
+        that another begins then.
+        """
+        owner: Body = {"owner": secrets.token_hex(16)}
+        expires = now() + timedelta(seconds=seconds)
+        try:
+            await self._documents.insert(COLLECTION, work, owner, expires=expires)
+        except Duplicate:
+            yield False
+            return
+        renewing = asyncio.create_task(self._renew(work, owner, seconds))
+        try:
+            yield True
+        finally:
+            renewing.cancel()
+            await asyncio.wait([renewing])
+            lease = await self._documents.get(COLLECTION, work)
+            if lease is not None and lease.body == owner:
+                with suppress(StaleRevision):
+                    await self._documents.delete(COLLECTION, work, rev=lease.rev)
+
+    async def _renew(self, work: str, owner: Body, seconds: int) -> None:
+        while True:
+            await asyncio.sleep(seconds / 4)
+            # What cannot be renewed now is tried again; by the clock it is lost.
+            with suppress(Unavailable, StaleRevision, NotFound):
+                lease = await self._documents.get(COLLECTION, work)
+                if lease is None or lease.body != owner:
+                    return
+                expires = now() + timedelta(seconds=seconds)
+                await self._documents.replace(COLLECTION, work, lease.rev, owner, expires=expires)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, cast
 from hygieia.domain import commit_cleanup, index, trash, uploads
 from hygieia.domain.accounts import Accounts
 from hygieia.domain.commit_cleanup import clean_up
+from hygieia.domain.copies import CopyBook
 from hygieia.errors import Conflict, Failed, HygieiaError
 from hygieia.openpgp.times import now
 
@@ -171,6 +172,7 @@ class Sweeper:
         await self._rules.indexes.forget(account)
         await self._stores.changes.drop_account(account)
         await self._stores.quotas.drop(account)
+        await CopyBook(self._stores.documents).drop_account(account)
 
 
 async def _refuse_kind(_job: Job) -> None:

@@ -26,6 +26,7 @@ from hygieia.server.mount import mount
 from hygieia.server.routes import ALL_ROUTES
 from hygieia.server.services import Services, build_services, public_url
 from hygieia.server.site import site_routes
+from hygieia.server.verifying import verify_in_background
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,6 +50,7 @@ def build_app(settings: Settings) -> web.Application:
     app.add_routes(gateway_routes(services.stores.blocks))
     app.on_response_prepare.append(add_headers)
     app.cleanup_ctx.append(sweep_in_background)
+    app.cleanup_ctx.append(verify_in_background)
     app.on_cleanup.append(_close)
     return app
 

@@ -40,6 +40,29 @@ class Metrics:
         self.jobs = Counter(
             "hygieia_jobs", "Background jobs done.", ["outcome"], registry=self._registry
         )
+        self.verified_blocks = Counter(
+            "hygieia_verified_blocks",
+            "Blocks read and hashed by verifications, on all nodes.",
+            registry=self._registry,
+        )
+        self.mended_blocks = Counter(
+            "hygieia_mended_blocks", "Blocks put back from another copy.", registry=self._registry
+        )
+        self.safe_reports = Gauge(
+            "hygieia_safe_reports",
+            "Reports and indexes with all the copies there should be, when last verified.",
+            registry=self._registry,
+        )
+        self.short_reports = Gauge(
+            "hygieia_short_reports",
+            "Reports and indexes with fewer copies than there should be, when last verified.",
+            registry=self._registry,
+        )
+        self.last_verified = Gauge(
+            "hygieia_last_verified_timestamp_seconds",
+            "When the last whole verification of all copies ended, in seconds since 1970.",
+            registry=self._registry,
+        )
 
     def text(self) -> bytes:
         """Everything in Prometheus' text format."""

@@ -21,6 +21,8 @@ from hygieia.domain.stores import Stores
 from hygieia.domain.sweeper import Rules, Sweeper
 from hygieia.domain.trash import Trash
 from hygieia.domain.uploads import Uploads
+from hygieia.domain.verification import Verifier
+from hygieia.server.copies import build_verifier
 from hygieia.server.idempotency import Idempotency
 from hygieia.server.metrics import Metrics
 from hygieia.server.storage import (
@@ -65,6 +67,7 @@ class Services:
     trash: Trash
     indexes: Indexes
     sweeper: Sweeper
+    verifier: Verifier
     batches: InFlight
     server_secrets: ServerSecrets
     idempotency: Idempotency
@@ -74,6 +77,7 @@ class Services:
     async def close(self) -> None:
         """Finish what was accepted and let go of files and threads."""
         await asyncio.to_thread(self.identity.close)
+        await self.verifier.close()
         await self.stores.blocks.close()
         if self.cluster is not None:
             await self.cluster.close()
@@ -117,6 +121,7 @@ def build_services(settings: Settings) -> Services:
         trash=trash,
         indexes=indexes,
         sweeper=Sweeper(stores, rules, Leases(documents)),
+        verifier=build_verifier(settings, stores, indexes, cluster),
         batches=InFlight(BATCHES_AT_ONCE, BATCHES_AT_ONCE_EACH, of="batches"),
         server_secrets=server_secrets,
         idempotency=Idempotency(documents, server_secrets),

@@ -39,6 +39,11 @@ LATER = {
         "rebuild",
         "Make a lost catalogue of blocks anew.",
     ),
+    "verify": (
+        "hygieia.cli.commands.verify",
+        "verify",
+        "Verify all copies and mend what is short.",
+    ),
 }
 
 
@@ -57,7 +62,7 @@ def check(invocation: Invocation, data: Path | None) -> None:
     from hygieia.domain.soundness import Checker, Soundness
 
     async def work() -> Soundness:
-        async with _services(data) as services:
+        async with opened_services(data) as services:
             with progress(invocation, "Checking", unit="items") as show:
                 return await Checker(services.stores, lambda done: show(done, None, "")).check()
 
@@ -102,7 +107,7 @@ def gc(invocation: Invocation, data: Path | None) -> None:
     from hygieia.cli.text import size
 
     async def work() -> dict[str, int]:
-        async with _services(data) as services:
+        async with opened_services(data) as services:
             swept = await services.sweeper.sweep()
             return {
                 "jobs": swept.jobs,
@@ -136,7 +141,7 @@ def import_blocks(invocation: Invocation, files: tuple[Path, ...], data: Path | 
 
     async def work() -> dict[str, Any]:
         total: dict[str, Any] = {"blocks": 0, "roots": [], "absent_roots": []}
-        async with _services(data) as services:
+        async with opened_services(data) as services:
             await require_writable(services)
             for file in files:
                 with _opened(file) as source:
@@ -173,7 +178,7 @@ def put_record(invocation: Invocation, name: str, file: Path, data: Path | None)
         record = source.read(MAX_IPNS_RECORD_BYTES + 1)
 
     async def work() -> dict[str, Any]:
-        async with _services(data) as services:
+        async with opened_services(data) as services:
             await require_writable(services)
             put = await put_ipns_record(services.stores.blocks, name, record)
             return {"name": name, "value": put.value, "sequence": put.sequence}
@@ -194,7 +199,7 @@ def accounts(invocation: Invocation, data: Path | None) -> None:
 
     async def work() -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
-        async with _services(data) as services:
+        async with opened_services(data) as services:
             after: str | None = None
             while True:
                 page, after = await services.identity.accounts.list(
@@ -219,7 +224,7 @@ def invite(invocation: Invocation, data: Path | None) -> None:
     from hygieia.cli.sessions import run
 
     async def work() -> str:
-        async with _services(data) as services:
+        async with opened_services(data) as services:
             return await services.identity.invitations.make()
 
     code = run(work())
@@ -239,7 +244,7 @@ def reset(invocation: Invocation, email: str, data: Path | None) -> None:
     from hygieia.cli.sessions import run
 
     async def work() -> str:
-        async with _services(data) as services:
+        async with opened_services(data) as services:
             return await services.identity.accounts.vacate(email, services.indexes.forget)
 
     code = run(work())
@@ -248,7 +253,7 @@ def reset(invocation: Invocation, email: str, data: Path | None) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _services(data: Path | None) -> AsyncIterator[Services]:
+async def opened_services(data: Path | None) -> AsyncIterator[Services]:
     """The server's parts, without the server. Other processes may use the same data."""
     import asyncio
 

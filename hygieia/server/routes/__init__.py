@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hygieia.server.routes.accounts import routes as accounts
+from hygieia.server.routes.copies import routes as copies
 from hygieia.server.routes.index import routes as index
 from hygieia.server.routes.reports import routes as reports
 from hygieia.server.routes.server import routes as server
@@ -17,5 +18,6 @@ ALL_ROUTES = (
     *uploads.declared,
     *reports.declared,
     *index.declared,
+    *copies.declared,
     *sharing.declared,
 )

@@ -12,11 +12,11 @@ from hygieia.blocks.cluster import (
     Cluster,
     ClusterError,
     PeerAddress,
-    PeerStatus,
     Replication,
     check_cluster,
     read_peers,
 )
+from hygieia.blocks.nodes import PeerStatus
 from hygieia.errors import ConfigError
 from tests.dags import raw
 

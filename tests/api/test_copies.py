@@ -1,0 +1,331 @@
+"""Verifying copies: found, counted, mended from another node, told to their owner and nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hygieia.domain.leases import Leases
+from hygieia.domain.verification import LEASE, Verifier
+from hygieia.errors import BlockMissing
+from hygieia.ipld.cid import CID
+from hygieia.server.copies import build_verifier
+from hygieia.server.verifying import verify_if_due
+from tests.factories.dags import IndexParts, new_report
+from tests.factories.servers import Api, Member, running_api, settings_in
+
+CONTENT = bytes(range(256)) * 400
+
+
+@pytest.fixture
+async def other(tmp_path: Path) -> AsyncIterator[Api]:
+    """Another server, whose gateway gives what it has."""
+    async with running_api(settings_in(tmp_path / "other")) as other:
+        yield other
+
+
+@contextlib.asynccontextmanager
+async def verifier_of(api: Api, *gateways: str, wanted: int = 1) -> AsyncIterator[Verifier]:
+    services = api.services
+    settings = replace(services.settings, wanted_copies=wanted, verify_mib_a_second=100_000)
+    verifier = build_verifier(settings, services.stores, services.indexes, None, gateways=gateways)
+    yield verifier
+    await verifier.close()
+
+
+async def verified(api: Api, *gateways: str, wanted: int = 1) -> Any:  # noqa: ANN401  (counts)
+    async with verifier_of(api, *gateways, wanted=wanted) as verifier:
+        run = await verifier.run()
+        assert run is not None
+        assert run.finished is not None
+        return run.counts
+
+
+async def copies_of(member: Member, report: Any) -> Any:  # noqa: ANN401  (as JSON has it)
+    reply = await member.call("GET", f"/api/v1/reports/{report['id']}/copies")
+    assert reply.status == 200, reply.body
+    return reply.json
+
+
+def packs(api: Api) -> Iterator[Path]:
+    """The files in which the server keeps blocks over 8 KiB."""
+    folder = api.services.settings.data_dir / "blocks" / "packs"
+    return (path for path in folder.rglob("*") if path.is_file())
+
+
+def damage(api: Api) -> None:
+    for pack in packs(api):
+        pack.write_bytes(bytes(pack.stat().st_size))
+
+
+async def copy_to(other: Api, *dags: Any) -> None:  # noqa: ANN401  (tests.factories.dags.Dag)
+    for dag in dags:
+        await other.services.stores.blocks.put(dag.blocks, holder="copies")
+
+
+async def test_a_report_is_unchecked_until_it_was_read_and_safe_after(
+    api: Api, ada: Member
+) -> None:
+    (report,) = await ada.upload(new_report(CONTENT))
+    before = await copies_of(ada, report)
+    assert (before["state"], before["copies"], before["checked"]) == ("unchecked", 0, None)
+    counts = await verified(api)
+    assert (counts.reports, counts.safe, counts.short) == (1, 1, 0)
+    after = await copies_of(ada, report)
+    assert (after["state"], after["copies"], after["root"]) == ("safe", 1, report["root"])
+    (node,) = after["nodes"]
+    assert (node["node"], node["kind"], node["state"]) == ("this server", "own", "whole")
+    assert node["verified"] == after["checked"]
+
+
+async def test_a_new_root_is_unchecked_until_it_is_read_too(api: Api, ada: Member) -> None:
+    (report,) = await ada.upload(new_report(CONTENT))
+    await verified(api)
+    changed = await ada.change(report, new_report(CONTENT[::-1]), "update")
+    assert changed.status == 200, changed.body
+    assert (await copies_of(ada, report))["state"] == "unchecked"
+    await verified(api)
+    assert (await copies_of(ada, report))["state"] == "safe"
+
+
+async def test_a_second_copy_counts_only_when_every_block_of_it_was_read(
+    api: Api, ada: Member, other: Api
+) -> None:
+    dag = new_report(CONTENT)
+    (report,) = await ada.upload(dag)
+    largest = max(dag.blocks, key=lambda block: len(block.data))
+    await other.services.stores.blocks.put(
+        [block for block in dag.blocks if block != largest], holder="copies"
+    )
+    assert (await verified(api, other.url, wanted=2)).short == 1
+    short = await copies_of(ada, report)
+    assert (short["state"], short["copies"], short["wanted"]) == ("short", 1, 2)
+    gateway = short["nodes"][1]
+    assert (gateway["kind"], gateway["state"], gateway["lacking"]) == ("gateway", "missing", 1)
+    assert gateway["verified"] is None
+    assert other.url.endswith(gateway["node"])
+    await copy_to(other, dag)
+    assert (await verified(api, other.url, wanted=2)).short == 0
+    assert (await copies_of(ada, report))["copies"] == 2
+
+
+@pytest.mark.parametrize("harm", ["damaged", "lost"])
+async def test_a_block_harmed_behind_the_servers_back_is_mended_from_the_second_copy(
+    api: Api, ada: Member, other: Api, harm: str
+) -> None:
+    dag = new_report(CONTENT)
+    (report,) = await ada.upload(dag)
+    await copy_to(other, dag)
+    if harm == "damaged":
+        damage(api)
+    else:
+        for pack in list(packs(api)):
+            pack.unlink()
+    counts = await verified(api, other.url)
+    assert (counts.safe, counts.short) == (1, 0)
+    assert counts.mended > 0
+    assert (await copies_of(ada, report))["copies"] == 2
+    blocks = api.services.stores.blocks
+    assert await blocks.get_many([block.cid for block in dag.blocks])
+    await blocks.sweep()
+    assert await blocks.missing([block.cid for block in dag.blocks]) == []
+
+
+async def test_damage_that_no_copy_mends_is_named_with_its_report(api: Api, ada: Member) -> None:
+    whole, harmed = await ada.upload(new_report(b"short"), new_report(CONTENT))
+    damage(api)
+    counts = await verified(api)
+    assert (counts.safe, counts.short) == (1, 1)
+    assert (await copies_of(ada, harmed))["nodes"][0]["state"] == "damaged"
+    assert (await copies_of(ada, whole))["state"] == "safe"
+    listed = (await ada.call("GET", "/api/v1/copies?limit=1")).json
+    assert listed["items"][0]["report"] == harmed["id"]
+    assert listed["summary"]["short"] == listed["summary"]["safe"] == 1
+    assert listed["summary"]["reports"] == 2
+    rest = (await ada.call("GET", f"/api/v1/copies?after={listed['next']}")).json
+    assert [item["report"] for item in rest["items"]] == [whole["id"]]
+    assert rest["next"] is None
+
+
+async def test_a_liar_is_no_copy_and_mends_nothing(
+    api: Api, ada: Member, other: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dag = new_report(CONTENT)
+    (report,) = await ada.upload(dag)
+    await copy_to(other, dag)
+
+    async def lie(_self: object, _session: object, _cid: CID) -> bytes:
+        return b"something else"
+
+    monkeypatch.setattr("hygieia.blocks.remote.RemoteGateway.block", lie)
+    damage(api)
+    assert (await verified(api, other.url)).short == 1
+    assert [node["state"] for node in (await copies_of(ada, report))["nodes"]] == [
+        "damaged",
+        "damaged",
+    ]
+
+
+async def test_a_node_that_does_not_answer_is_asked_once_and_told_so(api: Api, ada: Member) -> None:
+    reports = await ada.upload(*(new_report(f"report {number}".encode()) for number in range(3)))
+    async with verifier_of(api, "http://127.0.0.1:9", wanted=2) as verifier:
+        asked = 0
+        gateway = verifier._rules.nodes[1]
+        read = gateway.read
+
+        async def counted(cids: Any) -> Any:  # noqa: ANN401  (as the node has it)
+            nonlocal asked
+            asked += 1
+            return await read(cids)
+
+        gateway.read = counted  # type: ignore[method-assign]  # to count, not to change
+        run = await verifier.run()
+    assert run is not None
+    assert (run.counts.short, asked) == (3, 1)
+    states = [(await copies_of(ada, report))["nodes"][1]["state"] for report in reports]
+    assert states == ["unreachable"] * 3
+
+
+async def test_nobody_learns_of_anothers_copies(api: Api, ada: Member, bob: Member) -> None:
+    (report,) = await ada.upload(new_report(CONTENT))
+    await verified(api)
+    assert (await bob.call("GET", f"/api/v1/reports/{report['id']}/copies")).status == 404
+    assert (await bob.call("GET", "/api/v1/copies")).json["items"] == []
+    assert (await api.call("GET", "/api/v1/copies")).status == 401
+
+
+async def test_the_index_is_verified_too(api: Api, ada: Member) -> None:
+    assert (await ada.call("GET", "/api/v1/copies")).json == {
+        "summary": None,
+        "items": [],
+        "next": None,
+    }
+    index = IndexParts.new().dag()
+    assert (await ada.change_index(index, rev=0, sequence=1)).status == 200
+    counts = await verified(api)
+    assert (counts.indexes, counts.safe) == (1, 1)
+    (item,) = (await ada.call("GET", "/api/v1/copies")).json["items"]
+    assert (item["kind"], item["report"], item["root"]) == ("index", None, str(index.root))
+
+
+async def test_what_is_gone_leaves_the_list_and_is_not_pinned_again(api: Api, ada: Member) -> None:
+    dag = new_report(CONTENT)
+    kept, gone = await ada.upload(new_report(b"kept"), dag)
+    await verified(api)
+    await ada.call("DELETE", f"/api/v1/reports/{gone['id']}")
+    await ada.call("DELETE", f"/api/v1/reports/{gone['id']}/purge")
+    await verified(api)
+    items = (await ada.call("GET", "/api/v1/copies")).json["items"]
+    assert [item["report"] for item in items] == [kept["id"]]
+    await api.services.stores.blocks.sweep()
+    with pytest.raises(BlockMissing):
+        await api.services.stores.blocks.get(dag.root)
+
+
+async def test_a_report_purged_while_it_is_read_is_not_kept_by_that(api: Api, ada: Member) -> None:
+    dag = new_report(CONTENT)
+    (report,) = await ada.upload(dag)
+    async with verifier_of(api) as verifier:
+        own = verifier._rules.nodes[0]
+        read = own.read
+
+        async def purging(cids: Any) -> Any:  # noqa: ANN401  (as the node has it)
+            await ada.call("DELETE", f"/api/v1/reports/{report['id']}")
+            await ada.call("DELETE", f"/api/v1/reports/{report['id']}/purge")
+            return await read(cids)
+
+        own.read = purging  # type: ignore[method-assign]  # the moment it is about
+        run = await verifier.run()
+    assert run is not None
+    assert run.counts.reports == 0
+    assert not await api.services.stores.blocks.is_pinned(dag.root)
+
+
+async def test_a_pin_that_was_lost_is_made_again(api: Api, ada: Member) -> None:
+    dag = new_report(CONTENT)
+    (report,) = await ada.upload(dag)
+    blocks = api.services.stores.blocks
+    await blocks.unpin(dag.root, name=f"report:{report['id']}")
+    await verified(api)
+    await blocks.sweep()
+    assert await blocks.missing([block.cid for block in dag.blocks]) == []
+
+
+async def test_an_interrupted_run_goes_on_where_it_was(api: Api, ada: Member, bob: Member) -> None:
+    for member in (ada, bob):
+        await member.upload(*(new_report(f"{member.person.email} {n}".encode()) for n in range(3)))
+    async with verifier_of(api) as verifier:
+        own, read, reads = verifier._rules.nodes[0], verifier._rules.nodes[0].read, 0
+
+        async def failing(cids: Any) -> Any:  # noqa: ANN401  (as the node has it)
+            nonlocal reads
+            reads += 1
+            if reads == 14:
+                raise RuntimeError
+            return await read(cids)
+
+        own.read = failing  # type: ignore[method-assign]  # the power goes
+        with pytest.raises(RuntimeError):
+            await verifier.run()
+        assert await verifier.is_due(24)
+        before = reads
+        run = await verifier.run()
+        assert run is not None
+        assert reads - before <= 12  # four a report, and none of the first account's
+        assert (run.counts.reports, run.counts.safe) == (6, 6)
+        assert not await verifier.is_due(24)
+
+
+async def test_of_two_verifications_one_runs(api: Api) -> None:
+    leases = Leases(api.services.stores.documents)
+    async with verifier_of(api) as verifier:
+        async with leases.keep(LEASE, 60) as ours:
+            assert ours
+            assert await verifier.run() is None
+        assert await verifier.run() is not None
+
+
+async def test_a_lease_is_renewed_while_the_work_goes_on(api: Api) -> None:
+    documents = api.services.stores.documents
+    leases = Leases(documents)
+    async with asyncio.timeout(60), leases.keep("work", 4) as ours:
+        assert ours
+        begun = await documents.get("leases", "work")
+        assert begun is not None
+        while (renewed := await documents.get("leases", "work")) == begun:
+            await asyncio.sleep(0.05)
+        assert renewed is not None
+        async with leases.keep("work", 4) as theirs:
+            assert not theirs
+    async with leases.keep("work", 4) as again:
+        assert again
+
+
+async def test_a_deleted_account_leaves_nothing_behind(api: Api, ada: Member) -> None:
+    await ada.upload(new_report(CONTENT))
+    await verified(api)
+    book, account = api.services.verifier.book, ada.person.account
+    assert await book.summary(account) is not None
+    proof = {"confirm": ada.person.email, "login_secret": ada.person.seal().login_secret}
+    reply = await ada.call("POST", "/api/v1/account/delete", proof)
+    assert reply.status == 204, reply.body
+    await api.services.sweeper.sweep()
+    assert await book.summary(account) is None
+    assert (await book.page(account, after=None, limit=10)).items == ()
+
+
+async def test_the_servers_own_rounds_tell_prometheus(api: Api, ada: Member) -> None:
+    await ada.upload(new_report(CONTENT), new_report(b"another"))
+    await verify_if_due(api.services)
+    text = api.services.metrics.text().decode()
+    assert "hygieia_safe_reports 2.0" in text
+    assert "hygieia_short_reports 0.0" in text
+    first = await api.services.verifier.last()
+    await verify_if_due(api.services)
+    assert await api.services.verifier.last() == first
