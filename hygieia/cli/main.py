@@ -45,6 +45,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "edit": (f"{_C}.changing", "edit", "Change a report's title or category."),
     "rm": (f"{_C}.changing", "rm", "Move reports to the trash for 30 days."),
     "restore": (f"{_C}.changing", "restore", "Take reports out of the trash."),
+    "subjects": (f"{_C}.subjects", "subjects", "Whose records you keep besides your own."),
     "kit": (f"{_C}.kit", "kit", "Write the recovery kit, or test one."),
     "recover": (f"{_C}.recover", "recover", "Restore a vault from kit and gateways, no server."),
     "reset-password": (f"{_C}.recover", "reset_password", "Set a new password with kit and code."),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self
 
@@ -32,7 +32,10 @@ from hygieia.client.vault import (
     new_kit,
     open_vault,
 )
+from hygieia.errors import NotFound
+from hygieia.vault.index import PutSubject
 from hygieia.vault.listing import Listed, find_report, list_reports
+from hygieia.vault.subjects import Subject, find_subject
 from hygieia.vault.words import safe_file_name
 
 if TYPE_CHECKING:
@@ -132,15 +135,23 @@ class Vault:
         self,
         *,
         category: str | None = None,
+        subject: str | None = None,
         search: str | None = None,
         trash: bool = False,
         limit: int | None = None,
         after: str | None = None,
     ) -> Listed:
-        """Reports, newest first. Raises InvalidInput for an ``after`` that is no cursor."""
+        """Reports, newest first; ``subject`` as for ``subject``.
+
+        Raises:
+            InvalidInput: ``after`` is no cursor.
+            NotFound: nobody is called like the subject.
+        """
+        people = self.index.state.people(self.session.key.certificate)
         return list_reports(
             self.index.state.reports(),
             category=category,
+            subject=people.ids(self.subject(subject)) if subject is not None else None,
             search=search,
             trash=trash,
             limit=limit,
@@ -155,6 +166,20 @@ class Vault:
             InvalidInput: the beginning is too short, or another report's too.
         """
         return find_report(self.index.state, name)
+
+    @property
+    def subjects(self) -> Sequence[Subject]:
+        """The people without an account whose records this user keeps."""
+        return self.index.state.keys.subjects
+
+    def subject(self, who: str) -> str:
+        """The id of a subject: ``me``, an id, a contact's email, or the name of one.
+
+        Raises:
+            NotFound: nobody is called so.
+        """
+        state = self.index.state
+        return find_subject(who, self.session.key.key_id, self.subjects, state.contacts())
 
     async def missing_here(self, entries: Sequence[ReportEntry]) -> set[str]:
         """The ids of those reports of which the server has not even the tops of their DAGs.
@@ -279,6 +304,31 @@ class Vault:
         """Take reports out of the trash."""
         await self._changer.restore(entries)
         return [self.index.state.report(entry.id) for entry in entries]
+
+    async def add_subject(self, name: str) -> Subject:
+        """Enter somebody without an account, by the name this user gives them.
+
+        Raises:
+            Duplicate: somebody is called so already.
+            InvalidInput: it is no name.
+        """
+        subject = Subject.new(name, self.subjects)
+        await self.index.change([PutSubject(subject)])
+        return subject
+
+    async def rename_subject(self, who: str, name: str) -> Subject:
+        """Give somebody without an account another name; the records stay as they were signed.
+
+        Raises as ``subject`` and ``add_subject``.
+        """
+        wanted = self.subject(who)
+        known = next((each for each in self.subjects if each.id == wanted), None)
+        if known is None:
+            raise NotFound("Only people without an account are named here.")
+        others = [each for each in self.subjects if each.id != wanted]
+        renamed = replace(known, name=Subject.new(name, others).name)
+        await self.index.change([PutSubject(renamed)])
+        return renamed
 
     # -- password and kit ------------------------------------------------------------------
 

@@ -53,6 +53,7 @@ def list_reports(
     entries: Iterable[ReportEntry],
     *,
     category: str | None = None,
+    subject: frozenset[str] | None = None,
     search: str | None = None,
     trash: bool = False,
     limit: int | None = None,
@@ -60,7 +61,7 @@ def list_reports(
 ) -> Listed:
     """Reports that match, newest first; ``after`` is the ``next`` of the page before.
 
-    Every word of ``search`` has to occur in title, file name or category, whatever its case or
+    ``subject`` are the ids of whoever the records are of, former keys included. Every word of ``search`` has to occur in title, file name or category, whatever its case or
     accents. Raises ``InvalidInput`` for a cursor that is none.
     """
     wanted = _folded(search).split() if search else []
@@ -71,6 +72,7 @@ def list_reports(
             for entry in entries
             if (entry.deleted is not None) == trash
             and (category is None or entry.category == category)
+            and (subject is None or entry.subject in subject)
             and (place is None or _key(entry) < place)
             and all(word in _haystack(entry) for word in wanted)
         ),

@@ -179,6 +179,11 @@ class People:
         """Whether ``key_id`` is, or was, the user's own."""
         return self.person(key_id) == self._me.key_id
 
+    def ids(self, key_id: str) -> frozenset[str]:
+        """Every id under which that person, or subject, is known."""
+        person = self.person(key_id)
+        return frozenset({key_id, person, *(k for k, who in self._person.items() if who == person)})
+
     def same(self, first: str, second: str) -> bool:
         """Whether both keys are one person's."""
         return self.person(first) == self.person(second)

@@ -76,7 +76,6 @@ def test_labels_go_to_the_report(ana: Person, tmp_path: Path) -> None:
         ("--category", "No!"),
         ("--title", "x" * 257),
         ("--name", "a/b"),
-        ("--subject", "me"),
         ("--as", "Chief of Everything"),
     ],
 )

@@ -184,6 +184,7 @@ def whoami(invocation: Invocation) -> None:
                 "email": profile.email,
                 "name": profile.name,
                 "fingerprint": profile.fingerprint,
+                "key_id": profile.key_id,
                 "ipns_name": profile.ipns_name,
                 "quota": {
                     "used_bytes": answers.number(quota, "used_bytes"),
@@ -202,6 +203,7 @@ def whoami(invocation: Invocation) -> None:
                 ("Email", document["email"]),
                 ("Name", document["name"]),
                 ("Fingerprint", document["fingerprint"]),
+                ("Key ID", document["key_id"]),
                 ("IPNS name", document["ipns_name"]),
                 ("Space used", space),
                 ("Server", document["server"]),

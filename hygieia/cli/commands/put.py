@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from hygieia.cli.invocation import Invocation
     from hygieia.client.put import Labels
+    from hygieia.client.sdk import Vault
     from hygieia.vault.report_entry import ReportEntry
 
 
@@ -27,7 +28,7 @@ _MOST_NAMED = 5
 @click.option("--title", help="A title; else the file's name gives one.")
 @click.option("--category", default="other", show_default=True, help="What kind of record it is.")
 @click.option("--name", "file_name", help="The file name to store; needed with - (stdin).")
-@click.option("--subject", metavar="WHO", help="Whose record it is, if not yours: person:…")
+@click.option("--subject", metavar="WHO", help="Whose record it is, if not yours.")
 @click.option("--as", "profession", metavar="PROFESSION", help="In which capacity you wrote it.")
 @click.option("--again", is_flag=True, help="Store what the vault has already once more.")
 def put(
@@ -42,6 +43,8 @@ def put(
     Interrupted? Run the same line again: what was stored is not stored twice, and what was sent is
     not sent again. A file that your vault has already, under the same name and with the same
     content, is skipped; --again stores it once more.
+
+    WHO is a name that you gave with `hygieia subjects add`, or a contact's email.
     """
     from hygieia.cli.reports import describe, report_table
     from hygieia.cli.sessions import run
@@ -99,6 +102,7 @@ async def _put_files(
     # What is not there is said before anyone is asked for a password.
     find_files([Path(path) for path in paths])
     async with opened_vault(invocation) as vault:
+        labels = _with_subject(vault, labels)
         with progress(invocation, "Storing") as show:
             return await vault.put(
                 paths, labels, again=again, progress=show, already=skipped.__setitem__
@@ -110,5 +114,14 @@ async def _put_stream(invocation: Invocation, labels: Labels, file_name: str) ->
     from hygieia.cli.sessions import opened_vault
 
     async with opened_vault(invocation) as vault:
+        labels = _with_subject(vault, labels)
         with progress(invocation, "Storing") as show:
             return await vault.put_stream(sys.stdin.buffer, file_name, labels, progress=show)
+
+
+def _with_subject(vault: Vault, labels: Labels) -> Labels:
+    """The labels with the id of whoever was named."""
+    from dataclasses import replace
+
+    who = labels.subject
+    return labels if who is None else replace(labels, subject=vault.subject(who))

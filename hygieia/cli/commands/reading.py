@@ -33,6 +33,7 @@ _gateway_option = click.option(
 
 @command("ls")
 @click.option("--category", help="Only this category.")
+@click.option("--subject", metavar="WHO", help="Only records of WHO: me, or as with put.")
 @click.option("--search", metavar="WORDS", help="Words in title, file name or category.")
 @click.option("--trash", is_flag=True, help="What is in the trash.")
 @click.option("--limit", type=click.IntRange(min=1), help="How many at most.")
@@ -57,7 +58,7 @@ def ls(invocation: Invocation, gateways: tuple[str, ...], **wanted: Any) -> None
     document = {"reports": reports, "next": listed.next}
     invocation.result(document, lambda: report_table(listed.reports, states))
     if not listed.reports:
-        narrowed = any(wanted[name] for name in ("category", "search", "after"))
+        narrowed = any(wanted[name] for name in ("category", "subject", "search", "after"))
         invocation.message(_nothing_listed(trash=wanted["trash"], all_of_it=not narrowed))
     elif listed.next and not invocation.json:
         invocation.message(f"There is more: --after {listed.next}")
@@ -93,7 +94,9 @@ def info(invocation: Invocation, report: str, gateways: tuple[str, ...]) -> None
                 path = f"/reports/{entry.id}"
                 server = await vault.session.transport.call("GET", path)
                 rev = answers.number(server.document, "rev")
-            return _info(entry, opened, rev) | {"state": known["state"]}
+            names = {each.id: each.name for each in vault.subjects}
+            whose = {"subject_name": names.get(opened.meta.subject)}
+            return _info(entry, opened, rev) | whose | {"state": known["state"]}
 
     try:
         document = run(work())
@@ -138,6 +141,8 @@ def _info_text(document: dict[str, Any]) -> str:
         "CID": document["cid"],
         "In the trash": document.get("deleted") or "no",
     }
+    if document.get("subject_name"):
+        shown["Record of"] = document["subject_name"]
     if document["state"] == MISSING:
         shown["Blocks"] = "missing here"
     return facts(list(shown.items()))

@@ -10,6 +10,7 @@ from hygieia.vault.index.rows import DelegationNote
 from hygieia.vault.people import Contact
 from hygieia.vault.report_entry import ReportEntry
 from hygieia.vault.share_note import Readers
+from hygieia.vault.subjects import Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,13 @@ class SetKeys:
     keys: KeysFile
 
 
+@dataclass(frozen=True, slots=True)
+class PutSubject:
+    """Enter somebody without an account, or give the known one another name."""
+
+    subject: Subject
+
+
 Change = (
     PutReport
     | SetDeleted
@@ -91,4 +99,5 @@ Change = (
     | SetCursor
     | SetDigests
     | SetKeys
+    | PutSubject
 )

@@ -14,6 +14,7 @@ from hygieia.vault.index.changes import (
     PutDelegation,
     PutReaders,
     PutReport,
+    PutSubject,
     SetCursor,
     SetDeleted,
     SetDigests,
@@ -36,6 +37,7 @@ from hygieia.vault.share_note import Readers
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from hygieia.vault.index.keys import KeysFile
     from hygieia.vault.index.state import IndexState
     from hygieia.vault.reading import Reading
 
@@ -74,10 +76,8 @@ class Draft:
                 self._put(DELEGATIONS, delegation)
             case SetCursor(cursor):
                 self.cursor = _checked_cursor(cursor)
-            case SetDigests(parts):
-                self.keys = self.keys.with_digests(parts)
-            case SetKeys(keys):
-                self.keys = keys
+            case SetDigests() | SetKeys() | PutSubject():
+                self.keys = _changed_keys(self.keys, change)
 
     def _put_report(self, entry: ReportEntry, readers: Readers | None) -> None:
         place = self._place(REPORTS, entry.id)
@@ -155,6 +155,16 @@ class Draft:
         if rows is None:
             raise InvalidInput("A segment of the index has to be read before it is changed.")
         return rows
+
+
+def _changed_keys(keys: KeysFile, change: SetDigests | SetKeys | PutSubject) -> KeysFile:
+    match change:
+        case SetDigests(parts):
+            return keys.with_digests(parts)
+        case PutSubject(subject):
+            return keys.with_subject(subject)
+        case SetKeys(new):
+            return new
 
 
 def _checked_cursor(cursor: str) -> str:

@@ -18,6 +18,7 @@ from hygieia.vault.fields import Fields, unknown
 from hygieia.vault.ipns import IpnsKey
 from hygieia.vault.people import FormerKey, read_former_keys
 from hygieia.vault.report_meta import is_sha256
+from hygieia.vault.subjects import MAX_SUBJECTS, Subject
 
 if TYPE_CHECKING:
     from hygieia.openpgp.certificates import Certificate
@@ -40,15 +41,18 @@ class KeysFile:
     notes: tuple[Mapping[str, str], ...] = field(repr=False)
     former_keys: tuple[FormerKey, ...] = ()
     digests: Mapping[str, str] = field(default_factory=dict)
+    subjects: tuple[Subject, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
         """The JSON text that is encrypted."""
-        body = {
+        body: dict[str, Any] = {
             "notes": [dict(note) for note in self.notes],
             "former_keys": [former.to_json() for former in self.former_keys],
             "digests": dict(self.digests),
         }
+        if self.subjects:
+            body["subjects"] = [subject.to_json() for subject in self.subjects]
         return dumps(body | dict(self.extra)).encode()
 
     @classmethod
@@ -69,6 +73,7 @@ class KeysFile:
             notes=tuple(notes),
             former_keys=read_former_keys(fields),
             digests=digests,
+            subjects=_read_subjects(fields) if "subjects" in body else (),
             extra=unknown(body, _KNOWN),
         )
 
@@ -91,8 +96,21 @@ class KeysFile:
         new = {name: digest_of(text) for name, text in parts.items()}
         return replace(self, digests=dict(self.digests) | new)
 
+    def with_subject(self, subject: Subject) -> KeysFile:
+        """The same with ``subject`` entered, or renamed.
 
-_KNOWN: Final = frozenset({"notes", "former_keys", "digests"})
+        Raises ``InvalidInput`` above 1,000 of them.
+        """
+        others = [each for each in self.subjects if each.id != subject.id]
+        if len(others) >= MAX_SUBJECTS:
+            raise InvalidInput(f"A vault has at most {MAX_SUBJECTS} people without an account.")
+        if len(others) == len(self.subjects):
+            return replace(self, subjects=(*others, subject))
+        changed = (subject if each.id == subject.id else each for each in self.subjects)
+        return replace(self, subjects=tuple(changed))
+
+
+_KNOWN: Final = frozenset({"notes", "former_keys", "digests", "subjects"})
 
 
 def digest_of(text: str) -> str:
@@ -113,6 +131,13 @@ def _open(carried: Mapping[str, str], owner: Certificate) -> Note:
     if not words.is_slug(str(note.body.get("purpose"))):
         raise NoteRefused("A key of the index has no purpose.")
     return note
+
+
+def _read_subjects(fields: Fields) -> tuple[Subject, ...]:
+    items = fields.list("subjects", MAX_SUBJECTS)
+    if not all(isinstance(item, dict) for item in items):
+        raise fields.refused("subjects")
+    return tuple(Subject.from_json(item) for item in items)
 
 
 def _is_note(item: object) -> bool:
