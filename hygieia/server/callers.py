@@ -109,6 +109,18 @@ def client_address(request: web.Request, settings: Settings) -> str:
     return peer
 
 
+def forwarded_scheme(request: web.Request, settings: Settings) -> str | None:
+    """``https`` or ``http``: what the client spoke to the trusted proxy that passed this on.
+
+    None where no trusted proxy says. The nearest proxy's word is the last one.
+    """
+    if not is_trusted_proxy(peer_address(request), settings):
+        return None
+    words = ",".join(request.headers.getall("X-Forwarded-Proto", [])).split(",")
+    word = words[-1].strip().lower()
+    return word if word in {"https", "http"} else None
+
+
 def peer_address(request: web.Request) -> str:
     """The address at the other end of the connection."""
     peer = request.transport.get_extra_info("peername") if request.transport else None

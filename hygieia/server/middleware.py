@@ -11,7 +11,13 @@ from typing import Final
 from aiohttp import web
 
 from hygieia.errors import Failed, HygieiaError
-from hygieia.server.callers import is_loopback_address, is_trusted_proxy, peer_address
+from hygieia.server.callers import (
+    client_address,
+    forwarded_scheme,
+    is_loopback_address,
+    is_trusted_proxy,
+    peer_address,
+)
 from hygieia.server.connections import PATIENCE
 from hygieia.server.logs import get_log, places_of
 from hygieia.server.problems import (
@@ -102,7 +108,9 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
         headers.setdefault("Cache-Control", "no-store")
     if request.app[PATIENCE].draining:
         response.force_close()
-    if public_url(request.app[SERVICES].settings).startswith("https://"):
+    settings = request.app[SERVICES].settings
+    came_by = forwarded_scheme(request, settings) or public_url(settings)
+    if settings.tls or came_by.startswith("https"):
         headers.setdefault("Strict-Transport-Security", "max-age=31536000")
 
 
@@ -115,13 +123,27 @@ def _refuse_encoding(request: web.Request) -> None:
 
 
 def _refuse_plain_http(request: web.Request) -> None:
-    """Past the start-up check: someone reached us around the proxy, without TLS."""
+    """Past the start-up check: someone reached us, or the proxy in front of us, without TLS.
+
+    Raises ``RequestRefused``, or a redirection to the public address for what a browser shows.
+    """
     settings = request.app[SERVICES].settings
     if settings.tls or settings.plain_http == "anywhere":
         return
     peer = peer_address(request)
-    if not is_loopback_address(peer) and not is_trusted_proxy(peer, settings):
-        raise RequestRefused("forbidden", "Plain HTTP is spoken on this machine only.")
+    if not is_trusted_proxy(peer, settings):
+        plain = not is_loopback_address(peer)
+    else:
+        plain = forwarded_scheme(request, settings) == "http" and not is_loopback_address(
+            client_address(request, settings)
+        )
+    if not plain:
+        return
+    public = public_url(settings)
+    is_page = request.method in {"GET", "HEAD"} and not request.path.startswith("/api/v1/")
+    if is_page and public.startswith("https://") and is_trusted_proxy(peer, settings):
+        raise web.HTTPPermanentRedirect(public + request.raw_path)
+    raise RequestRefused("forbidden", "Plain HTTP is spoken on this machine only.")
 
 
 def _note(services: Services, request: web.Request, status: int, seconds: float) -> None:

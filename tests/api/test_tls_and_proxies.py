@@ -24,10 +24,11 @@ from cryptography.x509.oid import NameOID
 from hygieia.blocks.embedded import open_embedded
 from hygieia.config import Settings, load_settings
 from hygieia.errors import ConfigError
-from hygieia.server import connections, middleware, services
+from hygieia.server import callers, connections, middleware, services
 from hygieia.server.app import _tell, _tls_context, serve
 from hygieia.server.connections import Patience
-from tests.factories.servers import running_api, settings_in
+from tests.factories.servers import Member, running_api, settings_in
+from tests.people import ADA
 
 
 def make_certificate(folder: Path) -> tuple[Path, Path]:
@@ -146,6 +147,83 @@ async def test_plain_http_is_for_loopback_and_trusted_proxies(
     async with running_api(settings_in(tmp_path, **settings)) as api:
         reply = await api.call("GET", "/api/v1/server", headers={"X-Forwarded-For": "127.0.0.1"})
         assert reply.status == status
+
+
+BEHIND = {
+    "trusted_proxies": (ipaddress.ip_network("203.0.113.0/24"),),
+    "public_url": "https://vault.example.org",
+}
+
+
+def behind(peer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (middleware, callers):
+        monkeypatch.setattr(module, "peer_address", lambda _request: peer)
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "status"),
+    [("https", 200), ("http", 403), ("https, http", 403), ("http, https", 200), ("wss", 200)],
+)
+async def test_what_was_plain_before_a_trusted_proxy_is_plain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forwarded: str, status: int
+) -> None:
+    behind("203.0.113.9", monkeypatch)
+    headers = {"X-Forwarded-Proto": forwarded, "X-Forwarded-For": "198.51.100.7"}
+    async with running_api(settings_in(tmp_path, **BEHIND)) as api:
+        reply = await api.call("GET", "/api/v1/server", headers=headers)
+        promised = "Strict-Transport-Security" in reply.headers
+    assert (reply.status, promised) == (status, status == 200)
+
+
+async def test_a_page_asked_for_without_tls_is_sent_to_the_public_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    behind("203.0.113.9", monkeypatch)
+    headers = {"X-Forwarded-Proto": "http", "X-Forwarded-For": "198.51.100.7"}
+    async with running_api(settings_in(tmp_path, **BEHIND)) as api:
+        async with api.http.get(
+            f"{api.url}/api/docs?a=b%20c", headers=headers, allow_redirects=False
+        ) as answer:
+            assert answer.status == 308
+            assert answer.headers["Location"] == "https://vault.example.org/api/docs?a=b%20c"
+            assert "Strict-Transport-Security" not in answer.headers
+        posted = await api.call("POST", "/api/docs", {}, headers=headers)
+        assert posted.status == 403
+        local = await api.call("GET", "/", headers=headers | {"X-Forwarded-For": "127.0.0.1"})
+        assert local.status == 200
+
+
+@pytest.mark.parametrize("proto", ["http", "https"])
+async def test_nobody_but_a_trusted_proxy_says_how_a_request_came(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proto: str
+) -> None:
+    behind("198.51.100.1", monkeypatch)
+    async with running_api(settings_in(tmp_path, **BEHIND)) as api:
+        reply = await api.call("GET", "/", headers={"X-Forwarded-Proto": proto})
+        assert (reply.status, "Location" in reply.headers) == (403, False)
+    behind("127.0.0.1", monkeypatch)
+    async with running_api(settings_in(tmp_path / "own", public_url="http://localhost")) as api:
+        reply = await api.call("GET", "/", headers={"X-Forwarded-Proto": proto})
+        assert (reply.status, "Strict-Transport-Security" in reply.headers) == (200, False)
+
+
+async def test_a_cookie_is_for_tls_only_however_the_request_came(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    behind("203.0.113.9", monkeypatch)
+    for proto in ("https", "http"):
+        settings = settings_in(tmp_path / proto, **BEHIND, plain_http="anywhere")
+        async with running_api(settings) as api:
+            body = Member(api, ADA).sign_up_body() | {"cookie": True}
+            reply = await api.call(
+                "POST", "/api/v1/accounts", body, headers={"X-Forwarded-Proto": proto}
+            )
+            assert reply.status == 201
+            assert {"Secure", "HttpOnly", "SameSite=Strict"} <= set(
+                reply.headers["Set-Cookie"].split("; ")
+            )
+            promised = "Strict-Transport-Security" in reply.headers
+            assert promised == (proto == "https")
 
 
 @pytest.mark.parametrize(

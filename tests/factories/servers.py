@@ -237,13 +237,12 @@ def new_id() -> str:
 def settings_in(folder: Path, **overrides: Any) -> Settings:  # noqa: ANN401
     """Settings of a server for tests; fields of ``Settings`` may be overridden."""
     plain = load_settings({}, None, {"data_dir": folder / "data", "port": 0, "host": "127.0.0.1"})
-    return replace(
-        plain,
-        log_level="error",
-        sign_in_attempts_address=10_000,
-        public_url="http://127.0.0.1",
-        **overrides,
-    )
+    usual: dict[str, Any] = {
+        "log_level": "error",
+        "sign_in_attempts_address": 10_000,
+        "public_url": "http://127.0.0.1",
+    }
+    return replace(plain, **usual | overrides)
 
 
 @contextlib.asynccontextmanager
