@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.small_disk import small_disk
+
 USER = "hygieia"
 PROGRAMS = "/usr/lib/postgresql/18/bin"
 START_SECONDS = 60
@@ -49,6 +51,20 @@ class Cluster:
     def stop(self, mode: str = "fast") -> None:
         """Stops PostgreSQL; ``immediate`` leaves it no time to write anything."""
         self._control("stop", "--mode", mode)
+
+    @property
+    def place(self) -> Path:
+        """Where its folder is outside the Debian."""
+        return self.debian / self.folder.strip("/")
+
+    def is_running(self) -> bool:
+        """Whether it has not been stopped, nor ended by itself."""
+        return (self.place / "data/postmaster.pid").exists()
+
+    def end(self) -> None:
+        """Stops it if it runs."""
+        if self.is_running():
+            self.stop("immediate")
 
     def _control(self, verb: str, *arguments: str) -> None:
         log = f"{self.folder}/server.log"
@@ -146,8 +162,11 @@ class FerretDb:
 
 
 @contextlib.contextmanager
-def postgresql(install: Path) -> Iterator[Cluster]:
-    """A new PostgreSQL with DocumentDB; ``install`` is what ``scripts/ferretdb`` made. Needs root."""
+def postgresql(install: Path, *, disk_mib: int | None = None) -> Iterator[Cluster]:
+    """A new PostgreSQL with DocumentDB; ``install`` is what ``scripts/ferretdb`` made. Needs root.
+
+    With ``disk_mib`` its data are on a disk of that size, in memory, which a test may fill.
+    """
     debian = (install / "debian").resolve()
     _clear_up(debian, install / "ferretdb")
     folder = Path("srv") / f"hygieia-{os.getpid()}-{secrets.token_hex(4)}"
@@ -155,21 +174,20 @@ def postgresql(install: Path) -> Iterator[Cluster]:
     cluster = Cluster(
         debian, install / "ferretdb", f"/{folder}", _free_port(), secrets.token_hex(8)
     )
-    place.mkdir(mode=0o700)
-    try:
+    with contextlib.ExitStack() as stack:
+        place.mkdir(mode=0o700)
+        stack.callback(shutil.rmtree, place)
+        if disk_mib is not None:
+            stack.enter_context(small_disk(place, disk_mib))
         owner = (debian / "var/lib/postgresql").stat()
         os.chown(place, owner.st_uid, owner.st_gid)
         _make(cluster, place)
         cluster.start()
-        try:
-            address = ("--host=127.0.0.1", f"--port={cluster.port}", f"--username={USER}")
-            create = "--command=CREATE EXTENSION documentdb CASCADE"
-            cluster.run("psql", *address, "--dbname=postgres", "--quiet", create)
-            yield cluster
-        finally:
-            cluster.stop("immediate")
-    finally:
-        shutil.rmtree(place)
+        stack.callback(cluster.end)
+        address = ("--host=127.0.0.1", f"--port={cluster.port}", f"--username={USER}")
+        create = "--command=CREATE EXTENSION documentdb CASCADE"
+        cluster.run("psql", *address, "--dbname=postgres", "--quiet", create)
+        yield cluster
 
 
 def _clear_up(debian: Path, program: Path) -> None:
@@ -177,9 +195,10 @@ def _clear_up(debian: Path, program: Path) -> None:
     for place in (debian / "srv").glob("hygieia-*"):
         owner = place.name.split("-")[1]
         if not Path("/proc", owner).exists():
-            if (place / "data/postmaster.pid").exists():
-                with contextlib.suppress(AssertionError):
-                    Cluster(debian, program, f"/srv/{place.name}", 0, "").stop("immediate")
+            with contextlib.suppress(AssertionError):
+                Cluster(debian, program, f"/srv/{place.name}", 0, "").end()
+            if place.is_mount():
+                subprocess.run(["umount", "-l", place], check=False)
             shutil.rmtree(place)
 
 

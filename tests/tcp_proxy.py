@@ -6,10 +6,16 @@ import contextlib
 import enum
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 PIECE_BYTES = 65536
+SLOW_SECONDS = 0.1
+HTTP_ERROR = (
+    b"HTTP/1.1 500 Internal Server Error\r\nContent-Type: application/json\r\n"
+    b'Content-Length: 42\r\n\r\n{"Message":"broken","Code":0,"Type":"err"}'
+)
 
 
 class Weather(enum.Enum):
@@ -20,6 +26,8 @@ class Weather(enum.Enum):
     DEAF = "connections are taken, questions are swallowed"
     FORGETFUL = "questions pass, then the connection is cut instead of the answer"
     GARBAGE = "answers are noise"
+    SLOW = "answers take their time"
+    ERRORS = "whatever is asked, an error is the answer"
 
 
 @dataclass
@@ -89,6 +97,12 @@ class TcpProxy:
                         break
                     case Weather.GARBAGE:
                         client.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" + bytes(64))
+                    case Weather.ERRORS:
+                        client.sendall(HTTP_ERROR)
+                        break
+                    case Weather.SLOW:
+                        time.sleep(SLOW_SECONDS)
+                        client.sendall(piece)
                     case _:
                         client.sendall(piece)
         self._cut_pair(client, server)

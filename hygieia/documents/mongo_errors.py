@@ -18,6 +18,9 @@ from hygieia.errors import Failed, HygieiaError, StorageFull, Unavailable
 
 DUPLICATE_KEY: Final = 11000
 OUT_OF_DISK_SPACE: Final = 14031
+NO_SPACE: Final = "No space left on device"
+"""FerretDB 2.7 passes on PostgreSQL's words for a full disk, under changing codes."""
+
 REFUSED_CODES: Final = frozenset({13, 18})
 """Unauthorized, AuthenticationFailed."""
 
@@ -73,7 +76,7 @@ def translate(error: Exception) -> HygieiaError:
 
 
 def _from_server(error: OperationFailure) -> HygieiaError:
-    if error.code == OUT_OF_DISK_SPACE:
+    if error.code == OUT_OF_DISK_SPACE or NO_SPACE in str(error):
         return StorageFull("The database has no room left.")
     if error.code in REFUSED_CODES:
         return Unavailable("The database refuses this server's user.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,26 +11,24 @@ from hygieia.blocks.embedded import EmbeddedBlockStore, open_embedded
 from hygieia.errors import StorageFull
 from hygieia.ipld.block import Block
 from tests.dags import raw
+from tests.small_disk import small_disk
 
 pytestmark = pytest.mark.servers
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def disk(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "small"
     folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", str(folder)], check=True)
-    try:
+    with small_disk(folder, 12):
         yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
 
 
 @pytest.mark.parametrize("size_bytes", [100, 5_000, 50_000, 1 << 20])
 async def test_what_was_acknowledged_stays_and_the_rest_leaves_nothing(
-    small_disk: Path, size_bytes: int
+    disk: Path, size_bytes: int
 ) -> None:
-    store = open_embedded(small_disk / "blocks", reserve_bytes=0)
+    store = open_embedded(disk / "blocks", reserve_bytes=0)
     acknowledged: list[Block] = []
     refused: list[Block] = []
     for start in range(0, 100_000, 5):
@@ -55,8 +52,8 @@ async def fill(store: EmbeddedBlockStore) -> None:
         await store.put([raw(seed, 200_000)], holder="upload")
 
 
-async def test_the_reserve_leaves_room_to_make_room(small_disk: Path) -> None:
-    store = open_embedded(small_disk / "blocks", reserve_bytes=3 << 20)
+async def test_the_reserve_leaves_room_to_make_room(disk: Path) -> None:
+    store = open_embedded(disk / "blocks", reserve_bytes=3 << 20)
     with pytest.raises(StorageFull):
         await fill(store)
     await store.release("upload")

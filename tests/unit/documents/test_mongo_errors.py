@@ -35,6 +35,11 @@ def test_what_passes_is_unavailable(error: Exception) -> None:
 
 def test_a_full_disk_is_said_to_be_full() -> None:
     assert isinstance(translate(errors.OperationFailure("full", 14031)), StorageFull)
+    ferretdb = 'could not extend file "base/5/19128": No space left on device'
+    assert isinstance(translate(errors.OperationFailure(ferretdb, 1)), StorageFull)
+    assert isinstance(translate(errors.WriteError(ferretdb, 4293)), StorageFull)
+    bulk = errors.BulkWriteError({"writeErrors": [{"code": 4293, "errmsg": ferretdb}]})
+    assert isinstance(translate(bulk), StorageFull)
 
 
 @pytest.mark.parametrize("code", [2, 9, 10334, None])
