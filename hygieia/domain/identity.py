@@ -73,13 +73,7 @@ def build_identity(
     hasher = LoginHasher()
     sessions = Sessions(documents, clock, lifetime=policy.session_lifetime)
     devices = Devices(documents, clock)
-    attempts = Attempts(
-        documents,
-        server_secrets,
-        clock,
-        account=policy.account_limit,
-        address=policy.address_limit,
-    )
+    attempts = _attempts(documents, server_secrets, clock, policy)
     sign_in = SignIn(
         documents,
         sessions=sessions,
@@ -89,31 +83,38 @@ def build_identity(
         strangers=Strangers(documents, server_secrets),
     )
     invitations = Invitations(documents, clock)
-    return Identity(
-        accounts=Accounts(
-            documents, clock, sessions=sessions, devices=devices, sign_in=sign_in, hasher=hasher
-        ),
-        sessions=sessions,
-        sign_in=sign_in,
-        registration=Registration(
-            documents,
-            clock,
-            mode=policy.registration,
-            invitations=invitations,
-            sign_in=sign_in,
-            attempts=attempts,
-            hasher=hasher,
-        ),
+    registration = Registration(
+        documents,
+        clock,
+        mode=policy.registration,
         invitations=invitations,
-        reset=PasswordReset(
-            documents,
-            server_secrets,
-            clock,
-            origins=policy.origins,
-            sign_in=sign_in,
-            attempts=attempts,
-            hasher=hasher,
-        ),
-        directory=Directory(documents, attempts),
+        sign_in=sign_in,
+        attempts=attempts,
         hasher=hasher,
     )
+    reset = PasswordReset(
+        documents,
+        server_secrets,
+        clock,
+        origins=policy.origins,
+        sign_in=sign_in,
+        attempts=attempts,
+        hasher=hasher,
+    )
+    accounts = Accounts(
+        documents, clock, sessions=sessions, devices=devices, sign_in=sign_in, hasher=hasher
+    )
+    directory = Directory(documents, attempts)
+    return Identity(
+        accounts, sessions, sign_in, registration, invitations, reset, directory, hasher
+    )
+
+
+def _attempts(
+    documents: DocumentStore,
+    server_secrets: ServerSecrets,
+    clock: Callable[[], datetime],
+    policy: IdentityPolicy,
+) -> Attempts:
+    account, address = policy.account_limit, policy.address_limit
+    return Attempts(documents, server_secrets, clock, account=account, address=address)

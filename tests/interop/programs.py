@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import os
 import secrets
 import shutil
@@ -13,8 +11,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
 from unittest.mock import patch
 
 from hygieia.openpgp import key_packets as kp
@@ -22,8 +18,8 @@ from hygieia.openpgp import keys
 from hygieia.openpgp import signature_packets as sp
 from hygieia.openpgp.armor import PRIVATE_KEY, PUBLIC_KEY, armor, dearmor
 from hygieia.openpgp.keys import UnlockedKey
+from tests.node_program import NodeProgram
 
-NODE_FOLDER = Path(__file__).parents[1] / "node"
 _CREATED = datetime(2026, 1, 2, tzinfo=UTC)
 
 
@@ -82,45 +78,10 @@ def secret_key_text(key: UnlockedKey) -> str:
     return armor(PRIVATE_KEY, result)
 
 
-class OpenPgpJsError(Exception):
-    """OpenPGP.js refused."""
-
-
-class OpenPgpJs:
+class OpenPgpJs(NodeProgram):
     """OpenPGP.js under Node; use it as a context."""
 
-    def __enter__(self) -> Self:
-        self._program = subprocess.Popen(
-            ["node", "messages.mjs"],
-            cwd=NODE_FOLDER,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._program.communicate(timeout=30)
-
-    def ask(self, question: str, **request: object) -> dict[str, Any]:
-        """Octets among the values of ``request`` travel as base64; raises OpenPgpJsError."""
-        encoded = {
-            name: base64.b64encode(value).decode() if isinstance(value, bytes) else value
-            for name, value in request.items()
-        }
-        assert self._program.stdin is not None
-        assert self._program.stdout is not None
-        self._program.stdin.write(json.dumps({"ask": question, **encoded}) + "\n")
-        self._program.stdin.flush()
-        answer: dict[str, Any] = json.loads(self._program.stdout.readline())
-        if "error" in answer:
-            raise OpenPgpJsError(answer["error"])
-        return answer
+    script = "messages.mjs"
 
 
 class Sq:

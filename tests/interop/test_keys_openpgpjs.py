@@ -15,7 +15,8 @@ from hygieia.openpgp.locked_keys import COUNT_FOR_CODE, COUNT_FOR_STRETCHED, loc
 from hygieia.openpgp.notes import Verdict, parse_note, verify_note
 from hygieia.openpgp.recovery_code import make_code
 from hygieia.openpgp.signing import sign_note
-from tests.interop.programs import NODE_FOLDER, ana
+from tests.interop.programs import ana
+from tests.node_program import NODE_FOLDER
 
 CONTEXT = "hygieia report-meta 1"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,15 +15,17 @@ from hygieia.openpgp.certificates import Certificate, Revocation
 from hygieia.openpgp.kdf import Stretched
 from hygieia.openpgp.keys import generate_key
 from hygieia.openpgp.locked_keys import COUNT_FOR_STRETCHED, lock
+from hygieia.openpgp.notes import Note, Verdict, read_note, verify_note
 from hygieia.openpgp.parameters import DEFAULT_KDF
 from hygieia.openpgp.recovery_code import make_code
 from hygieia.openpgp.signing import sign_note
-from tests.interop.programs import Gpg, Sq, ana
+from tests.interop.programs import Gpg, Sq, ana, secret_key_text
 
 pytestmark = pytest.mark.interop
 
 CONTEXT = "hygieia report-meta 1"
 PASSPHRASE = "5e" * 32
+CREATED = "2026-03-01T10:00:00Z"
 
 
 @pytest.fixture
@@ -81,6 +84,45 @@ def test_sq_verifies_our_notes(sq: Sq) -> None:
     sq.write("note.txt", text.replace("title", "titel").encode())
     with pytest.raises(subprocess.CalledProcessError):
         sq.run(*words)
+
+
+def signed_by_sq(sq: Sq, body: str, *notation: str) -> Note:
+    """A note whose signature sq makes, at the time that the note names."""
+    text = f"{CONTEXT}\n{body}"
+    sq.write("note.txt", text.encode())
+    line = ["sign", "--signer-file", "key.pgp", "--signature-file", "note.sig", *notation]
+    sq.run("--overwrite", "--time", CREATED, *line, "note.txt")
+    return read_note(text, sq.read("note.sig").decode(), CONTEXT)
+
+
+def notation(context: str) -> tuple[str, str, str]:
+    return ("--signature-notation", "context@hygieia", context)
+
+
+def test_we_verify_notes_that_sq_signs(sq: Sq) -> None:
+    sq.write("key.pgp", secret_key_text(ana()).encode())
+    body = f'{{"created":"{CREATED}","title":"Röntgen"}}'
+    note = signed_by_sq(sq, body, *notation(CONTEXT))
+    assert verify_note(note, ana().certificate) is Verdict.VALID
+    assert note.body["title"] == "Röntgen"
+    assert verify_note(note, generate_key("B", "b@example.org").certificate) is (
+        Verdict.UNKNOWN_SIGNER
+    )
+    forged = replace(note, text=note.text.replace("title", "titel"))
+    assert verify_note(forged, ana().certificate) is Verdict.INVALID
+
+
+def test_a_note_that_sq_signs_without_its_context_or_at_another_time_is_invalid(sq: Sq) -> None:
+    sq.write("key.pgp", secret_key_text(ana()).encode())
+    body = f'{{"created":"{CREATED}"}}'
+    later = body.replace("10:00", "10:01")
+    for said, notations in (
+        (body, ()),
+        (body, notation("hygieia share 1")),
+        (later, notation(CONTEXT)),
+    ):
+        note = signed_by_sq(sq, said, *notations)
+        assert verify_note(note, ana().certificate) is Verdict.INVALID
 
 
 def test_sq_opens_our_sealed_revocation_with_the_code(sq: Sq) -> None:

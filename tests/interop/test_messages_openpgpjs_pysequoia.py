@@ -15,7 +15,8 @@ from hygieia.openpgp.keys import UnlockedKey, generate_key
 from hygieia.openpgp.packets import parse_header_leaf
 from hygieia.openpgp.payload import encrypt_bytes
 from hygieia.openpgp.session_keys import make_session_key, unwrap
-from tests.interop.programs import OpenPgpJs, OpenPgpJsError, ana, ocb_key, old_key, secret_key_text
+from tests.interop.programs import OpenPgpJs, ana, ocb_key, old_key, secret_key_text
+from tests.node_program import NodeRefused
 
 CONTENTS = [b"", b"x", b"Befund\n" * 30_000, bytes(300_000), b"long" * 700_000]
 SESSION_KEY = make_session_key()
@@ -63,7 +64,7 @@ def test_openpgpjs_opens_a_payload_by_its_session_key(openpgpjs: OpenPgpJs) -> N
 
 
 def test_openpgpjs_refuses_our_envelope_when_its_end_is_cut(openpgpjs: OpenPgpJs) -> None:
-    with pytest.raises(OpenPgpJsError):
+    with pytest.raises(NodeRefused):
         openpgpjs.ask("decrypt", key=secret_key_text(ana()), message=envelope(b"content")[:-1])
 
 

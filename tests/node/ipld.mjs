@@ -1,6 +1,4 @@
-// The JavaScript IPLD implementations, asked over standard input: one JSON request a line, one
-// JSON answer a line. Bytes travel as base64. tests/unit/ipld/oracle.py is the other end.
-import { createInterface } from 'node:readline'
+// The JavaScript IPLD implementations; tests/unit/ipld/oracle.py asks.
 import { CarReader, CarWriter } from '@ipld/car'
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
 import { MemoryBlockstore } from 'blockstore-core/memory'
@@ -14,9 +12,7 @@ import { base36 } from 'multiformats/bases/base36'
 import { base58btc } from 'multiformats/bases/base58'
 import { base16 } from 'multiformats/bases/base16'
 import { CID } from 'multiformats/cid'
-
-const toBase64 = (bytes) => Buffer.from(bytes).toString('base64')
-const fromBase64 = (text) => new Uint8Array(Buffer.from(text, 'base64'))
+import { answerWith, fromBase64, toBase64 } from './asked.mjs'
 
 async function joined (parts) {
   const list = []
@@ -87,13 +83,4 @@ const answers = {
   }
 }
 
-for await (const line of createInterface({ input: process.stdin })) {
-  const { ask, ...request } = JSON.parse(line)
-  let answer
-  try {
-    answer = await answers[ask](request)
-  } catch (error) {
-    answer = { error: String(error?.message ?? error) }
-  }
-  process.stdout.write(JSON.stringify(answer) + '\n')
-}
+await answerWith(answers)

@@ -1,10 +1,6 @@
-// OpenPGP.js, asked over standard input: one JSON request a line, one JSON answer a line. Bytes
-// travel as base64. tests/interop/programs.py is the other end.
-import { createInterface } from 'node:readline'
+// OpenPGP.js; tests/interop/programs.py asks.
 import * as openpgp from 'openpgp'
-
-const toBase64 = (bytes) => Buffer.from(bytes).toString('base64')
-const fromBase64 = (text) => new Uint8Array(Buffer.from(text, 'base64'))
+import { answerWith, fromBase64, toBase64 } from './asked.mjs'
 
 const answers = {
   async encrypt ({ certificates, content, signWith, anonymous, mode, compression }) {
@@ -43,13 +39,4 @@ const answers = {
   }
 }
 
-for await (const line of createInterface({ input: process.stdin })) {
-  const { ask, ...request } = JSON.parse(line)
-  let answer
-  try {
-    answer = await answers[ask](request)
-  } catch (error) {
-    answer = { error: String(error?.message ?? error) }
-  }
-  process.stdout.write(JSON.stringify(answer) + '\n')
-}
+await answerWith(answers)

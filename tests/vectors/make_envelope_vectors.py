@@ -1,21 +1,16 @@
 """Writes the vectors for headers, payloads, envelopes and messages from outside.
 
-Only files that are not there yet are written: a published vector never changes. Run from the
-repository's root: .venv/bin/python -m tests.vectors.make_envelope_vectors
+Run from the repository's root:
+.venv/bin/python -m tests.vectors.make_envelope_vectors
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
 from tests.vectors import openpgp_envelopes as envelopes
 from tests.vectors import openpgp_payloads as payloads
-from tests.vectors.openpgp_envelopes import Vector
+from tests.vectors.writing import Maker, write_new
 
-FOLDER = Path(__file__).parent
-MAKERS: dict[str, Callable[[], Iterator[Vector]]] = {
+MAKERS: dict[str, Maker] = {
     "headers": envelopes.headers,
     "session-keys": envelopes.session_keys,
     "payloads": payloads.payloads,
@@ -26,14 +21,5 @@ MAKERS: dict[str, Callable[[], Iterator[Vector]]] = {
 }
 
 
-def main() -> None:
-    for folder, make in MAKERS.items():
-        (FOLDER / folder).mkdir(exist_ok=True)
-        for name, vector in make():
-            path = FOLDER / folder / f"{name}.json"
-            if not path.exists():
-                path.write_text(json.dumps(vector, indent=1) + "\n", encoding="ascii")
-
-
 if __name__ == "__main__":
-    main()
+    write_new(MAKERS)

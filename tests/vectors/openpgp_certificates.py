@@ -13,8 +13,7 @@ from hygieia.openpgp.signature_packets import Subpacket
 from hygieia.openpgp.times import format_time
 from tests.unit.openpgp import forge
 from tests.unit.openpgp.forge import BORN, LATER, NOW, SHA1, Packet, Person, flags, insert, sig
-
-Vector = tuple[str, dict[str, Any]]
+from tests.vectors.writing import Vector
 
 ANA = Person("Ana Probe")
 BORIS = Person("Boris Test")

@@ -16,8 +16,7 @@ from hygieia.openpgp.payload import encrypt_bytes
 from hygieia.openpgp.session_keys import SessionKey, checksum, wrap
 from tests.unit.openpgp import outside_cases as outside
 from tests.unit.openpgp.openpgp_cases import body_of, literal, packet, padding
-
-Vector = tuple[str, dict[str, Any]]
+from tests.vectors.writing import Vector
 
 REFUSED = "envelope-refused"
 ALTERED = "integrity"

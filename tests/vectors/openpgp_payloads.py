@@ -17,11 +17,11 @@ from tests.vectors.openpgp_envelopes import (
     ANA,
     KEY,
     REFUSED,
-    Vector,
     content_of,
     verdict,
     word,
 )
+from tests.vectors.writing import Vector
 
 Case = tuple[str, str, bytes, str | dict[str, Any]]
 

@@ -21,8 +21,7 @@ from hygieia.openpgp.recovery_code import make_code
 from hygieia.openpgp.sealing import SealedKey
 from tests.unit.openpgp import forge
 from tests.unit.openpgp.forge import BORN, Packet, Person, insert, sig
-
-Vector = tuple[str, dict[str, Any]]
+from tests.vectors.writing import Vector
 
 ANA = Person("Ana Probe")
 EVE = Person("Eve Eve")

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from hygieia.openpgp import kdf
+from tests.vectors.writing import Vector
 
-Vector = tuple[str, dict[str, Any]]
 REFUSED = {"refused": "invalid-input"}
 ACCOUNT = "00112233445566778899aabbccddeeff"
 
