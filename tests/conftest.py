@@ -100,7 +100,9 @@ def pytest_runtest_makereport(
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test that needs a real program may take longer than one that does not."""
     for item in items:
-        needs_more = any(item.get_closest_marker(m) for m in ("interop", "servers", "containers", "slow"))
+        needs_more = any(
+            item.get_closest_marker(m) for m in ("interop", "servers", "containers", "slow")
+        )
         if needs_more and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(600))
 

@@ -228,7 +228,9 @@ class Stack:
             check=False,
         )
         if done.returncode:
-            raise AssertionError(f"{lines} ended with {done.returncode}: {done.stdout}{done.stderr}")
+            raise AssertionError(
+                f"{lines} ended with {done.returncode}: {done.stdout}{done.stderr}"
+            )
         return done.stdout
 
     def container(self, service: str) -> Any:  # noqa: ANN401  (podman's own document)
