@@ -62,6 +62,14 @@ def open_document_store(
     return open_mongo(address, clock=clock)
 
 
+def documents_file(settings: Settings) -> Path | None:
+    """The file of the embedded document store, None where the settings name another."""
+    scheme, _, rest = settings.documents.partition(":")
+    if scheme != "sqlite":
+        return None
+    return Path(rest) if rest else settings.data_dir / SQLITE_FILE
+
+
 def open_replicas(settings: Settings) -> Cluster | None:
     """The Cluster that HYGIEIA_CLUSTER names, if one does. Raises ``ConfigError``."""
     if not settings.cluster:

@@ -159,7 +159,8 @@ def test_a_backup_is_restored_on_a_machine_that_has_nothing(
     said = fresh.script(marked(HOSTING, "restore"))
     assert f"{len(vault.digests)} reports" in said
     fresh.wait()
-    person = Person(vault.person.home, fresh.address)
+    person = fresh.person("ana")
+    person.run("login", "ana@example.org")
     restored = Vault(person, vault.digests, vault.folder)
     assert restored.is_whole()
     assert restored.put(1_000)

@@ -29,6 +29,11 @@ data_option = click.option(
 
 
 LATER = {
+    "backup": (
+        "hygieia.cli.commands.backup",
+        "backup",
+        "Copy an embedded vault while it is used.",
+    ),
     "migrate": (
         "hygieia.cli.commands.migrate",
         "migrate",

@@ -1,0 +1,89 @@
+"""A server in a container that is told something wrong: one line, exit code 2, no other store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.containers.engine import DOCKER, Engine, Stack
+
+pytestmark = pytest.mark.containers
+
+
+def started_with(stack: Stack, tmp_path: Path, **changed: str) -> str:
+    """Start a server beside the running one with other secrets; the line that it ends with."""
+    options = [f"--network={stack.project}_stores", "--read-only", "--tmpfs=/tmp:mode=1777"]
+    settings = {"HYGIEIA_DATA_DIR": "/tmp/data", "HYGIEIA_PLAIN_HTTP": "anywhere"}  # noqa: S108  (the container's)
+    for secret in ("documents", "blocks"):
+        file = tmp_path / secret
+        file.write_text(changed.get(secret, (stack.secrets / secret).read_text()))
+        file.chmod(0o444)
+        options.append(f"--volume={file}:/run/secrets/{secret}:ro")
+        settings[f"HYGIEIA_{secret.upper()}"] = f"@/run/secrets/{secret}"
+    settings |= {name: value for name, value in changed.items() if name.isupper()}
+    options += [f"--env={name}={value}" for name, value in settings.items()]
+    code, said = stack.engine.run(stack.image, options=tuple(options))
+    assert code == 2, said
+    assert "Traceback" not in said
+    first, *hint = said.splitlines()
+    assert first.startswith("hygieia: ")
+    assert len(hint) <= 1
+    for secret in ("documents", "blocks"):
+        password = (stack.secrets / secret).read_text().split("@")[0].split(":")[-1].strip("/")
+        assert password not in said
+    return said
+
+
+@pytest.mark.parametrize(
+    ("secret", "old", "new", "said"),
+    [
+        ("documents", "vault:", "vault:x", "MongoDB refuses the user or password"),
+        ("documents", "@mongodb", "@nowhere", "No MongoDB answers"),
+        ("documents", "@mongodb:27017", "@kubo:8080", "No MongoDB answers"),
+        ("documents", "/hygieia", "/", "names no database"),
+        ("documents", "mongodb://", "postgres://", "HYGIEIA_DOCUMENTS must start with"),
+        ("blocks", "//", "//x", "token"),
+        ("blocks", "@kubo", "@nowhere", "No Kubo answers"),
+        ("blocks", ":5001", ":8080", "no Kubo RPC"),
+        ("blocks", "kubo+http://", "http://", "HYGIEIA_BLOCKS must start with"),
+        ("blocks", "kubo+http", "\nkubo+http", "must start with"),
+    ],
+)
+def test_a_wrong_secret_is_said_in_one_line(
+    stack: Stack, tmp_path: Path, secret: str, old: str, new: str, said: str
+) -> None:
+    right = (stack.secrets / secret).read_text()
+    wrong = right.replace(old, new, 1) if not new.startswith("\n") else "kubo\n" + right
+    assert said in started_with(stack, tmp_path, **{secret: wrong})
+
+
+@pytest.mark.parametrize("secret", ["documents", "blocks"])
+def test_a_missing_secret_is_said_in_one_line(stack: Stack, tmp_path: Path, secret: str) -> None:
+    name = f"HYGIEIA_{secret.upper()}"
+    said = started_with(stack, tmp_path, **{name: "@/run/secrets/absent"})
+    assert f"The file that {name} names cannot be read: No such file" in said
+
+
+def test_an_empty_secret_is_said_in_one_line(stack: Stack, tmp_path: Path) -> None:
+    said = started_with(stack, tmp_path, documents="\n")
+    assert "The file that HYGIEIA_DOCUMENTS names holds no setting" in said
+
+
+def test_an_unknown_setting_is_said_in_one_line(stack: Stack, tmp_path: Path) -> None:
+    assert "Did you mean" in started_with(stack, tmp_path, HYGIEIA_DOCUMENT="sqlite:")
+
+
+def test_a_kubo_without_its_secret_says_so_and_starts_nothing(
+    containers: Engine, tmp_path: Path
+) -> None:
+    kubo: tuple[str, ...] = ("--entrypoint=sh", f"--volume={DOCKER / 'kubo.sh'}:/kubo.sh:ro")
+    for content in (None, "", "a-token-alone\n", "kubo+http://@kubo:5001\n"):
+        options = kubo
+        if content is not None:
+            (tmp_path / "blocks").write_text(content)
+            options += (f"--volume={tmp_path / 'blocks'}:/run/secrets/blocks:ro",)
+        code, said = containers.run("localhost/hygieia-ci/kubo", "/kubo.sh", "run", options=options)
+        assert code == 2
+        assert said.count("\n") == 1
+        assert said.startswith("kubo.sh: the secret blocks ")
