@@ -51,6 +51,10 @@ export async function serveScreens(): Promise<Served> {
     worker: { format: "es" },
   });
   const server = createServer((request, response) => {
+    if (request.url === "/favicon.ico") {
+      response.writeHead(204).end();
+      return;
+    }
     const path = normalize(new URL(request.url ?? "/", "http://localhost").pathname);
     const file = extname(path) === "" ? "/index.html" : path;
     readFile(join(out, file)).then(

@@ -14,69 +14,74 @@ const flags = [
   "--no-first-run",
 ];
 
-export interface Look {
-  readonly theme: "light" | "dark";
+export interface Size {
+  readonly name: string;
   readonly width: number;
   readonly height: number;
   readonly isPhone: boolean;
 }
 
-export const desktop = { width: 1280, height: 800, isPhone: false } as const;
-export const phone = { width: 390, height: 844, isPhone: true } as const;
+export const desktop: Size = { name: "desktop", width: 1280, height: 800, isPhone: false };
+export const phone: Size = { name: "phone", width: 390, height: 844, isPhone: true };
 
 export function startBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath, args: flags });
+}
+
+/** A window of the given size, as a person with no settings of her own has it, but without motion. */
+export function openWindow(browser: Browser, size: Size): Promise<BrowserContext> {
+  return browser.newContext({
+    viewport: { width: size.width, height: size.height },
+    reducedMotion: "reduce",
+    hasTouch: size.isPhone,
+    isMobile: size.isPhone,
+    locale: "en-GB",
+    timezoneId: "UTC",
+    permissions: ["clipboard-read", "clipboard-write"],
+  });
 }
 
 export interface Shown {
   readonly page: Page;
   /** Broken rules of the page's policy, scripts that failed, requests to other origins. */
   readonly faults: readonly string[];
-  close(): Promise<void>;
 }
 
-/** Show `scene` and do what a person does in it. */
+/** Show `scene` in a new page of `context`, and do what a person does in it. */
 export async function show(
-  browser: Browser,
+  context: BrowserContext,
   origin: string,
   scene: Scene,
-  look: Look,
-  options: { dir?: "rtl"; language?: string; forcedColors?: "active" } = {},
+  query: Readonly<Record<string, string>> = {},
 ): Promise<Shown> {
-  const context = await browser.newContext({
-    viewport: { width: look.width, height: look.height },
-    colorScheme: look.theme,
-    reducedMotion: "reduce",
-    forcedColors: options.forcedColors ?? "none",
-    hasTouch: look.isPhone,
-    isMobile: look.isPhone,
-    locale: "en-GB",
-    timezoneId: "UTC",
-    permissions: ["clipboard-read", "clipboard-write"],
-  });
   const page = await context.newPage();
-  const faults = await watch(context, page, origin);
-  const query = new URLSearchParams({
-    scene: scene.name,
-    ...(options.dir !== undefined && { dir: options.dir }),
-    ...(options.language !== undefined && { language: options.language }),
-  });
-  await page.goto(`${origin}/?${query.toString()}`);
+  const faults = await watch(page, origin);
+  await page.goto(`${origin}/?${new URLSearchParams({ ...query, scene: scene.name }).toString()}`);
   await page.locator("h1, h2").first().waitFor({ state: "attached" });
   await scene.act?.(page);
   await page.evaluate(() => document.fonts.ready);
-  return { page, faults, close: () => context.close() };
+  return { page, faults };
 }
 
-async function watch(context: BrowserContext, page: Page, origin: string): Promise<string[]> {
+/** Turn the page to a theme, and wait until every colour has arrived. */
+export async function turnTo(page: Page, colorScheme: "light" | "dark"): Promise<void> {
+  await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+  await page.waitForFunction((wanted) => getComputedStyle(document.documentElement).colorScheme === wanted, colorScheme);
+  await page.evaluate(async () => {
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    await Promise.allSettled(document.getAnimations().filter((one) => one instanceof CSSTransition).map((one) => one.finished));
+  });
+}
+
+async function watch(page: Page, origin: string): Promise<string[]> {
   const faults: string[] = [];
   page.on("pageerror", (error) => faults.push(`error: ${error.message}`));
   page.on("console", (message) => {
     if (message.type() === "error") faults.push(`console: ${message.text()}`);
   });
-  context.on("request", (request) => {
+  page.on("request", (request) => {
     const url = request.url();
-    if (!url.startsWith(origin) && !url.startsWith("blob:") && !url.startsWith("data:")) faults.push(`request: ${url}`);
+    if (!url.startsWith(origin) && !url.startsWith("blob:")) faults.push(`request: ${url}`);
   });
   await page.addInitScript(() => {
     document.addEventListener("securitypolicyviolation", (event) => {

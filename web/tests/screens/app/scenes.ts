@@ -401,7 +401,7 @@ const rest: readonly Scene[] = [
     path: "/settings",
     act: async (page) => {
       await page.getByLabel("Address of a gateway").fill("nothing like it");
-      await page.getByRole("button", { name: "Add", exact: true }).last().click();
+      await page.locator(".gw-add").getByRole("button", { name: "Add" }).click();
       await page.getByRole("alert").waitFor();
     },
   },

@@ -80,7 +80,7 @@ export function makeDicom(): Uint8Array<ArrayBuffer> {
   element(0x0028, 0x0103, "US", short(0));
   const frame: number[] = [];
   for (let y = 0; y < size; y += 1) {
-    for (let x = 0; x < size; x += 1) frame.push(...short(Math.hypot(x - 32, y - 32) < 20 ? 3000 - 60 * x : 100));
+    for (let x = 0; x < size; x += 1) frame.push(...short(Math.hypot(x - 32, y - 32) < 20 ? 4000 - 60 * x : 100));
   }
   element(0x7fe0, 0x0010, "OW", frame);
   return new Uint8Array(parts);

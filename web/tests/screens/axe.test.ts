@@ -1,0 +1,59 @@
+// Every screen and state, on a desktop and on a phone, in both themes: no rule of WCAG 2.2 AA broken that a program can
+// check, no rule of the page's own policy broken, nothing asked of another origin, no sideways scrolling at 320 pixels.
+
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+
+import type { AxeResults } from "axe-core";
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import { scenes } from "./app/scenes.ts";
+import { serveScreens, type Served } from "./serve.ts";
+import { desktop, openWindow, phone, show, startBrowser, turnTo } from "./stage.ts";
+
+const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+const narrowest = 320;
+const only = process.env.SCENES?.split(",");
+
+async function violations(page: Page): Promise<readonly string[]> {
+  const found = await page.evaluate(async (values) => {
+    const { axe } = globalThis as unknown as { axe: { run(on: Document, options: object): Promise<AxeResults> } };
+    const { violations: broken } = await axe.run(document, { runOnly: { type: "tag", values } });
+    return broken.map(({ id, nodes }) => `${id}: ${nodes.map(({ target, failureSummary }) => `${target.join(" ")} ${failureSummary ?? ""}`).join("; ")}`);
+  }, tags);
+  return found;
+}
+
+describe.each([desktop, phone])("$name", (size) => {
+  let served: Served;
+  let browser: Browser;
+  let context: BrowserContext;
+  let axe: string;
+  beforeAll(async () => {
+    axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+    [served, browser] = await Promise.all([serveScreens(), startBrowser()]);
+    context = await openWindow(browser, size);
+  });
+  afterAll(async () => {
+    await browser.close();
+    await served.close();
+  });
+
+  test.each(scenes.filter(({ name }) => only?.includes(name) ?? true))("$name is within reach of everyone", async (scene) => {
+    const { page, faults } = await show(context, served.origin, scene);
+    const seen = [...faults];
+    await page.evaluate(axe); // by the debugger, which the page's policy does not bind
+    for (const colorScheme of ["light", "dark"] as const) {
+      await turnTo(page, colorScheme);
+      expect(await violations(page), colorScheme).toEqual([]);
+    }
+    if (size.isPhone) {
+      await page.setViewportSize({ width: narrowest, height: size.height });
+      const width = await page.evaluate(() => document.documentElement.scrollWidth);
+      expect(width, "sideways scrolling").toBeLessThanOrEqual(narrowest);
+    }
+    await page.close();
+    expect(seen).toEqual([]);
+  });
+});
