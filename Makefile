@@ -49,9 +49,9 @@ test: .venv/.dev $(NODE) ## every test that needs only Python and Node, and no r
 	@mkdir -p $(RESULTS)
 	@$(PYTEST) --junit-xml=$(RESULTS)/test.xml
 
-test-interop: .venv/.dev $(NODE) ## tests against sq and gpg (Debian, root; installs them)
+test-interop: .venv/.dev $(NODE) ## tests against sq, gpg and shells (Debian, root; installs them)
 	@mkdir -p $(RESULTS)
-	@scripts/debian-packages gpg
+	@scripts/debian-packages gpg zsh fish
 	@HYGIEIA_TEST_CHROOT="$$(scripts/debian-chroot | tail -n 1)" HYGIEIA_TEST_NO_SKIP=1 \
 	  $(PYTEST) -m "interop and not servers" --junit-xml=$(RESULTS)/interop.xml
 

@@ -14,6 +14,20 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
+# Text that shells complete as a path; the command itself says what is wrong with one.
+ANY_PATH = click.Path(readable=False, allow_dash=True)
+
+
+def known_words(table: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+    """Have shells complete the built-in words of ``hygieia.vault.words``; others are taken too."""
+
+    def complete(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+        from hygieia.vault import words
+
+        return [word for word in getattr(words, table) if word.startswith(begun)]
+
+    return complete
+
 
 def invocation_of(context: click.Context) -> Invocation:
     """The call's one Invocation, made at the outermost context."""
@@ -52,7 +66,12 @@ def _global_options() -> list[click.Option]:
         flag("--json", "Print one JSON document."),
         flag("--quiet", "Print results only, no progress and no messages."),
         flag("--no-color", "No colours (NO_COLOR is respected too)."),
-        option("--password-file", metavar="FILE", help="Read the password from FILE; - is stdin."),
+        option(
+            "--password-file",
+            type=ANY_PATH,
+            metavar="FILE",
+            help="Read the password from FILE; - is stdin.",
+        ),
     ]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hygieia.cli.options import command
+from hygieia.cli.options import ANY_PATH, command
 from hygieia.cli.text import facts, size, table
 from hygieia.errors import CredentialsError, HygieiaError, InvalidInput
 
@@ -214,7 +214,9 @@ def whoami(invocation: Invocation) -> None:
 
 
 @command("passwd")
-@click.option("--new-password-file", metavar="FILE", help="Read the new password from FILE.")
+@click.option(
+    "--new-password-file", type=ANY_PATH, metavar="FILE", help="Read the new password from FILE."
+)
 def passwd(invocation: Invocation, new_password_file: str | None) -> None:
     """Change the password. All other sessions end.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hygieia.cli.options import command
+from hygieia.cli.options import command, known_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +39,7 @@ def update(invocation: Invocation, report: str, path: Path) -> None:
 @command("edit")
 @click.argument("report", metavar="REPORT")
 @click.option("--title", help="The new title.")
-@click.option("--category", help="The new category.")
+@click.option("--category", shell_complete=known_words("CATEGORIES"), help="The new category.")
 def edit(invocation: Invocation, report: str, title: str | None, category: str | None) -> None:
     """Change a report's title or category; its content is not touched."""
     from hygieia.cli.sessions import opened_vault, run

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from hygieia.cli.invocation import Invocation
 
 SHELLS = ("bash", "zsh", "fish")
+# A new ~/.zshrc has not loaded zsh's completion yet, without which there is no compdef.
+_REGISTERED = "    compdef _hygieia_completion hygieia\n"
+_LOADED = "    (( $+functions[compdef] )) || { autoload -Uz compinit && compinit -u }\n"
 
 
 @command("completion")
@@ -24,4 +27,5 @@ def completion(_invocation: Invocation, shell: str) -> None:
     kind = get_completion_class(shell)
     if kind is None:  # pragma: no cover  (click knows these three)
         raise click.UsageError(f"There is no completion for {shell}.")
-    click.echo(kind(hygieia, {}, "hygieia", "_HYGIEIA_COMPLETE").source())
+    script = kind(hygieia, {}, "hygieia", "_HYGIEIA_COMPLETE").source()
+    click.echo(script.replace(_REGISTERED, _LOADED + _REGISTERED) if shell == "zsh" else script)

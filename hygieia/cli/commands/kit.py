@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hygieia.cli.options import GlobalOptions, LazyGroup, pass_invocation
+from hygieia.cli.options import ANY_PATH, GlobalOptions, LazyGroup, pass_invocation
 
 if TYPE_CHECKING:
     from hygieia.cli.invocation import Invocation
@@ -56,7 +56,12 @@ def kit(invocation: Invocation, folder: Path, file_only: bool) -> None:
 @kit.command("test", cls=GlobalOptions, short_help="Prove that a kit opens the vault.")
 @click.argument("file", metavar="KIT", type=click.Path(path_type=Path))
 @click.option("--gateway", "gateways", multiple=True, metavar="URL", help="Where to look.")
-@click.option("--code-file", metavar="FILE", help="Test with the code in FILE, not the password.")
+@click.option(
+    "--code-file",
+    type=ANY_PATH,
+    metavar="FILE",
+    help="Test with the code in FILE, not the password.",
+)
 @pass_invocation
 def test(
     invocation: Invocation, file: Path, gateways: tuple[str, ...], code_file: str | None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hygieia.cli.invocation import STANDARD_INPUT
-from hygieia.cli.options import command
+from hygieia.cli.options import ANY_PATH, command, known_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,12 +24,24 @@ _MOST_NAMED = 5
 
 
 @command("put")
-@click.argument("paths", nargs=-1, required=True, metavar="PATH…")
+@click.argument("paths", nargs=-1, required=True, type=ANY_PATH, metavar="PATH…")
 @click.option("--title", help="A title; else the file's name gives one.")
-@click.option("--category", default="other", show_default=True, help="What kind of record it is.")
+@click.option(
+    "--category",
+    default="other",
+    show_default=True,
+    shell_complete=known_words("CATEGORIES"),
+    help="What kind of record it is.",
+)
 @click.option("--name", "file_name", help="The file name to store; needed with - (stdin).")
 @click.option("--subject", metavar="WHO", help="Whose record it is, if not yours.")
-@click.option("--as", "profession", metavar="PROFESSION", help="In which capacity you wrote it.")
+@click.option(
+    "--as",
+    "profession",
+    metavar="PROFESSION",
+    shell_complete=known_words("PROFESSIONS"),
+    help="In which capacity you wrote it.",
+)
 @click.option("--again", is_flag=True, help="Store what the vault has already once more.")
 def put(
     invocation: Invocation,

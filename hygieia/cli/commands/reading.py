@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hygieia.cli.invocation import STANDARD_INPUT
-from hygieia.cli.options import command
+from hygieia.cli.options import ANY_PATH, command, known_words
 from hygieia.cli.reports import MISSING, UNKNOWN
 from hygieia.errors import BlockMissing, UsageError
 
@@ -32,7 +32,7 @@ _gateway_option = click.option(
 
 
 @command("ls")
-@click.option("--category", help="Only this category.")
+@click.option("--category", shell_complete=known_words("CATEGORIES"), help="Only this category.")
 @click.option("--subject", metavar="WHO", help="Only records of WHO: me, or as with put.")
 @click.option("--search", metavar="WORDS", help="Words in title, file name or category.")
 @click.option("--trash", is_flag=True, help="What is in the trash.")
@@ -183,7 +183,9 @@ def versions(invocation: Invocation, report: str) -> None:
 
 @command("get")
 @click.argument("reports", nargs=-1, required=True, metavar="REPORT…")
-@click.option("-o", "out", metavar="PATH", help="A file or folder to write to; - is stdout.")
+@click.option(
+    "-o", "out", type=ANY_PATH, metavar="PATH", help="A file or folder to write to; - is stdout."
+)
 @_gateway_option
 @click.option("--revision", type=click.IntRange(min=1), help="An earlier version.")
 def get(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hygieia.cli.options import command
+from hygieia.cli.options import ANY_PATH, command
 from hygieia.errors import Failed, HygieiaError, IntegrityError, InvalidInput, UsageError
 
 if TYPE_CHECKING:
@@ -27,7 +27,12 @@ if TYPE_CHECKING:
     help="Where to look; repeat. Else where the kit says.",
 )
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Where files go.")
-@click.option("--code-file", metavar="FILE", help="Open with the code in FILE, not the password.")
+@click.option(
+    "--code-file",
+    type=ANY_PATH,
+    metavar="FILE",
+    help="Open with the code in FILE, not the password.",
+)
 @click.option("--list", "only_list", is_flag=True, help="Only list what is there.")
 def recover(
     invocation: Invocation,
@@ -150,8 +155,12 @@ def _open_with_code(invocation: Invocation, kit: Kit, code_file: str | None) -> 
 
 @command("reset-password")
 @click.argument("kit", metavar="KIT", type=click.Path(path_type=Path))
-@click.option("--code-file", metavar="FILE", help="Read the recovery code from FILE.")
-@click.option("--new-password-file", metavar="FILE", help="Read the new password from FILE.")
+@click.option(
+    "--code-file", type=ANY_PATH, metavar="FILE", help="Read the recovery code from FILE."
+)
+@click.option(
+    "--new-password-file", type=ANY_PATH, metavar="FILE", help="Read the new password from FILE."
+)
 def reset_password(
     invocation: Invocation, kit: Path, code_file: str | None, new_password_file: str | None
 ) -> None:
