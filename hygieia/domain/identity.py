@@ -12,6 +12,7 @@ from hygieia.domain.devices import Devices
 from hygieia.domain.directory import Directory
 from hygieia.domain.invitations import Invitations
 from hygieia.domain.login_hashing import LoginHasher
+from hygieia.domain.rates import Rate, Rates
 from hygieia.domain.registration import Mode, Registration
 from hygieia.domain.reset import PasswordReset
 from hygieia.domain.sessions import Sessions
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 ACCOUNT_LIMIT: Final = Limit(10, timedelta(minutes=15))
 ADDRESS_LIMIT: Final = Limit(100, timedelta(minutes=15))
+QUESTIONS_AN_ATTEMPT: Final = 3
+"""Parameters are asked for before each sign-in, and by a client that is tried out or started anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,7 @@ def build_identity(
         attempts=attempts,
         hasher=hasher,
         strangers=Strangers(documents, server_secrets),
+        rates=_rates(policy, QUESTIONS_AN_ATTEMPT),
     )
     invitations = Invitations(documents, clock)
     registration = Registration(
@@ -98,7 +102,9 @@ def build_identity(
         clock,
         origins=policy.origins,
         sign_in=sign_in,
+        devices=devices,
         attempts=attempts,
+        rates=_rates(policy, 1),
         hasher=hasher,
     )
     accounts = Accounts(
@@ -118,3 +124,12 @@ def _attempts(
 ) -> Attempts:
     account, address = policy.account_limit, policy.address_limit
     return Attempts(documents, server_secrets, clock, account=account, address=address)
+
+
+def _rates(policy: IdentityPolicy, times: int) -> Rates:
+    """How often may be asked: as often as may be failed, or some times that."""
+    account, address = policy.account_limit, policy.address_limit
+    return Rates(
+        Rate(times * account.failures, account.window),
+        Rate(times * address.failures, address.window),
+    )

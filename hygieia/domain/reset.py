@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 
     from hygieia.documents.port import DocumentStore
     from hygieia.domain.account import Account
+    from hygieia.domain.devices import Devices
     from hygieia.domain.login_hashing import LoginHasher
+    from hygieia.domain.rates import Rates
     from hygieia.domain.seals import Seal
     from hygieia.domain.server_secrets import ServerSecrets
     from hygieia.domain.sign_in import Origin, SignIn, Started
@@ -71,7 +73,7 @@ class ResetProof:
 class PasswordReset:
     """Gives nonces and exchanges a note signed by the account's key for a new seal."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (every part it rests on, each named, put together in one place)
         self,
         documents: DocumentStore,
         server_secrets: ServerSecrets,
@@ -79,7 +81,9 @@ class PasswordReset:
         *,
         origins: Collection[str],
         sign_in: SignIn,
+        devices: Devices,
         attempts: Attempts,
+        rates: Rates,
         hasher: LoginHasher,
     ) -> None:
         self._documents = documents
@@ -88,14 +92,23 @@ class PasswordReset:
         self._origins = frozenset(map(origin_of, origins))
         self._sign_in = sign_in
         self._strangers = Strangers(documents, server_secrets)
+        self._devices = devices
         self._attempts = attempts
+        self._rates = rates
         self._hasher = hasher
         self._gate = InFlight()
 
-    async def start(self, email: str) -> ResetStarted:
-        """Gives a nonce for this email, whether or not it has an account. Raises InvalidInput."""
+    async def start(self, email: str, origin: Origin) -> ResetStarted:
+        """Gives a nonce for this email, whether or not it has an account.
+
+        Raises:
+            InvalidInput: this is no email address.
+            TooManyAttempts: asked too often from this network.
+        """
         normal = normalise_email(email)
         account = await find_open(self._documents, normal)
+        device = await self._devices.recognise(origin.device, account.id if account else None)
+        self._rates.take(normal, origin.address, device)
         account_id = self._strangers.account_id(normal) if account is None else account.id
         expires = (self._clock() + _LIFETIME).replace(microsecond=0)
         return ResetStarted(account_id, self._make_nonce(account_id, expires), expires)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hygieia.documents.port import DocumentStore
     from hygieia.domain.devices import Devices
     from hygieia.domain.login_hashing import LoginHasher
+    from hygieia.domain.rates import Rates
     from hygieia.domain.sessions import Sessions
     from hygieia.domain.strangers import Strangers
 
@@ -70,6 +71,7 @@ class SignIn:
         attempts: Attempts,
         hasher: LoginHasher,
         strangers: Strangers,
+        rates: Rates,
     ) -> None:
         self._documents = documents
         self._sessions = sessions
@@ -77,18 +79,22 @@ class SignIn:
         self._attempts = attempts
         self._hasher = hasher
         self._strangers = strangers
+        self._rates = rates
         # Apart, so that a flood of strangers leaves room for the devices of owners.
         self._unknown = InFlight(AT_ONCE, AT_ONCE_EACH)
         self._known = InFlight(AT_ONCE_KNOWN, AT_ONCE_EACH_KNOWN)
 
-    async def parameters(self, email: str) -> Parameters:
+    async def parameters(self, email: str, origin: Origin) -> Parameters:
         """What to stretch the password of this email with, whether or not it has an account.
 
         Raises:
             InvalidInput: this is no email address.
+            TooManyAttempts: asked too often from this network.
         """
         normal = normalise_email(email)
         account = await find_open(self._documents, normal)
+        device = await self._devices.recognise(origin.device, account.id if account else None)
+        self._rates.take(normal, origin.address, device)
         made_up = Parameters(self._strangers.account_id(normal), await self._strangers.kdf(normal))
         return made_up if account is None else Parameters(account.id, account.kdf)
 

@@ -247,3 +247,14 @@ def test_a_taken_port_is_said(tmp_path: Path) -> None:
         _bind(replace(settings_in(tmp_path), port=port))
     for bound in first:
         bound.close()
+
+
+@pytest.mark.parametrize("path", ["/api/v1/sign-in/parameters", "/api/v1/account/reset/start"])
+async def test_questions_that_anyone_may_ask_are_limited(api: Api, path: str) -> None:
+    for _ in range(31):
+        reply = await api.call("POST", path, {"email": "nobody@example.org"})
+        if reply.status != 200:
+            break
+    assert (reply.status, reply.code) == (429, "too-many-attempts")
+    assert int(reply.headers["Retry-After"]) >= 1
+    assert (await api.call("POST", path, {"email": "other@example.org"})).status == 200

@@ -41,7 +41,7 @@ async def robbed(tmp_path: Path) -> AsyncIterator[Robbed]:
         await house.identity.sign_in.start("stranger@example.org", "0" * 64, HOME)
     invitation = await house.identity.invitations.make()
     reclaim_code = await house.identity.accounts.vacate(BOB.email, _nothing)
-    nonce = (await house.identity.reset.start(ADA.email)).nonce
+    nonce = (await house.identity.reset.start(ADA.email, HOME)).nonce
     proof = ADA.reset_proof(nonce, ADA.seal())
     after = await house.identity.reset.finish(ADA.email, proof, ADA.seal(), HOME)
     tokens = [ada.token, ada.device, bob.token, bob.device, after.token, after.device]
@@ -105,7 +105,7 @@ async def test_no_word_of_the_dump_is_an_invitation(robbed: Robbed) -> None:
 
 async def test_without_the_servers_secret_no_nonce_can_be_made(robbed: Robbed) -> None:
     thief = make_house(robbed.house.documents, robbed.house.clock, secret=b"\x00" * 32)
-    nonce = (await thief.identity.reset.start(ADA.email)).nonce
+    nonce = (await thief.identity.reset.start(ADA.email, HOME)).nonce
     with pytest.raises(HygieiaError):
         await robbed.house.identity.reset.finish(
             ADA.email, ADA.reset_proof(nonce, ADA.seal("new")), ADA.seal("new"), HOME

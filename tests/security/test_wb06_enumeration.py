@@ -104,9 +104,9 @@ async def test_asking_for_parameters_takes_the_same_steps(
 ) -> None:
     house, store = counted
     for person in (ADA, STRANGER):
-        await house.identity.sign_in.parameters(person.email)
-    _, known = await steps_of(store, house.identity.sign_in.parameters(ADA.email))
-    _, unknown = await steps_of(store, house.identity.sign_in.parameters(STRANGER.email))
+        await house.identity.sign_in.parameters(person.email, HOME)
+    _, known = await steps_of(store, house.identity.sign_in.parameters(ADA.email, HOME))
+    _, unknown = await steps_of(store, house.identity.sign_in.parameters(STRANGER.email, HOME))
     assert known == unknown
 
 
@@ -117,8 +117,8 @@ async def test_a_reset_takes_the_same_steps_up_to_the_proof(
     reset = house.identity.reset
     endings = []
     for person in (replace(ADA, which_key="second"), STRANGER):
-        _, asked = await steps_of(store, reset.start(person.email))
-        started = await reset.start(person.email)
+        _, asked = await steps_of(store, reset.start(person.email, HOME))
+        started = await reset.start(person.email, HOME)
         seal = person.seal("new")
         proof = replace(person, account=started.account).reset_proof(started.nonce, seal)
         ended = await steps_of(store, reset.finish(person.email, proof, seal, HOME))
@@ -132,14 +132,14 @@ async def test_a_made_up_account_is_always_the_same_and_looks_like_a_real_one(
 ) -> None:
     house, _ = counted
     sign_in = house.identity.sign_in
-    made_up = await sign_in.parameters(STRANGER.email)
-    assert made_up == await sign_in.parameters(f" {STRANGER.email.upper()} ")
-    assert made_up.account == (await house.identity.reset.start(STRANGER.email)).account
-    real = await sign_in.parameters(ADA.email)
+    made_up = await sign_in.parameters(STRANGER.email, HOME)
+    assert made_up == await sign_in.parameters(f" {STRANGER.email.upper()} ", HOME)
+    assert made_up.account == (await house.identity.reset.start(STRANGER.email, HOME)).account
+    real = await sign_in.parameters(ADA.email, HOME)
     assert real.account == ADA.account
     assert len(made_up.account) == len(real.account) == 32
     assert int(made_up.account, 16) >= 0
-    other = await sign_in.parameters("somebody-else@example.org")
+    other = await sign_in.parameters("somebody-else@example.org", HOME)
     assert other.account != made_up.account
 
 
@@ -147,8 +147,8 @@ async def test_made_up_accounts_differ_between_servers(tmp_path: Path) -> None:
     clock = Clock()
     documents = open_sqlite(tmp_path / "documents.db", clock=clock)
     one, two = make_house(documents, clock), make_house(documents, clock, secret=b"\x08" * 32)
-    first = await one.identity.sign_in.parameters(STRANGER.email)
-    second = await two.identity.sign_in.parameters(STRANGER.email)
+    first = await one.identity.sign_in.parameters(STRANGER.email, HOME)
+    second = await two.identity.sign_in.parameters(STRANGER.email, HOME)
     assert first.account != second.account
     for house in (one, two):
         house.identity.close()
@@ -169,7 +169,10 @@ async def test_made_up_parameters_are_as_varied_as_real_ones(
             "accounts", like_ada.id, replace(like_ada, kdf=kdf).body(), unique=like_ada.email
         )
     met = Counter(
-        [(await house.identity.sign_in.parameters(f"x{n}@example.org")).kdf for n in range(60)]
+        [
+            (await house.identity.sign_in.parameters(f"x{n}@example.org", HOME)).kdf
+            for n in range(60)
+        ]
     )
     assert set(met) == {DEFAULT_KDF, heavier}
     assert min(met.values()) > 10
@@ -179,7 +182,7 @@ async def test_a_house_without_any_account_answers_too(tmp_path: Path) -> None:
     clock = Clock()
     documents = open_sqlite(tmp_path / "documents.db", clock=clock)
     house = make_house(documents, clock)
-    assert (await house.identity.sign_in.parameters(ADA.email)).kdf == DEFAULT_KDF
+    assert (await house.identity.sign_in.parameters(ADA.email, HOME)).kdf == DEFAULT_KDF
     with pytest.raises(HygieiaError):
         await house.identity.sign_in.start(ADA.email, login_secret("x"), HOME)
     house.identity.close()
@@ -198,4 +201,4 @@ async def test_an_account_that_is_being_deleted_or_was_reset_is_like_none(
     vacant = await steps_of(store, house.sign_in(ADA, "any", Origin("198.51.100.7")))
     unknown = await steps_of(store, house.sign_in(STRANGER, "any", Origin("198.51.100.8")))
     assert vacant == unknown
-    assert (await house.identity.sign_in.parameters(ADA.email)).account != ADA.account
+    assert (await house.identity.sign_in.parameters(ADA.email, HOME)).account != ADA.account

@@ -84,7 +84,8 @@ async def sign_in_parameters(call: Call, body: ParametersIn) -> ParametersOut:
     An unknown email gets parameters too, always the same ones: the answer does not tell who has an
     account.
     """
-    parameters = await call.services.identity.sign_in.parameters(body.email)
+    origin = origin_of(call, device=body.device)
+    parameters = await call.services.identity.sign_in.parameters(body.email, origin)
     return ParametersOut(account=parameters.account, kdf=kdf_out(parameters.kdf))
 
 
@@ -147,7 +148,8 @@ async def start_reset(call: Call, body: ResetStart) -> ResetStarted:
 
     An unknown email gets one too.
     """
-    started = await call.services.identity.reset.start(body.email)
+    origin = origin_of(call, device=body.device)
+    started = await call.services.identity.reset.start(body.email, origin)
     return ResetStarted(
         account=started.account, nonce=started.nonce, expires=format_time(started.expires)
     )

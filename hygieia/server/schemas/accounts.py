@@ -77,9 +77,10 @@ class SignUp(Model):
 
 
 class ParametersIn(Model):
-    """Whose stretching parameters are asked for."""
+    """Whose stretching parameters are asked for, and from which device of hers, if it is one."""
 
     email: Email
+    device: Device | None = None
 
 
 class ParametersOut(Model):
@@ -163,9 +164,10 @@ class RecoveryIn(Model):
 
 
 class ResetStart(Model):
-    """Asks for the nonce of a password reset."""
+    """Asks for the nonce of a password reset, from which device of hers, if it is one."""
 
     email: Email
+    device: Device | None = None
 
 
 class ResetStarted(Model):

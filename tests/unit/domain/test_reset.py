@@ -16,7 +16,7 @@ NEW = ADA.seal("new")
 
 
 async def reset(house: House, person: Person = ADA, **changes: Any) -> Started:  # noqa: ANN401
-    started = await house.identity.reset.start(person.email)
+    started = await house.identity.reset.start(person.email, HOME)
     proof = person.reset_proof(started.nonce, NEW, **changes)
     return await house.identity.reset.finish(person.email, proof, NEW, HOME)
 
@@ -34,7 +34,7 @@ async def test_the_accounts_key_sets_a_new_password_and_ends_all_sessions(house:
 
 async def test_a_reset_names_the_account_and_gives_ten_minutes(house: House) -> None:
     await house.sign_up()
-    started = await house.identity.reset.start(" Ada@Example.org")
+    started = await house.identity.reset.start(" Ada@Example.org", HOME)
     assert started.account == ADA.account
     assert (started.expires - house.clock.now).total_seconds() == pytest.approx(600, abs=1)
 
@@ -70,7 +70,7 @@ async def test_a_note_of_another_context_is_refused(house: House) -> None:
 async def test_another_persons_key_is_refused(house: House) -> None:
     await house.sign_up()
     stranger = replace(ADA, which_key="second")
-    started = await house.identity.reset.start(ADA.email)
+    started = await house.identity.reset.start(ADA.email, HOME)
     for seal in (NEW, stranger.seal("new")):
         with pytest.raises(CredentialsError):
             await house.identity.reset.finish(
@@ -82,7 +82,7 @@ async def test_another_persons_key_is_refused(house: House) -> None:
 async def test_a_seal_of_another_key_is_refused_though_the_right_key_signed(house: House) -> None:
     await house.sign_up()
     swapped = replace(NEW, certificate=replace(ADA, which_key="second").key.certificate.armored)
-    started = await house.identity.reset.start(ADA.email)
+    started = await house.identity.reset.start(ADA.email, HOME)
     with pytest.raises(CredentialsError):
         await house.identity.reset.finish(
             ADA.email, ADA.reset_proof(started.nonce, swapped), swapped, HOME
@@ -91,7 +91,7 @@ async def test_a_seal_of_another_key_is_refused_though_the_right_key_signed(hous
 
 async def test_a_request_that_differs_from_what_was_signed_is_refused(house: House) -> None:
     await house.sign_up()
-    started = await house.identity.reset.start(ADA.email)
+    started = await house.identity.reset.start(ADA.email, HOME)
     proof = ADA.reset_proof(started.nonce, NEW)
     attackers = replace(NEW, login_secret=ADA.seal("attacker").login_secret)
     heavier = replace(NEW, kdf=KdfParams(65536, 3, 2))
@@ -102,7 +102,7 @@ async def test_a_request_that_differs_from_what_was_signed_is_refused(house: Hou
 
 async def test_a_signature_over_another_text_is_refused(house: House) -> None:
     await house.sign_up()
-    started = await house.identity.reset.start(ADA.email)
+    started = await house.identity.reset.start(ADA.email, HOME)
     proof = ADA.reset_proof(started.nonce, NEW)
     altered = ResetProof(proof.note.replace("}", ', "x": 1}'), proof.signature, proof.nonce)
     with pytest.raises(CredentialsError):
@@ -111,7 +111,7 @@ async def test_a_signature_over_another_text_is_refused(house: House) -> None:
 
 async def test_a_nonce_is_used_once_even_by_two_at_the_same_time(house: House) -> None:
     await house.sign_up()
-    started = await house.identity.reset.start(ADA.email)
+    started = await house.identity.reset.start(ADA.email, HOME)
     proof = ADA.reset_proof(started.nonce, NEW)
     results = await asyncio.gather(
         *[house.identity.reset.finish(ADA.email, proof, NEW, HOME) for _ in range(4)],
@@ -124,7 +124,7 @@ async def test_a_nonce_is_used_once_even_by_two_at_the_same_time(house: House) -
 
 async def test_a_nonce_lapses_after_ten_minutes(house: House) -> None:
     await house.sign_up()
-    started = await house.identity.reset.start(ADA.email)
+    started = await house.identity.reset.start(ADA.email, HOME)
     house.clock.forward(seconds=601)
     with pytest.raises(CredentialsError):
         await house.identity.reset.finish(ADA.email, ADA.reset_proof(started.nonce, NEW), NEW, HOME)
@@ -139,8 +139,8 @@ async def test_an_old_note_is_refused(house: House) -> None:
 async def test_a_nonce_of_another_account_or_of_nobodys_making_is_refused(house: House) -> None:
     await house.sign_up()
     await house.sign_up(BOB)
-    of_bob = (await house.identity.reset.start(BOB.email)).nonce
-    own = (await house.identity.reset.start(ADA.email)).nonce
+    of_bob = (await house.identity.reset.start(BOB.email, HOME)).nonce
+    own = (await house.identity.reset.start(ADA.email, HOME)).nonce
     flipped = ("A" if own[0] != "A" else "B") + own[1:]
     for nonce in (of_bob, flipped, own + "=", own + "A", "!" * 54, "A" * 54, "A"):
         with pytest.raises(CredentialsError):

@@ -34,7 +34,7 @@ async def test_what_is_no_email_is_refused(house: House, email: str) -> None:
     with pytest.raises(InvalidInput):
         await house.identity.sign_in.start(email, login_secret("x"), HOME)
     with pytest.raises(InvalidInput):
-        await house.identity.sign_in.parameters(email)
+        await house.identity.sign_in.parameters(email, HOME)
 
 
 @pytest.mark.parametrize("secret", ["", "f" * 63, "F" * 64, "f" * 65, "f" * 64 + "\n"])
