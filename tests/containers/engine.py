@@ -247,6 +247,15 @@ class Stack:
             time.sleep(0.1)
         raise AssertionError("the server does not answer:\n" + self.start("logs", "server")[1])
 
+    def wait_for(self, file: str, service: str) -> None:
+        """Wait until a file is there in a container."""
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            if self.start("exec", "-T", service, "test", "-s", file)[0] == 0:
+                return
+            time.sleep(0.2)
+        raise AssertionError(f"{file} is not made:\n" + self.start("logs", service)[1])
+
     def up(self) -> None:
         """All of it."""
         self.compose("up", "--detach", "--no-build")
