@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,7 @@ from tests.running import RunningServer
 REPORTS_AT_ONCE = 3
 PATIENCE_SECONDS = 60
 """No answer takes longer, whatever is broken."""
+TROUBLE_SECONDS = 90
 
 
 def at(server: RunningServer, http: aiohttp.ClientSession, token: str | None = None) -> Member:
@@ -44,6 +45,7 @@ class Uploads:
     """What was tried, what was acknowledged, and what was refused how often."""
 
     refusals: frozenset[int] = frozenset({503})
+    connections_may_be_lost: bool = False
     tried: dict[str, Dag] = field(default_factory=dict)
     told: set[str] = field(default_factory=set)
     refused: Counter[int] = field(default_factory=Counter)
@@ -53,7 +55,13 @@ class Uploads:
         """Store reports, a few at a time, until there is enough."""
         while not enough.is_set():
             began = time.monotonic()
-            reply = await asyncio.wait_for(self._store(member), PATIENCE_SECONDS)
+            try:
+                reply = await asyncio.wait_for(self._store(member), PATIENCE_SECONDS)
+            except (aiohttp.ClientError, ConnectionError):
+                if not self.connections_may_be_lost:
+                    raise
+                await asyncio.sleep(0.1)
+                continue
             self.slowest_seconds = max(self.slowest_seconds, time.monotonic() - began)
             if reply is not None:
                 self._check_refusal(reply)
@@ -116,3 +124,13 @@ async def every_report(member: Member) -> list[Mapping[str, Any]]:
         if reply.json["next"] is None:
             return reports
         after = f"&after={reply.json['next']}"
+
+
+async def until(done: Callable[[], object], working: Sequence[asyncio.Task[None]]) -> None:
+    """Wait for something; what a task raised meanwhile is raised here."""
+    async with asyncio.timeout(TROUBLE_SECONDS):
+        while not done():
+            for task in working:
+                if task.done():
+                    task.result()
+            await asyncio.sleep(0.05)

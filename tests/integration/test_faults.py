@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from pathlib import Path
@@ -26,7 +26,7 @@ from tests.factories.servers import new_id
 from tests.people import ADA
 from tests.running import RunningServer
 from tests.tcp_proxy import Weather
-from tests.uploading import Uploads, signed_up
+from tests.uploading import Uploads, signed_up, until
 
 pytestmark = pytest.mark.servers
 
@@ -64,7 +64,6 @@ FAULTS = [
     Fault("Kubo answers garbage", weather(KUBO, Weather.GARBAGE)),
 ]
 UPLOADERS = 2
-TROUBLE_SECONDS = 90
 
 
 @pytest.fixture(scope="module")
@@ -89,16 +88,6 @@ async def lasting(fault: Fault, stores: Clinic) -> AsyncIterator[None]:
         yield
     finally:
         await asyncio.to_thread(happening.__exit__, None, None, None)
-
-
-async def until(done: Callable[[], object], uploading: list[asyncio.Task[None]]) -> None:
-    """Wait for something; what an upload raised is raised here."""
-    async with asyncio.timeout(TROUBLE_SECONDS):
-        while not done():
-            for task in uploading:
-                if task.done():
-                    task.result()
-            await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
