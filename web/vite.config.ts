@@ -1,9 +1,31 @@
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { svelte } from "@sveltejs/vite-plugin-svelte";
+import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
+
+const COMPRESSED = /\.(?:css|html|js|json|mjs|svg|wasm|webmanifest)$/;
+
+/** Writes each text of the bundle once more, compressed, so that the server need not do it. */
+function compressed(): Plugin {
+  return {
+    name: "hygieia-compressed",
+    apply: "build",
+    writeBundle({ dir }, bundle) {
+      const names = new Set([...Object.keys(bundle), ...readdirSync(dir!)]);
+      for (const name of names) {
+        const path = join(dir!, name);
+        if (!COMPRESSED.test(name) || !statSync(path).isFile()) continue;
+        writeFileSync(`${path}.gz`, gzipSync(readFileSync(path), { level: 9 }));
+      }
+    },
+  };
+}
 
 // The bundle is package data of the Python server, which serves it (docs/guide: make run).
 export default defineConfig({
-  plugins: [svelte()],
+  plugins: [svelte(), compressed()],
   // Addresses inside the app are paths: assets are named from the root.
   base: "/",
   build: {
@@ -22,7 +44,11 @@ export default defineConfig({
       },
     },
   },
-  worker: { format: "es" },
+  worker: {
+    format: "es",
+    // By this name the server knows which scripts may reach gateways (hygieia/server/web_app.py).
+    rollupOptions: { output: { entryFileNames: "assets/worker-[name]-[hash].js" } },
+  },
   server: { proxy: { "/api": "http://localhost:8460", "/ipfs": "http://localhost:8460" } },
   test: {
     // OpenPGP.js has its light build for browsers alone; under Node the whole one is the same code.

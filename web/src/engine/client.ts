@@ -1,7 +1,167 @@
+/** The engine as the page has it: calls go to the worker, feeds come from it. */
+import type { Call, FeedMessage, Feeds, FromWorker, Method } from "../worker/protocol.ts";
+import { fromSent, unpacked } from "../worker/protocol.ts";
+import workerUrl from "../worker/main.ts?worker&url";
 import { EngineError } from "./errors.ts";
-import type { Engine } from "./interface.ts";
+import { Source } from "./feed.ts";
+import type { Engine, ReportList, ReportRow } from "./interface.ts";
+
+const EMPTY: ReportList = { status: "closed", rows: [], refused: [], error: null };
+
+interface Pending {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: EngineError) => void;
+  readonly onProgress: ((value: unknown) => void) | undefined;
+}
+
+class Client {
+  readonly feeds: { [name in keyof Feeds]: Source<Feeds[name]> } = {
+    state: new Source<Feeds["state"]>({ kind: "starting" }),
+    uploads: new Source<Feeds["uploads"]>({
+      items: [],
+      totalBytes: 0,
+      sentBytes: 0,
+      secondsLeft: null,
+      isPaused: false,
+    }),
+    downloads: new Source<Feeds["downloads"]>([]),
+    connection: new Source<Feeds["connection"]>({ kind: "online", waiting: 0, gateways: [], retryAt: null }),
+    settings: new Source<Feeds["settings"]>({
+      gateways: [],
+      lockMinutes: 15,
+      theme: "system",
+      language: "system",
+      isSlashSearch: true,
+    }),
+    copies: new Source<Feeds["copies"]>({ status: "unknown", items: [], tested: 0, total: 0, error: null }),
+    lockingIn: new Source<Feeds["lockingIn"]>(null),
+  };
+  readonly reports = new Source<ReportList>(EMPTY);
+  private readonly worker = new Worker(scriptUrl(workerUrl), { type: "module", name: "hygieia" });
+  private readonly pending = new Map<number, Pending>();
+  private rows: ReportRow[] = [];
+  private nextId = 1;
+
+  constructor() {
+    this.worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.receive(data);
+    this.worker.onerror = () => this.broke();
+  }
+
+  call(method: Method, args: readonly unknown[], onProgress?: (value: never) => void): Promise<unknown> {
+    const id = this.nextId++;
+    const message: Call = { kind: "call", id, method, args, hasProgress: onProgress !== undefined };
+    return new Promise((resolve, reject) => {
+      this.pending.set(id, { resolve, reject, onProgress: onProgress as Pending["onProgress"] });
+      this.worker.postMessage(message);
+    });
+  }
+
+  private receive(message: FromWorker): void {
+    if (message.kind === "feed") this.feed(message);
+    else if (message.kind === "reports") this.list(message.message);
+    else if (message.kind === "file") saveFile(message.file, message.fileName);
+    else this.answer(message);
+  }
+
+  private feed({ name, value }: FeedMessage): void {
+    (this.feeds[name] as Source<unknown>).set(unpacked(value));
+  }
+
+  private answer(message: Extract<FromWorker, { id: number }>): void {
+    const pending = this.pending.get(message.id);
+    if (message.kind === "progress") {
+      pending?.onProgress?.(unpacked(message.value));
+      return;
+    }
+    this.pending.delete(message.id);
+    if (message.kind === "result") pending?.resolve(unpacked(message.value));
+    else pending?.reject(fromSent(message.error));
+  }
+
+  private list(message: Extract<FromWorker, { kind: "reports" }>["message"]): void {
+    if (message.step === "begin") {
+      const error = message.error === null ? null : fromSent(message.error);
+      this.reports.set({ ...EMPTY, status: message.status, error });
+    } else if (message.step === "rows") {
+      this.rows = message.isFirst ? [...message.rows] : [...this.rows, ...message.rows];
+    } else {
+      const refused = message.refused.map(({ report, error }) => ({ report, error: fromSent(error) }));
+      this.reports.set({ status: "ready", rows: this.rows, refused, error: null });
+    }
+  }
+
+  /** The worker itself could not be loaded or has died: nothing that waits will be answered. */
+  private broke(): void {
+    for (const { reject } of this.pending.values()) {
+      reject(new EngineError("failed", "The vault's engine stopped. Load the page again."));
+    }
+    this.pending.clear();
+  }
+}
+
+/** Hands a file on disk to the browser's downloads; its address is given back a minute later. */
+function saveFile(file: File, fileName: string): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(file);
+  link.download = fileName;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+/**
+ * A script of our own as Trusted Types want it (CSP: require-trusted-types-for 'script'). The page
+ * has this one address for the engine and one for the service worker, and no other.
+ */
+function scriptUrl(url: string): string {
+  const types = (globalThis as { trustedTypes?: TrustedTypesFactory }).trustedTypes;
+  policy ??= types?.createPolicy("hygieia-worker", {
+    createScriptURL: (asked) => {
+      if (asked === workerUrl || asked === SERVICE_WORKER) return asked;
+      throw new TypeError("This is no script of ours.");
+    },
+  });
+  return (policy?.createScriptURL(url) ?? url) as string;
+}
+
+interface TrustedTypesFactory {
+  createPolicy(
+    name: string,
+    rules: { createScriptURL: (url: string) => string },
+  ): { createScriptURL(url: string): unknown };
+}
+let policy: ReturnType<TrustedTypesFactory["createPolicy"]> | undefined;
+
+const SERVICE_WORKER = "/service-worker.js";
+
+/** Keeps the app itself for when there is no network; nothing of the vault goes into its cache. */
+export async function registerServiceWorker(): Promise<void> {
+  if (!("serviceWorker" in navigator)) return;
+  await navigator.serviceWorker.register(scriptUrl(SERVICE_WORKER));
+}
+
+/** Calls that nobody waits for: what they could fail at shows in a feed. */
+const UNAWAITED: readonly string[] = [
+  ...["lock", "stillHere", "pauseUploads", "continueUploads", "clearUploads", "cancelDownload"],
+];
+const FEEDS = ["state", "uploads", "downloads", "connection", "settings", "copies", "lockingIn"] as const;
 
 /** Starts the engine's worker. Call once; the page must be a secure context. */
 export function startEngine(): Engine {
-  throw new EngineError("not-supported", "The engine is not built yet.");
+  const client = new Client();
+  const feeds: Record<string, unknown> = { reports: client.reports };
+  for (const name of FEEDS) feeds[name] = client.feeds[name];
+  return new Proxy(feeds, {
+    get(target, name: string) {
+      if (name in target) return target[name];
+      // Not a thenable, whoever asks.
+      if (name === "then") return undefined;
+      return (...given: unknown[]) => {
+        const last = given.at(-1);
+        const onProgress = typeof last === "function" ? (last as (value: never) => void) : undefined;
+        const args = given.filter((item) => typeof item !== "function");
+        const answer = client.call(name as Method, args, onProgress);
+        return UNAWAITED.includes(name) ? void answer.catch(() => {}) : answer;
+      };
+    },
+  }) as unknown as Engine;
 }

@@ -11,7 +11,7 @@ export type Change =
    * Enter a report, or a later revision or root of it. A revision below the known one changes
    * nothing, nor does one of a purged report. What is in the trash stays there.
    */
-  | { readonly kind: "put-report"; readonly entry: ReportEntry; readonly clearReaders?: boolean }
+  | { readonly kind: "put-report"; readonly entry: ReportEntry }
   /** Into the trash at `time`, or out of it with null. */
   | { readonly kind: "set-deleted"; readonly id: string; readonly time: string | null }
   /** Forget a report but for its id: it is never entered again by itself. */
@@ -42,24 +42,22 @@ export class Draft {
   }
 
   apply(change: Change): void {
-    if (change.kind === "put-report") this.putReport(change.entry, change.clearReaders === true);
+    if (change.kind === "put-report") this.putReport(change.entry);
     else if (change.kind === "set-deleted") this.setDeleted(change.id, change.time);
     else if (change.kind === "purge") this.purge(change.id);
     else if (change.kind === "set-cursor") this.cursor = change.cursor;
     else this.keys = change.keys;
   }
 
-  private putReport(entry: ReportEntry, clearReaders: boolean): void {
+  private putReport(entry: ReportEntry): void {
     const place = this.place(entry.id);
-    const none = { id: entry.id, readers: [], removed: [] };
     if (place === undefined) {
-      this.append(entry, none);
+      this.append(entry, { id: entry.id, readers: [], removed: [] });
       return;
     }
     const known = this.row(REPORTS, place);
     if (isPurged(known) || entry.revision < (known as ReportEntry).revision) return;
     this.set(REPORTS, place, { ...known, ...entry, deleted: (known as ReportEntry).deleted });
-    if (clearReaders) this.set(READERS, place, { ...this.row(READERS, place), ...none });
   }
 
   private setDeleted(id: string, deleted: string | null): void {
@@ -141,7 +139,7 @@ export function readersTouched(state: IndexState, changes: readonly Change[]): n
     const place = places?.get(id);
     if (place === undefined) {
       if (entries % ENTRIES > 0) numbers.add(Math.floor(entries / ENTRIES));
-    } else if (change.kind === "purge" || (change.kind === "put-report" && change.clearReaders)) {
+    } else if (change.kind === "purge") {
       numbers.add(Math.floor(place / ENTRIES));
     }
   }

@@ -1,0 +1,163 @@
+/** Encrypts one content and sends its blocks, resuming where it was (FORMATS §9). */
+import { concat, equal } from "../bytes.ts";
+import { startDigest } from "../crypto/digest.ts";
+import { PayloadWriter } from "../crypto/payload.ts";
+import type { SessionKey } from "../crypto/session-keys.ts";
+import { FileBuilder, type Built } from "../ipld/builder.ts";
+import { blockOf, CID_BYTES, cidBytes, RAW, type Block } from "../ipld/cid.ts";
+import { refusal } from "../refusal.ts";
+import type { BatchSender } from "./sending.ts";
+import type { Store } from "./store.ts";
+
+const PIECE_BYTES = 4 << 20;
+const HASHES_IN_FLIGHT = 8;
+const RECORDED_AT_ONCE = 7;
+
+/** What encrypting a content again must be given to yield the same blocks. */
+export interface ContentSecrets {
+  readonly sessionKey: SessionKey;
+  readonly salt: Uint8Array<ArrayBuffer>;
+}
+
+export interface SealedContent {
+  readonly payload: Built;
+  readonly sizeBytes: number;
+  readonly sha256: string;
+}
+
+/** Stands between encoder and sender: known leaves must agree, new ones are recorded first. */
+export class Recorder {
+  private readonly store: Store | null;
+  private readonly upload: string;
+  private readonly sender: BatchSender;
+  private readonly known: Uint8Array;
+  private waiting: Block[] = [];
+  private count = 0;
+
+  private constructor(store: Store | null, upload: string, sender: BatchSender, known: Uint8Array) {
+    this.store = store;
+    this.upload = upload;
+    this.sender = sender;
+    this.known = known;
+  }
+
+  /** For a content that may be resumed as `upload`. */
+  static async resumable(store: Store, upload: string, sender: BatchSender): Promise<Recorder> {
+    const records = await store.leaves(upload);
+    return new Recorder(store, upload, sender, concat(...records.map(({ cids }) => cids)));
+  }
+
+  /** For a short content, which begins anew instead. */
+  static plain(sender: BatchSender): Recorder {
+    return new Recorder(null, "", sender, new Uint8Array(0));
+  }
+
+  async leaf(block: Block): Promise<void> {
+    const at = this.count * CID_BYTES;
+    const known = this.known.subarray(at, at + CID_BYTES);
+    if (known.length > 0) {
+      // One that differs is not sent: GCM forgives no second plaintext under a nonce.
+      if (!equal(known, cidBytes(block.cid))) {
+        throw refusal("content-changed", "The file is no longer what it was when its upload began.");
+      }
+      this.count++;
+      await this.sender.add(block, true);
+      return;
+    }
+    this.waiting.push(block);
+    if (this.waiting.length === RECORDED_AT_ONCE) await this.settle();
+  }
+
+  async settle(): Promise<void> {
+    const { waiting } = this;
+    if (waiting.length === 0) return;
+    this.waiting = [];
+    const cids = concat(...waiting.map(({ cid }) => cidBytes(cid)));
+    await this.store?.saveLeaves({ upload: this.upload, first: this.count, cids });
+    this.count += waiting.length;
+    await this.sender.addAll(waiting);
+  }
+}
+
+/** Encrypts `file` and hands its blocks to `recorder` and `sender`; what the meta says of it. */
+export async function sendContent(
+  file: Blob,
+  { sessionKey, salt }: ContentSecrets,
+  recorder: Recorder,
+  sender: BatchSender,
+  signal: AbortSignal,
+): Promise<SealedContent> {
+  const builder = new FileBuilder();
+  const hashing: Promise<Block>[] = [];
+  const settle = async (inFlight: number): Promise<void> => {
+    while (hashing.length > inFlight) {
+      const block = await hashing.shift()!;
+      await recorder.leaf(block);
+      await sender.addAll(await builder.add(block.cid, block.data.length));
+    }
+  };
+  const digest = await startDigest();
+  try {
+    const writer = await PayloadWriter.make(sessionKey, salt, async (leaf) => {
+      const block = blockOf(RAW, leaf);
+      block.catch(() => {}); // told when its turn comes
+      hashing.push(block);
+      await settle(HASHES_IN_FLIGHT);
+    });
+    for await (const piece of piecesOf(file)) {
+      if (signal.aborted) throw refusal("interrupted", "It was stopped.");
+      await digest.update(piece);
+      await writer.write(piece);
+    }
+    await writer.finish();
+    await settle(0);
+    await recorder.settle();
+    const [blocks, payload] = await builder.finish();
+    await sender.addAll(blocks);
+    return { payload, sizeBytes: file.size, sha256: await digest.hex() };
+  } finally {
+    digest.stop();
+  }
+}
+
+/** A file's octets, the next piece being read while one is used. Throws `content-changed`. */
+export async function* piecesOf(file: Blob): AsyncGenerator<Uint8Array> {
+  const read = (at: number): Promise<ArrayBuffer> | null =>
+    at < file.size ? file.slice(at, at + PIECE_BYTES).arrayBuffer() : null;
+  let next = read(0);
+  for (let at = 0; next !== null; ) {
+    next.catch(() => {}); // told when its turn comes
+    const piece = await readable(next);
+    at += piece.byteLength;
+    if (piece.byteLength === 0) throw changed();
+    next = read(at);
+    yield new Uint8Array(piece);
+  }
+}
+
+async function readable(piece: Promise<ArrayBuffer>): Promise<ArrayBuffer> {
+  try {
+    return await piece;
+  } catch {
+    // The browser says no more: the file was changed, moved or taken away.
+    throw changed();
+  }
+}
+
+function changed(): Error {
+  return refusal("content-changed", "The file changed or went away while it was read.");
+}
+
+/** SHA-256 of a whole file. */
+export async function digestOf(file: Blob, signal: AbortSignal): Promise<string> {
+  const digest = await startDigest();
+  try {
+    for await (const piece of piecesOf(file)) {
+      if (signal.aborted) throw refusal("interrupted", "It was stopped.");
+      await digest.update(piece);
+    }
+    return await digest.hex();
+  } finally {
+    digest.stop();
+  }
+}

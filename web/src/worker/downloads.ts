@@ -1,0 +1,180 @@
+/** Reports onto this computer: verified to the end under a temporary name before they have theirs. */
+import { EngineError } from "../engine/errors.ts";
+import { Source } from "../engine/feed.ts";
+import type { Download } from "../engine/interface.ts";
+import { refusal } from "../refusal.ts";
+import { requireReport } from "../vault/index/state.ts";
+import { makeId } from "../vault/words.ts";
+import { openRevision, streamContent } from "./fetching.ts";
+import { Rate } from "./rate.ts";
+import type { Vault } from "./vault.ts";
+
+const FOLDER = "downloads";
+const TOLD_EVERY_MS = 250;
+
+interface Job {
+  readonly id: string;
+  readonly stop: AbortController;
+  readonly rate: Rate;
+  shown: Download;
+}
+
+export class Downloads {
+  readonly view = new Source<readonly Download[]>([]);
+  private readonly jobs = new Map<string, Job>();
+  private toldAt = 0;
+
+  /** Into the file that the person chose: it is written beside and put in place when whole. */
+  async toFile(
+    vault: Vault,
+    report: string,
+    handle: FileSystemFileHandle,
+    revision?: number,
+  ): Promise<string> {
+    const job = await this.begin(vault, report, revision, async (write) => {
+      const file = await handle.createWritable();
+      try {
+        await write((plain) => file.write(plain as Uint8Array<ArrayBuffer>));
+        await file.close();
+      } catch (error) {
+        await file.abort().catch(() => {});
+        throw error;
+      }
+    });
+    return job.id;
+  }
+
+  /** Into this origin's own file system; `hand` gives the whole, verified file to the page. */
+  async toBrowser(
+    vault: Vault,
+    report: string,
+    hand: (file: File, fileName: string) => void,
+    revision?: number,
+  ): Promise<string> {
+    const job = await this.begin(vault, report, revision, async (write, download) => {
+      const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle(FOLDER, { create: true });
+      const handle = await folder.getFileHandle(download.id, { create: true });
+      const access = await handle.createSyncAccessHandle();
+      try {
+        let at = 0;
+        await write((plain) => {
+          at += access.write(plain as Uint8Array<ArrayBuffer>, { at });
+        });
+        access.flush();
+      } catch (error) {
+        access.close();
+        await folder.removeEntry(download.id).catch(() => {});
+        throw fullOr(error);
+      }
+      access.close();
+      hand(await handle.getFile(), download.fileName);
+    });
+    return job.id;
+  }
+
+  cancel(id: string): void {
+    this.jobs.get(id)?.stop.abort();
+  }
+
+  /** The vault is locked: what is under way stops. */
+  close(): void {
+    for (const { stop } of this.jobs.values()) stop.abort();
+    this.jobs.clear();
+    this.view.set([]);
+  }
+
+  /** Removes what an earlier page handed out: the browser has its own copy by now. */
+  static async sweep(): Promise<void> {
+    const root = await navigator.storage.getDirectory();
+    await root.removeEntry(FOLDER, { recursive: true }).catch(() => {});
+  }
+
+  private async begin(
+    vault: Vault,
+    id: string,
+    revision: number | undefined,
+    store: (
+      write: (take: (plain: Uint8Array) => void | Promise<void>) => Promise<void>,
+      download: Download,
+    ) => Promise<void>,
+  ): Promise<Job> {
+    const entry = requireReport(vault.index.state, id);
+    const report = await openRevision(vault, entry, revision);
+    const { file_name: fileName, size_bytes: sizeBytes } = report.meta;
+    const shown: Download = {
+      id: makeId(),
+      report: id,
+      fileName: safeFileName(fileName),
+      sizeBytes,
+      doneBytes: 0,
+      state: "running",
+      secondsLeft: null,
+      error: null,
+    };
+    const job: Job = { id: shown.id, stop: new AbortController(), rate: new Rate(), shown };
+    this.jobs.set(job.id, job);
+    this.tell(job, {});
+    const write = (take: (plain: Uint8Array) => void | Promise<void>): Promise<void> =>
+      streamContent(
+        report,
+        vault.gateways,
+        (plain) => {
+          job.rate.add(plain.length);
+          job.shown = { ...job.shown, doneBytes: job.shown.doneBytes + plain.length };
+          this.tell();
+          return take(plain);
+        },
+        job.stop.signal,
+      );
+    void store(write, shown).then(
+      () => this.tell(job, { state: "done", secondsLeft: null }),
+      (error: unknown) => this.failed(job, error),
+    );
+    return job;
+  }
+
+  private failed(job: Job, error: unknown): void {
+    if (job.stop.signal.aborted) {
+      this.tell(job, { state: "cancelled", secondsLeft: null });
+      return;
+    }
+    const known = error instanceof EngineError ? error : refusal("failed", "The file could not be written.");
+    this.tell(job, { state: "failed", error: known, secondsLeft: null });
+  }
+
+  private tell(job?: Job, change?: Partial<Download>): void {
+    if (job !== undefined) job.shown = { ...job.shown, ...change };
+    else if (Date.now() - this.toldAt < TOLD_EVERY_MS) return;
+    this.toldAt = Date.now();
+    this.view.set(
+      [...this.jobs.values()].map(({ shown, rate }) =>
+        shown.state === "running"
+          ? { ...shown, secondsLeft: rate.secondsFor(shown.sizeBytes - shown.doneBytes) }
+          : shown,
+      ),
+    );
+  }
+}
+
+function fullOr(error: unknown): unknown {
+  const isFull = error instanceof DOMException && error.name === "QuotaExceededError";
+  return isFull ? refusal("storage-full", "There is no room left on this device.") : error;
+}
+
+/**
+ * The name under which `name`, stored by anybody, may be saved (THREATS SN-05): one component,
+ * neither hidden nor a device, with nothing that reverses or hides text.
+ */
+export function safeFileName(name: string): string {
+  const base = name.replace(/\\/g, "/").replace(/\/+$/, "").split("/").at(-1)!;
+  let safe = base
+    // eslint-disable-next-line no-control-regex -- control characters are what is replaced
+    .replace(/[\u0000-\u001f\u007f-\u009f]/g, "_")
+    .replace(/[\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g, "_")
+    .replace(/[<>:"/\\|?*]/g, "_")
+    .replace(/^ +/, "")
+    .replace(/[ .]+$/, "");
+  if (safe.startsWith(".")) safe = `_${safe.slice(1)}`;
+  if (/^(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(?:\..*)?$/is.test(safe)) safe = `_${safe}`;
+  return safe || "file";
+}

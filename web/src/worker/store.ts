@@ -1,0 +1,187 @@
+/**
+ * What this browser keeps (IndexedDB): one profile, settings, uploads under way, waiting changes.
+ * No secret in clear: what is secret is sealed by the `StateKey` before it comes here (FORMATS §9).
+ */
+import { openDB, type DBSchema, type IDBPDatabase } from "idb";
+import type { KdfParams } from "../crypto/sign-in-words.ts";
+import type { Settings } from "../engine/interface.ts";
+import type { Floor } from "../vault/index/note.ts";
+
+/** What a device has pinned of an account, and its sealed secrets. */
+export interface Profile {
+  readonly email: string;
+  readonly name: string;
+  readonly account: string;
+  readonly kdf: KdfParams;
+  /** The current certificate, merged. */
+  readonly certificate: string;
+  readonly sealCertificate: string;
+  readonly sealedKey: string;
+  readonly sealMac: string;
+  readonly keyId: string;
+  readonly fingerprint: string;
+  readonly ipnsName: string;
+  /** The newest index this device has seen: it refuses to go below. */
+  readonly floor: Floor | null;
+  readonly isSignedIn: boolean;
+  /** Sealed: the device's token. */
+  readonly sealedDevice: string | null;
+  /** Sealed: IPNS key and recovery parts, from sign-up until the first index is stored. */
+  readonly sealedFirstIndex: string | null;
+  /** Sealed: the kit that has not been proven yet. */
+  readonly sealedKit: string | null;
+}
+
+/** An upload under way; `sealed` holds its names, session key and salt. */
+export interface UploadRecord {
+  readonly id: string;
+  readonly sizeBytes: number;
+  readonly lastModified: number;
+  readonly sealed: string;
+  /** The server's upload that its blocks went to. */
+  readonly upload: string | null;
+  readonly started: number;
+}
+
+/** CIDs of leaves, recorded before they are sent, 36 octets each. */
+export interface LeavesRecord {
+  readonly upload: string;
+  readonly first: number;
+  readonly cids: Uint8Array;
+}
+
+/** A change that waits for the server, sealed. */
+export interface WaitingChange {
+  readonly id?: number;
+  readonly sealed: string;
+}
+
+interface Schema extends DBSchema {
+  profile: { key: string; value: Profile };
+  settings: { key: string; value: Settings };
+  uploads: { key: string; value: UploadRecord };
+  leaves: { key: [string, number]; value: LeavesRecord };
+  changes: { key: number; value: WaitingChange };
+}
+
+const ONE = "one";
+
+export class Store {
+  private readonly db: IDBPDatabase<Schema> | null;
+  /** On a shared computer nothing is kept: the profile lives here alone. */
+  private inMemory: Profile | null = null;
+  private isShared = false;
+
+  private constructor(db: IDBPDatabase<Schema> | null) {
+    this.db = db;
+  }
+
+  static async open(): Promise<Store> {
+    const db = await openDB<Schema>("hygieia", 1, {
+      upgrade(fresh) {
+        fresh.createObjectStore("profile");
+        fresh.createObjectStore("settings");
+        fresh.createObjectStore("uploads", { keyPath: "id" });
+        fresh.createObjectStore("leaves", { keyPath: ["upload", "first"] });
+        fresh.createObjectStore("changes", { keyPath: "id", autoIncrement: true });
+      },
+    });
+    return new Store(db);
+  }
+
+  /** From now on nothing is kept beyond this page. */
+  shareComputer(isShared: boolean): void {
+    this.isShared = isShared;
+    if (!isShared) this.inMemory = null;
+  }
+
+  get isSharedComputer(): boolean {
+    return this.isShared;
+  }
+
+  async profile(): Promise<Profile | null> {
+    if (this.isShared) return this.inMemory;
+    return (await this.db?.get("profile", ONE)) ?? null;
+  }
+
+  /** Saves a profile; a newer index seen meanwhile, in another tab, is not forgotten over it. */
+  async save(profile: Profile): Promise<Profile> {
+    if (this.isShared) return (this.inMemory = higher(profile, this.inMemory));
+    const transaction = this.db!.transaction("profile", "readwrite");
+    const before = (await transaction.store.get(ONE)) ?? null;
+    const merged = higher(profile, before?.account === profile.account ? before : null);
+    await transaction.store.put(merged, ONE);
+    await transaction.done;
+    return merged;
+  }
+
+  /** Raises the floor of `account`'s index; never lowers it. */
+  async raiseFloor(account: string, floor: Floor): Promise<void> {
+    const profile = await this.profile();
+    if (profile?.account === account) await this.save({ ...profile, floor });
+  }
+
+  /** Forgets the account and all that is kept of it. */
+  async forget(): Promise<void> {
+    this.inMemory = null;
+    for (const name of ["profile", "uploads", "leaves", "changes"] as const) await this.db?.clear(name);
+  }
+
+  async settings(): Promise<Settings | null> {
+    return (await this.db?.get("settings", ONE)) ?? null;
+  }
+
+  async saveSettings(settings: Settings): Promise<void> {
+    await this.db?.put("settings", settings, ONE);
+  }
+
+  // -- uploads under way
+
+  async uploads(): Promise<UploadRecord[]> {
+    if (this.isShared) return [];
+    const all = (await this.db?.getAll("uploads")) ?? [];
+    return all.sort((a, b) => a.started - b.started);
+  }
+
+  async saveUpload(record: UploadRecord): Promise<void> {
+    if (!this.isShared) await this.db?.put("uploads", record);
+  }
+
+  async dropUpload(id: string): Promise<void> {
+    await this.db?.delete("uploads", id);
+    await this.dropLeaves(id);
+  }
+
+  async leaves(upload: string): Promise<LeavesRecord[]> {
+    if (this.isShared) return [];
+    return (await this.db?.getAll("leaves", IDBKeyRange.bound([upload, 0], [upload, Infinity]))) ?? [];
+  }
+
+  async saveLeaves(record: LeavesRecord): Promise<void> {
+    if (!this.isShared) await this.db?.put("leaves", record);
+  }
+
+  async dropLeaves(upload: string): Promise<void> {
+    await this.db?.delete("leaves", IDBKeyRange.bound([upload, 0], [upload, Infinity]));
+  }
+
+  // -- changes that wait for the server
+
+  async changes(): Promise<WaitingChange[]> {
+    return this.isShared ? [] : ((await this.db?.getAll("changes")) ?? []);
+  }
+
+  async addChange(sealed: string): Promise<void> {
+    await this.db?.add("changes", { sealed });
+  }
+
+  async dropChange(id: number): Promise<void> {
+    await this.db?.delete("changes", id);
+  }
+}
+
+function higher(profile: Profile, before: Profile | null): Profile {
+  const known = before?.floor ?? null;
+  const isHigher = known !== null && known.sequence > (profile.floor?.sequence ?? 0);
+  return isHigher ? { ...profile, floor: known } : profile;
+}

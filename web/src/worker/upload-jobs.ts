@@ -1,0 +1,123 @@
+/** One file on its way into the vault, and what the screens see of it. */
+import { base64, fromBase64, randomBytes } from "../bytes.ts";
+import { makeSalt } from "../crypto/payload.ts";
+import type { StateKey } from "../crypto/state-key.ts";
+import type { EngineError } from "../engine/errors.ts";
+import type { Upload, UploadState } from "../engine/interface.ts";
+import { cleanFileName, makeId } from "../vault/words.ts";
+import type { ContentSecrets } from "./content.ts";
+import type { UploadRecord } from "./store.ts";
+
+const CONTEXT = "upload 1";
+
+/** What a person said of a file; none of it is kept in clear. */
+export interface Labels {
+  readonly fileName: string;
+  readonly title: string | null;
+  readonly category: string | null;
+  readonly profession: string | null;
+  readonly mediaType: string;
+  /** The report that it is new content for. */
+  readonly updates: string | null;
+}
+
+interface Sealed extends Labels {
+  readonly report: string;
+  readonly sessionKey: string | null;
+  readonly salt: string | null;
+}
+
+export class Job {
+  readonly id: string;
+  readonly labels: Labels;
+  readonly sizeBytes: number;
+  readonly lastModified: number;
+  readonly started: number;
+  /** The report's id, fixed when the upload began. */
+  report: string;
+  file: File | null;
+  state: UploadState = "queued";
+  sentBytes = 0;
+  error: EngineError | null = null;
+  copies = 0;
+  /** The report that this repeats, once noticed; false once the person wants it anyway. */
+  repeats: string | null | false = null;
+  /** Kept only for what may be resumed. */
+  secrets: ContentSecrets | null = null;
+  upload: string | null = null;
+
+  constructor(
+    labels: Labels,
+    about: { id?: string; sizeBytes: number; lastModified: number; report?: string; started?: number },
+    file: File | null,
+  ) {
+    this.id = about.id ?? makeId();
+    this.labels = labels;
+    this.sizeBytes = about.sizeBytes;
+    this.lastModified = about.lastModified;
+    this.started = about.started ?? Date.now();
+    this.report = about.report ?? makeId();
+    this.file = file;
+  }
+
+  /** New secrets: for a content that is not the one before. */
+  refresh(): ContentSecrets {
+    this.secrets = { sessionKey: randomBytes(32), salt: makeSalt() };
+    this.sentBytes = 0;
+    return this.secrets;
+  }
+
+  /** Whether it may still become a report. */
+  get isOpen(): boolean {
+    return this.state !== "saved" && this.state !== "failed" && this.state !== "cancelled";
+  }
+
+  shown(secondsLeft: number | null): Upload {
+    return {
+      id: this.id,
+      fileName: this.labels.fileName,
+      sizeBytes: this.sizeBytes,
+      sentBytes: Math.min(this.sentBytes, this.sizeBytes),
+      state: this.state,
+      secondsLeft,
+      report: this.state === "duplicate" ? this.repeats || null : this.state === "saved" ? this.report : null,
+      copies: this.copies,
+      error: this.error,
+    };
+  }
+
+  /** Whether `file` may be the one whose upload was interrupted; its content decides. */
+  matches(file: File): boolean {
+    return file.size === this.sizeBytes && cleanFileName(file.name) === this.labels.fileName;
+  }
+
+  async toRecord(stateKey: StateKey): Promise<UploadRecord> {
+    const sealed: Sealed = {
+      ...this.labels,
+      report: this.report,
+      sessionKey: this.secrets === null ? null : base64(this.secrets.sessionKey),
+      salt: this.secrets === null ? null : base64(this.secrets.salt),
+    };
+    return {
+      id: this.id,
+      sizeBytes: this.sizeBytes,
+      lastModified: this.lastModified,
+      started: this.started,
+      upload: this.upload,
+      sealed: await stateKey.seal(`${CONTEXT} ${this.id}`, sealed),
+    };
+  }
+
+  /** An upload that an earlier page left; it needs its file again. */
+  static async fromRecord(record: UploadRecord, stateKey: StateKey): Promise<Job> {
+    const sealed = (await stateKey.open(`${CONTEXT} ${record.id}`, record.sealed)) as Sealed;
+    const { report, sessionKey, salt, ...labels } = sealed;
+    const job = new Job(labels, { ...record, report }, null);
+    job.state = "needs-file";
+    job.upload = record.upload;
+    if (sessionKey !== null && salt !== null) {
+      job.secrets = { sessionKey: fromBase64(sessionKey), salt: fromBase64(salt) };
+    }
+    return job;
+  }
+}

@@ -1,0 +1,261 @@
+/** An open vault: the account's key, its index, and what reads and changes its reports. */
+import * as answers from "../api/answers.ts";
+import type { Gateways } from "../api/gateways.ts";
+import type { Transport } from "../api/transport.ts";
+import { formatTime, nowSeconds } from "../crypto/times.ts";
+import type { Kit, ReportRow } from "../engine/interface.ts";
+import { LIMITS } from "../limits.ts";
+import { isRefusal, refusal } from "../refusal.ts";
+import { peopleOf, reportsOf } from "../vault/index/state.ts";
+import {
+  checkAgainst,
+  KIT_FILE_NAME,
+  kitLines,
+  readKit,
+  writeKit,
+  type KitFile,
+} from "../vault/kit.ts";
+import type { People } from "../vault/people.ts";
+import type { ReportEntry } from "../vault/report-entry.ts";
+import { Changer, type Wish } from "./changing.ts";
+import { IndexSync } from "./index-sync.ts";
+import { repair, type Refused } from "./repair.ts";
+import { KIT, type Recovery, type Session, type Sessions } from "./session.ts";
+import type { Store } from "./store.ts";
+
+interface Parts {
+  readonly store: Store;
+  readonly transport: Transport;
+  readonly gateways: Gateways;
+  readonly sessions: Sessions;
+}
+
+export class Vault {
+  readonly store: Store;
+  readonly transport: Transport;
+  readonly gateways: Gateways;
+  readonly changer: Changer;
+  session: Session;
+  refused: readonly Refused[] = [];
+  /** Told when a change begins or ceases to wait. */
+  onWaiting: () => void = () => {};
+  private readonly sessions: Sessions;
+  private sync: IndexSync | null = null;
+
+  constructor(parts: Parts, session: Session) {
+    this.store = parts.store;
+    this.transport = parts.transport;
+    this.gateways = parts.gateways;
+    this.sessions = parts.sessions;
+    this.session = session;
+    this.changer = new Changer(this);
+  }
+
+  get key() {
+    return this.session.key;
+  }
+
+  /** The index; throws `unavailable` until it was read. */
+  get index(): IndexSync {
+    if (this.sync === null) throw refusal("unavailable", "The vault's list has not been read yet.");
+    return this.sync;
+  }
+
+  get isRead(): boolean {
+    return this.sync !== null;
+  }
+
+  people(): People {
+    return peopleOf(this.index.state, this.key.certificate);
+  }
+
+  /** Reads the index, or stores the first one; then what the server says has changed since. */
+  async read(): Promise<void> {
+    if (this.sync === null) {
+      const { profile } = this.session;
+      try {
+        this.sync = await IndexSync.open(this.indexParts(), profile.ipnsName);
+      } catch (error) {
+        if (!isRefusal(error, "not-found")) throw error;
+        await this.createIndex();
+      }
+      await this.changer.load();
+    } else {
+      await this.index.refresh();
+    }
+    await this.repair();
+  }
+
+  private async repair(): Promise<void> {
+    try {
+      this.refused = await repair(this.index, this.transport, this.gateways, this.key);
+    } catch (error) {
+      // With the server away the index is read through gateways, and that is all there is.
+      if (!isRefusal(error, "unreachable", "unavailable")) throw error;
+    }
+  }
+
+  private indexParts() {
+    const { store, transport, gateways: source, key, session } = this;
+    return { store, transport, source, key, account: session.profile.account };
+  }
+
+  /** Stores the first index; also after a crash between sign-up and this. */
+  async createIndex(): Promise<void> {
+    const first = await this.sessions.firstIndex(this.session);
+    if (first === null) {
+      throw refusal("not-found", "This vault has no index yet: open it on the device where you signed up.");
+    }
+    this.sync = await IndexSync.create(this.indexParts(), first.ipnsKey, first.parts);
+    await this.makeKit({ code: first.code, parts: first.parts });
+    await this.remember({ sealedFirstIndex: null });
+  }
+
+  /** The rows that the screens show, newest first, with what waits already in them. */
+  rows(): ReportRow[] {
+    const overlay = overlayOf(this.changer.waiting);
+    const people = this.people();
+    const rows: ReportRow[] = [];
+    for (const entry of reportsOf(this.index.state)) {
+      const row = overlay.apply(rowOf(entry, people));
+      if (row !== null) rows.push(row);
+    }
+    return rows.reverse().sort((a, b) => (a.created < b.created ? 1 : a.created > b.created ? -1 : 0));
+  }
+
+  // -- the kit
+
+  /** A kit under `recovery`, sealed in this browser until it is proven. */
+  async makeKit(recovery: Recovery): Promise<Kit> {
+    const kit = await this.kitOf(recovery.parts);
+    const file = await writeKit(kit);
+    const kept = { code: recovery.code, file: new TextDecoder().decode(file) };
+    await this.remember({ sealedKit: await this.session.stateKey.seal(KIT, kept) });
+    return shown(kit, file, recovery.code);
+  }
+
+  /** A new code and the kit that goes with it; earlier codes open no newer kit. */
+  async renewKit(password: string): Promise<Kit> {
+    const recovery = await this.sessions.renewRecovery(this.session, password);
+    await this.index.setRecoveryParts(recovery.parts);
+    return this.makeKit(recovery);
+  }
+
+  /** The file written afresh under the code she has; throws `kit-refused`. */
+  async freshKitFile(): Promise<Kit> {
+    const account = await this.transport.call("GET", "/account");
+    const kit = await this.kitOf({
+      recovery_key: answers.text(account, "recovery_key"),
+      recovery_mac: answers.text(account, "recovery_mac"),
+      revocation: answers.text(account, "revocation"),
+    });
+    await checkAgainst(kit, this.index.state.keys, this.key.certificate);
+    return shown(kit, await writeKit(kit), "");
+  }
+
+  async pendingKit(): Promise<Kit | null> {
+    const { profile, stateKey } = this.session;
+    if (profile.sealedKit === null) return null;
+    const kept = (await stateKey.open(KIT, profile.sealedKit)) as { code: string; file: string };
+    const file = new TextEncoder().encode(kept.file);
+    return shown(await readKit(file), file, kept.code);
+  }
+
+  async dropPendingKit(): Promise<void> {
+    await this.remember({ sealedKit: null });
+  }
+
+  /** The kit for the current index, which the server then keeps pinned. */
+  private async kitOf(parts: Recovery["parts"]): Promise<KitFile> {
+    const { profile } = this.session;
+    const server = await this.transport.call("GET", "/server");
+    const gateways = answers.texts(server, "gateways").slice(0, LIMITS.MAX_GATEWAYS - 1);
+    const { root, sequence } = await this.index.setKitRoot();
+    return {
+      email: profile.email,
+      account: profile.account,
+      kdf: profile.kdf,
+      certificate: profile.sealCertificate,
+      sealed_key: profile.sealedKey,
+      seal_mac: profile.sealMac,
+      ...parts,
+      ipns_name: this.index.ipnsKey.name,
+      index_cid: root,
+      sequence,
+      gateways: [...new Set([...gateways, this.transport.origin])],
+      server: this.transport.origin,
+      created: formatTime(nowSeconds()),
+    };
+  }
+
+  private async remember(change: Partial<Session["profile"]>): Promise<void> {
+    const saved = (await this.store.profile()) ?? this.session.profile;
+    const profile = await this.store.save({ ...saved, ...change });
+    this.session = { ...this.session, profile };
+  }
+}
+
+function shown(kit: KitFile, file: Uint8Array<ArrayBuffer>, code: string): Kit {
+  return {
+    file,
+    fileName: KIT_FILE_NAME,
+    code,
+    groups: code === "" ? [] : code.split("-"),
+    email: kit.email,
+    server: kit.server,
+    ipnsName: kit.ipns_name,
+    created: kit.created,
+    byHand: kitLines(kit),
+  };
+}
+
+export function rowOf(entry: ReportEntry, people: People): ReportRow {
+  return {
+    id: entry.id,
+    cid: entry.cid,
+    title: entry.title,
+    category: entry.category,
+    fileName: entry.file_name,
+    mediaType: entry.media_type,
+    sizeBytes: entry.size_bytes,
+    created: entry.created,
+    revision: entry.revision,
+    kind: entry.kind,
+    isMine: people.isMe(entry.owner),
+    author: entry.author,
+    subject: entry.subject,
+    owner: entry.owner,
+    deleted: entry.deleted,
+    state: "saved",
+  };
+}
+
+/** What waits, laid over the rows. */
+function overlayOf(waiting: readonly Wish[]): { apply(row: ReportRow): ReportRow | null } {
+  const changes = new Map<string, ((row: ReportRow) => ReportRow | null)[]>();
+  const add = (id: string, change: (row: ReportRow) => ReportRow | null): void => {
+    changes.set(id, [...(changes.get(id) ?? []), change]);
+  };
+  const now = formatTime(nowSeconds());
+  for (const wish of waiting) {
+    if (wish.kind === "edit") {
+      add(wish.report, (row) => ({
+        ...row,
+        title: wish.title ?? row.title,
+        category: wish.category ?? row.category,
+      }));
+      continue;
+    }
+    for (const id of wish.reports) {
+      if (wish.kind === "purge") add(id, () => null);
+      else add(id, (row) => ({ ...row, deleted: wish.kind === "trash" ? (row.deleted ?? now) : null }));
+    }
+  }
+  return {
+    apply(row) {
+      let changed: ReportRow | null = row;
+      for (const change of changes.get(row.id) ?? []) if (changed !== null) changed = change(changed);
+      return changed === row || changed === null ? changed : { ...changed, state: "waiting" };
+    },
+  };
+}
