@@ -138,6 +138,15 @@ class KuboServer:
         with urllib.request.urlopen(request, timeout=60) as answer:
             return [json.loads(line) for line in answer.read().splitlines()]
 
+    def read_block(self, cid: str) -> bytes:
+        """A block's bytes as it has them."""
+        request = urllib.request.Request(
+            f"{self.node.gateway}/ipfs/{cid}?format=raw",
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            content: bytes = answer.read()
+            return content
+
     @property
     def peer(self) -> str:
         """Where other nodes reach it: its swarm's address with its identity."""

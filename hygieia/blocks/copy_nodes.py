@@ -24,6 +24,7 @@ from hygieia.ipld.block import verify_any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from hygieia.blocks.nodes import CopyNode
     from hygieia.blocks.port import BlockStore
     from hygieia.ipld.block import Block
     from hygieia.ipld.cid import CID
@@ -39,8 +40,10 @@ class OwnNode:
     name: str = OWN
     kind: NodeKind = "own"
 
-    def __init__(self, store: BlockStore) -> None:
+    def __init__(self, store: BlockStore, behind: CopyNode | None = None) -> None:
+        """``behind``: the node that the store is in, where it can do what the store cannot."""
         self._store = store
+        self._behind = behind
         self._holder = f"verify {secrets.token_hex(8)}"
 
     async def read(self, cids: Sequence[CID]) -> list[Reading]:
@@ -61,6 +64,10 @@ class OwnNode:
         await self._store.put(blocks, holder=self._holder, until=until)
         return True
 
+    async def drop_damaged(self) -> bool:
+        """See ``CopyNode.drop_damaged``: a store that moves damage aside has no need of it."""
+        return self._behind is not None and await self._behind.drop_damaged()
+
     async def keep(self, root: CID, name: str) -> bool:
         """See ``CopyNode.keep``."""
         try:
@@ -72,6 +79,8 @@ class OwnNode:
 
     async def close(self) -> None:
         """See ``CopyNode.close``: the store is closed by whoever opened it."""
+        if self._behind is not None:
+            await self._behind.close()
 
 
 class GatewayNode:
@@ -109,6 +118,10 @@ class GatewayNode:
     async def restore(self, blocks: Sequence[Block]) -> bool:
         """See ``CopyNode.restore``: a gateway takes nothing."""
         del blocks
+        return False
+
+    async def drop_damaged(self) -> bool:
+        """See ``CopyNode.drop_damaged``: nothing can be thrown out of a gateway."""
         return False
 
     async def keep(self, root: CID, name: str) -> bool:

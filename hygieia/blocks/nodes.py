@@ -54,6 +54,13 @@ class CopyNode(Protocol):
         """Put blocks back, held until ``keep``; False where a node takes none."""
         ...
 
+    async def drop_damaged(self) -> bool:
+        """Throw out what does not hash to its CID, where ``restore`` passes over such blocks.
+
+        Takes as long as reading all of the node's disk. False where it cannot be done.
+        """
+        ...
+
     async def keep(self, root: CID, name: str) -> bool:
         """Pin a root below which every block is there again; False where that cannot be done."""
         ...

@@ -97,10 +97,16 @@ class CopyCheck:
 
     nodes: Sequence[CopyNode]
     pace: Pace
-    on_read: Callable[[int], None] = field(default=lambda _: None)
     read: Read = field(default_factory=Read)
     clock: Callable[[], float] = time.monotonic
+    _on_read: Callable[[int], None] | None = None
     _rests: dict[int, float] = field(default_factory=dict)
+    _dropped: set[int] = field(default_factory=set)
+
+    def begin(self, on_read: Callable[[int], None] | None) -> None:
+        """Begin a run: what it may do once to each node it may do again."""
+        self._on_read = on_read
+        self._dropped.clear()
 
     async def look(self, roots: Sequence[tuple[CID, str]], at: str) -> tuple[NodeCopy, ...]:
         """What each node has of these roots, pinned each under its name. ``at``: the time now.
@@ -162,8 +168,8 @@ class CopyCheck:
     async def _count(self, size_bytes: int, blocks: int, *, own: bool) -> None:
         self.read.blocks += blocks
         self.read.size_bytes += size_bytes
-        if own:
-            self.on_read(size_bytes)
+        if own and self._on_read is not None:
+            self._on_read(size_bytes)
         await self.pace.after(size_bytes)
 
     async def _mend(
@@ -173,20 +179,27 @@ class CopyCheck:
         curable = [
             cid for cid, lack in lacking.items() if cid in had and lack is not Lack.UNREACHABLE
         ]
-        cured: set[CID] = set()
-        # Verified when they were read: from whichever node, they are what the CID says.
-        if curable and await node.restore([Block(cid, had[cid]) for cid in curable]):
-            again = await node.read(curable)
-            cured = {
-                cid
-                for cid, reading in zip(curable, again, strict=True)
-                if not isinstance(reading, Lack)
-            }
+        cured = await _put_back(node, curable, had)
+        stuck = [cid for cid in curable if cid not in cured and lacking[cid] is Lack.DAMAGED]
+        if stuck and place not in self._dropped:
+            self._dropped.add(place)
+            if await node.drop_damaged():
+                await node.read(stuck)  # Kubo goes on believing that it has them until asked
+                cured |= await _put_back(node, stuck, had)
         tally.mended += len(cured)
         self.read.mended += len(cured)
         for cid, lack in lacking.items():
             if cid not in cured:
                 tally.count(lack)
+
+
+async def _put_back(node: CopyNode, cids: Sequence[CID], had: dict[CID, bytes]) -> set[CID]:
+    """Those that the node has again after being given them."""
+    # Verified when they were read: from whichever node, they are what the CID says.
+    if not cids or not await node.restore([Block(cid, had[cid]) for cid in cids]):
+        return set()
+    readings = zip(cids, await node.read(cids), strict=True)
+    return {cid for cid, reading in readings if not isinstance(reading, Lack)}
 
 
 async def look_at_peers(

@@ -92,10 +92,10 @@ class Verifier:
         ``on_read`` is given the bytes read from the server's own store, piece by piece. Raises
         ``Unavailable`` when the server's own stores do not answer: run again to go on.
         """
-        self._check.on_read = on_read or (lambda _: None)
         async with self._leases.keep(LEASE, LEASE_SECONDS) as ours:
             if not ours:
                 return None
+            self._check.begin(on_read)
             started = format_time(self._now())
             key = self._key()
             run = await self._runs.unfinished(key) or Run(secrets.token_hex(8), key, started)

@@ -36,13 +36,22 @@ def build_verifier(
         ConfigError: an address in HYGIEIA_COPY_NODES cannot be understood.
         InvalidInput: one of ``gateways`` cannot.
     """
-    nodes: list[CopyNode] = [OwnNode(stores.blocks)]
+    nodes: list[CopyNode] = [_own(settings, stores)]
     nodes += [_node(address) for address in settings.copy_nodes.split(",") if address]
     nodes += [GatewayNode(url) for url in gateways]
     rules = CopyRules(
         nodes, settings.wanted_copies, Pace(settings.verify_mib_a_second * MIB), cluster
     )
     return Verifier(stores, indexes, Leases(stores.documents), rules)
+
+
+def _own(settings: Settings, stores: Stores) -> CopyNode:
+    if not settings.blocks.startswith("kubo+"):
+        return OwnNode(stores.blocks)
+    from hygieia.blocks.kubo.node import KuboNode  # noqa: PLC0415  (adapters are imported when chosen)
+
+    beside = KuboNode(settings.blocks)
+    return OwnNode(stores.blocks, beside)
 
 
 def _node(address: str) -> CopyNode:

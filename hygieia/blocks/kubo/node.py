@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import contextlib
+from typing import TYPE_CHECKING, Final
 
 from hygieia.blocks.kubo.address import read_address
 from hygieia.blocks.kubo.keepers import as_raw
-from hygieia.blocks.kubo.rpc import Incomplete, Rpc
+from hygieia.blocks.kubo.rpc import Incomplete, KuboError, Rpc
 from hygieia.blocks.nodes import Lack, NodeKind, Reading
 from hygieia.errors import BlockMissing, BlockRefused, StorageFull, Unavailable
 from hygieia.ipld.block import Block, verify_any
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hygieia.ipld.cid import CID
+
+DROP_SECONDS: Final = 6 * 3600
+"""For reading every block that a Kubo has: some ten terabytes."""
 
 
 class KuboNode:
@@ -51,6 +55,20 @@ class KuboNode:
             await self._rpc.import_car(raw, raw[0].cid, pin=False)
         except (Unavailable, StorageFull, Incomplete):
             return False
+        return True
+
+    async def drop_damaged(self) -> bool:
+        """See ``CopyNode.drop_damaged``: an import passes over what Kubo believes to have."""
+        query = {"drop": "true"}
+        try:
+            lines = self._rpc.lines("repo/verify", query, DROP_SECONDS)
+            async with contextlib.aclosing(lines) as told:
+                async for _ in told:
+                    pass
+        except KuboError as error:
+            return error.status not in {401, 403, 404}
+        except Unavailable:
+            pass  # it breaks the answer off when it has found damage; what it did shows on reading
         return True
 
     async def keep(self, root: CID, name: str) -> bool:
