@@ -18,7 +18,7 @@ import pytest
 from hygieia.blocks.kubo import open_kubo
 from hygieia.blocks.kubo.books import Documents
 from hygieia.errors import ConfigError
-from tests.kubo import DURABLE, TOKEN, KuboServer
+from tests.kubo import DURABLE, TOKEN, KuboServer, kubo_server
 from tests.running import COMMAND, free_port
 
 PROFILE = {
@@ -168,3 +168,28 @@ def test_a_real_repository_with_other_defaults_is_refused(kubo: KuboServer, tmp_
         assert "unixfs-v1-2025" in started_with(kubo.address, tmp_path / "data")
     finally:
         kubo.run("config", "Import.UnixFSChunker", "size-1048576")
+
+
+@pytest.mark.servers
+def test_a_real_kubo_as_its_own_defaults_make_it_is_refused(
+    kubo_program: Path, tmp_path: Path
+) -> None:
+    lazy = json.loads(json.dumps(DURABLE))
+    lazy["mounts"][0]["sync"] = False
+    spec = {"Datastore_Spec": json.dumps(lazy)}
+    with kubo_server(kubo_program, tmp_path / "repository", **spec) as node:
+        assert "durably" in started_with(node.address, tmp_path / "data")
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("lacking", ["dag/import", "repo/gc"])
+def test_a_real_token_that_may_not_do_everything_is_refused(
+    kubo_program: Path, tmp_path: Path, lacking: str
+) -> None:
+    needed = ("id", "config", "block", "dag", "pin", "refs", "repo", "routing", "name", "version")
+    allowed = [f"/api/v0/{path}" for path in needed if not lacking.startswith(path)]
+    rule = {"vault": {"AuthSecret": f"bearer:{TOKEN}", "AllowedPaths": allowed}}
+    settings = {"API_Authorizations": json.dumps(rule)}
+    with kubo_server(kubo_program, tmp_path / "repository", **settings) as node:
+        said = started_with(node.address, tmp_path / "data")
+    assert f"does not let this token use /api/v0/{lacking}" in said
