@@ -16,7 +16,7 @@ from hygieia.domain.account import (
     read_open_account,
 )
 from hygieia.domain.sessions import token_hash
-from hygieia.errors import InvalidInput, NotFound, StaleRevision
+from hygieia.errors import Conflict, InvalidInput, NotFound, StaleRevision
 from hygieia.openpgp.certificates import Certificate
 from hygieia.openpgp.parameters import normalise_email
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from hygieia.domain.sign_in import SignIn
 
     ForAccount = Callable[[str], Awaitable[None]]
+    TurnAt = Callable[[str], Awaitable[bool]]
 
 RECLAIM_LIFETIME: Final = timedelta(days=14)
 _DELETING: Final = "deleting"
@@ -98,31 +99,40 @@ class Accounts:
         Raises:
             InvalidInput: ``confirm`` is not the account's email.
             CredentialsError, TooManyAttempts: the password is wrong, or was too often.
+            Conflict: the account was changed at the same time.
         """
         account = signed_in.account
         if normalise_email(confirm) != account.email:
             raise InvalidInput("To delete the account, type its email address.")
         await self._sign_in.prove(account, login_secret)
         gone = replace(account.emptied(AccountState.DELETING), email="", name="")
-        await self._documents.replace(
-            COLLECTION, account.id, account.rev, gone.body(), scope=_DELETING, unique=None
-        )
+        try:
+            await self._documents.replace(
+                COLLECTION, account.id, account.rev, gone.body(), scope=_DELETING, unique=None
+            )
+        except StaleRevision:
+            # Perhaps by a new password, which was not the one proven.
+            raise Conflict("The account was changed meanwhile. Delete it again.") from None
 
-    async def finish_deletions(self, remove_belongings: ForAccount) -> int:
+    async def finish_deletions(
+        self, remove_belongings: TurnAt, may_go_on: Callable[[], bool] = lambda: True
+    ) -> int:
         """Removes what deleted accounts had, then themselves. Returns how many.
 
-        ``remove_belongings`` is called with each account id and removes reports, index and
-        uploads; it may be called again for the same id, should this be cut off. Call it after
-        :meth:`delete` and from time to time.
+        ``remove_belongings`` is called with an account id and removes some of its reports, index
+        and uploads; it says whether that was all, and is called again until then, as long as it
+        ``may_go_on``. Call it after :meth:`delete` and from time to time.
         """
         finished = 0
         while True:
             page = await self._documents.page(COLLECTION, _DELETING, limit=10)
             for document in page.items:
-                await remove_belongings(document.id)
-                await self._sign_out_everywhere(document.id)
-                await self._documents.delete(COLLECTION, document.id)
-                finished += 1
+                if not may_go_on():
+                    return finished
+                if await remove_belongings(document.id):
+                    await self._sign_out_everywhere(document.id)
+                    await self._documents.delete(COLLECTION, document.id)
+                    finished += 1
             if not page.items:
                 return finished
 

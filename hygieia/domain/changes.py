@@ -78,14 +78,12 @@ class Changes:
             return ChangePage(items, page.next, more=True)
         return ChangePage(items, _end_cursor(page.items, after), more=False)
 
-    async def drop_account(self, account: str) -> None:
-        """Forget the list of an account that is going."""
-        while True:
-            page = await self._documents.page(COLLECTION, account, limit=1000)
-            for item in page.items:
-                await self._documents.delete(COLLECTION, item.id)
-            if not page.items:
-                return
+    async def drop_account(self, account: str) -> bool:
+        """A turn at forgetting an account's list; True when nothing is left of it."""
+        page = await self._documents.page(COLLECTION, account, limit=1000)
+        for item in page.items:
+            await self._documents.delete(COLLECTION, item.id)
+        return page.next is None
 
 
 def _end_cursor(items: tuple[Document, ...], after: str | None) -> str:

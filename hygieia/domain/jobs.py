@@ -71,6 +71,11 @@ class Jobs:
         """The work is done or no longer needed."""
         await self._documents.delete(COLLECTION, _id(kind, subject))
 
+    async def find(self, kind: str, subject: str) -> Job | None:
+        """The job of a kind for a subject, due or not."""
+        document = await self._documents.get(COLLECTION, _id(kind, subject))
+        return None if document is None else _read(document)
+
     async def finish(self, job: Job) -> None:
         """This very job is done; one scheduled anew meanwhile stays."""
         try:

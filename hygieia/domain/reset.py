@@ -25,7 +25,14 @@ from hygieia.domain.accounts import merged
 from hygieia.domain.attempts import Attempts, InFlight, network_of
 from hygieia.domain.sign_in import find_open
 from hygieia.domain.strangers import Strangers
-from hygieia.errors import CredentialsError, Duplicate, IntegrityError, InvalidInput
+from hygieia.errors import (
+    Conflict,
+    CredentialsError,
+    Duplicate,
+    IntegrityError,
+    InvalidInput,
+    StaleRevision,
+)
 from hygieia.limits import CLOCK_SKEW_SECONDS, RESET_NONCE_SECONDS
 from hygieia.openpgp.certificates import Certificate
 from hygieia.openpgp.notes import Note, Verdict, read_note, verify_note
@@ -122,6 +129,7 @@ class PasswordReset:
             NoteRefused: the note is malformed.
             InvalidInput, CertificateRefused: a part of the seal is not what it should be.
             TooManyAttempts: from this address.
+            Conflict: the account was changed at the same time.
         """
         normal = normalise_email(email)
         # Whoever asks may send a quarter of a megabyte: that is not read on the event loop.
@@ -138,7 +146,12 @@ class PasswordReset:
                 login_hash = await self._hasher.hash(seal.login_secret)
                 await self._use_up(proof.nonce)
         changed = account.with_seal(seal, certificate, login_hash)
-        document = await self._documents.replace(ACCOUNTS, account.id, account.rev, changed.body())
+        try:
+            document = await self._documents.replace(
+                ACCOUNTS, account.id, account.rev, changed.body()
+            )
+        except StaleRevision:
+            raise Conflict("The account was changed meanwhile. Begin the reset again.") from None
         return await self._sign_in.begin(read_account(document), origin, alone=True)
 
     def _fits(self, note: Note, nonce: str, account_id: str, seal: Seal) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, cast
 
-from hygieia.domain import commit_cleanup, index, trash, uploads
+from hygieia.domain import commit_cleanup, index, purging, trash, uploads
 from hygieia.domain.accounts import Accounts
 from hygieia.domain.commit_cleanup import clean_up
 from hygieia.domain.copies import CopyBook
@@ -72,7 +72,7 @@ class Sweeper:
         self._does: dict[str, Callable[[Job], Awaitable[None]]] = {
             uploads.JOB: self._end_upload,
             commit_cleanup.JOB: self._clean_up_commit,
-            trash.JOB: self._purge_report,
+            purging.JOB: self._purge_report,
             index.JOB: self._clean_up_index,
             index.KIT_JOB: self._release_kept,
             DROP_ACCOUNT_JOB: self._drop_account,
@@ -148,31 +148,40 @@ class Sweeper:
         await self._rules.trash.release_kept(job.subject)
 
     async def _drop_account(self, job: Job) -> None:
-        if not await self._rules.accounts.exists(job.subject):
-            await self._remove_belongings(job.subject)
+        if await self._rules.accounts.exists(job.subject):
+            return
+        if not await self._remove_belongings(job.subject):
+            await self._stores.jobs.schedule(DROP_ACCOUNT_JOB, job.subject, self._now())
 
     async def _finish_deletions(self) -> tuple[tuple[str, str], ...]:
         """Empty deleted accounts; one that cannot be yet must not hold up what comes after."""
         async with self._leases.claim("deletions", LEASE_SECONDS) as ours:
+            ends = self._now() + timedelta(seconds=LEASE_SECONDS // 2)
             try:
                 if ours:
-                    await self._rules.accounts.finish_deletions(self._drop_twice)
+                    await self._rules.accounts.finish_deletions(
+                        self._drop_twice, lambda: self._now() < ends
+                    )
             except HygieiaError as error:
                 return ((DROP_ACCOUNT_JOB, error.code),)
         return ()
 
-    async def _drop_twice(self, account: str) -> None:
+    async def _drop_twice(self, account: str) -> bool:
         """Remove what an account has, and look again later: a commit may have been under way."""
         await self._stores.jobs.schedule(DROP_ACCOUNT_JOB, account, self._now() + DROP_AGAIN_AFTER)
-        await self._remove_belongings(account)
+        return await self._remove_belongings(account)
 
-    async def _remove_belongings(self, account: str) -> None:
+    async def _remove_belongings(self, account: str) -> bool:
+        """A turn at it; True when nothing is left."""
         await self._rules.uploads.drop_account(account)
-        await self._rules.trash.drop_account(account)
+        if not await self._rules.trash.drop_account(account):
+            return False
         await self._rules.indexes.forget(account)
-        await self._stores.changes.drop_account(account)
+        if not await self._stores.changes.drop_account(account):
+            return False
         await self._stores.quotas.drop(account)
         await CopyBook(self._stores.documents).drop_account(account)
+        return True
 
 
 async def _refuse_kind(_job: Job) -> None:

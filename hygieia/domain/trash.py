@@ -1,39 +1,35 @@
 """Trash, restore, purge (FORMATS §7: what the latest kit names stays until the next kit).
 
-A purge is a row of steps that may be repeated from any of them: the report's state says how far it
-has come, and the job that does it is finished only when nothing is left.
+What is to be purged for good is handed to ``purging``, which does it in turns.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from hygieia.domain.changes import Change
+from hygieia.domain.index import KIT_JOB
+from hygieia.domain.purging import JOB, Purging
 from hygieia.domain.reports import (
     COLLECTION,
-    VERSIONS,
     Report,
     State,
-    Version,
     read_report,
-    read_version,
     report_body,
     scope_of,
 )
 from hygieia.errors import Conflict, NotFound, StaleRevision
-from hygieia.ipld.cid import CID
-from hygieia.limits import MAX_PAGE_ITEMS
 from hygieia.openpgp.times import format_time, now
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
     from hygieia.domain.index import Indexes
     from hygieia.domain.stores import Stores
 
-JOB: Final = "purge-report"
+REPORTS_A_TURN: Final = 50
 TAKE_OVER_AFTER: Final = timedelta(minutes=5)
 """When a purge under way is taken for dead, and a job goes on with it."""
 
@@ -55,6 +51,7 @@ class Trash:
         self._indexes = indexes
         self._keep = keep
         self._now = clock
+        self._purging = Purging(stores, clock)
 
     async def put(self, account: str, report_id: str, rev: int | None) -> Report:
         """Put a report in the trash; one that is there already stays as it is.
@@ -93,10 +90,9 @@ class Trash:
             if latest is not None and latest.is_visible:
                 raise Conflict("The report was changed meanwhile: read it again.") from None
             return  # another request, or a job, purges it: its work, and its job
-        await self._stores.jobs.cancel(JOB, report_id)
 
     async def purge_if_due(self, report_id: str) -> None:
-        """The job: purge the report if it is in the trash for long enough, or half purged."""
+        """The job: a turn at purging the report, if it is in the trash for long enough."""
         report = await self._stores.reports.find(report_id)
         if report is None or report.state in {State.LIVE, State.KEPT}:
             return
@@ -108,18 +104,30 @@ class Trash:
         await self._purge(report)
 
     async def release_kept(self, account: str) -> None:
-        """After a new kit: purge what only the kit before it still named."""
+        """After a new kit: a turn at purging what only the kit before it still named."""
         covered_until = await self._indexes.kit_time(account)
-        async for report in self._all(account, State.KEPT):
+        job = await self._stores.jobs.find(KIT_JOB, account)
+        after = None if job is None else cast("str | None", job.body.get("after"))
+        page = await self._stores.reports.page(
+            account, state=State.KEPT, after=after, limit=REPORTS_A_TURN
+        )
+        for report in page.items:
             purged_at = report.deleted_at
             if covered_until is None or (purged_at is not None and purged_at < covered_until):
-                await self._release(report)
+                await self._purging.turn(report)
+        if page.next is not None:
+            await self._stores.jobs.schedule(KIT_JOB, account, self._now(), {"after": page.next})
 
-    async def drop_account(self, account: str) -> None:
-        """Purge everything an account has, in whatever state."""
+    async def drop_account(self, account: str) -> bool:
+        """A turn at purging all an account has, in whatever state; True when nothing is left."""
+        finished = True
         for state in State:
-            async for report in self._all(account, state):
-                await self._release(report)
+            page = await self._stores.reports.page(
+                account, state=state, after=None, limit=REPORTS_A_TURN
+            )
+            turns = [await self._purging.turn(report) for report in page.items]
+            finished = finished and all(turns) and page.next is None
+        return finished
 
     async def _move(
         self, account: str, report_id: str, rev: int | None, state: State, deleted: str | None
@@ -143,34 +151,10 @@ class Trash:
         created = datetime.fromisoformat(report.created)
         if report.state is State.TRASH and covered_until and created <= covered_until:
             kept = replace(report, state=State.KEPT, deleted=format_time(self._now()))
-            await self._tell_gone(await self._replace(kept))
+            await self._purging.tell_gone(await self._replace(kept))
+            await self._stores.jobs.cancel(JOB, report.id)
             return
-        await self._release(report)
-
-    async def _release(self, report: Report) -> None:
-        """Unpin every version, give the room back, forget the report."""
-        stores = self._stores
-        key = f"purge-{report.id}"
-        if report.state is not State.RELEASING:
-            report = await self._begin_release(report, key)
-        await stores.quotas.settle(report.account, key, -report.release_bytes)
-        async for version in self._versions(report):
-            await stores.documents.delete(VERSIONS, version.root)
-        await stores.shares.drop_report(report.id)
-        await stores.documents.delete(COLLECTION, report.id)
-        await self._tell_gone(report)
-
-    async def _begin_release(self, report: Report, key: str) -> Report:
-        if report.state is not State.PURGING:
-            report = await self._replace(replace(report, state=State.PURGING))
-        released = 0
-        async for version in self._versions(report):
-            await self._stores.blocks.unpin(CID.parse(version.root), name=report.pin_name)
-            released += version.charged_bytes if report.has_committed(version) else 0
-        # A hold of nothing marks that the room is still to be given back; the state after it, that
-        # the mark has been set. So repeating either gives it back once.
-        await self._stores.quotas.hold(report.account, key, 0)
-        return await self._replace(replace(report, state=State.RELEASING, release_bytes=released))
+        await self._purging.turn(report)
 
     async def _replace(self, report: Report) -> Report:
         document = await self._stores.documents.replace(
@@ -185,32 +169,3 @@ class Trash:
     async def _tell(self, report: Report) -> None:
         change = Change(report.id, report.root, report.rev, report.deleted is not None)
         await self._stores.changes.record(report.account, change)
-
-    async def _tell_gone(self, report: Report) -> None:
-        change = Change(report.id, None, report.rev, deleted=True)
-        await self._stores.changes.record(report.account, change)
-
-    async def _all(self, account: str, state: State) -> AsyncIterator[Report]:
-        after: str | None = None
-        while True:
-            page = await self._stores.reports.page(account, state=state, after=after, limit=100)
-            for report in page.items:
-                yield report
-            if page.next is None:
-                return
-            after = page.next
-
-    async def _versions(self, report: Report) -> AsyncIterator[Version]:
-        """Every version document, claims that came to nothing too."""
-        after: str | None = None
-        while True:
-            page = await self._stores.documents.page(
-                VERSIONS, report.id, after=after, limit=MAX_PAGE_ITEMS
-            )
-            for item in page.items:
-                version = read_version(item)
-                if version.account == report.account:
-                    yield version
-            if page.next is None:
-                return
-            after = page.next

@@ -7,6 +7,7 @@ from hygieia.domain.reset import ResetProof
 from hygieia.domain.seals import RecoverySeal, Seal
 from hygieia.errors import (
     CertificateRefused,
+    Conflict,
     CredentialsError,
     Duplicate,
     Forbidden,
@@ -161,7 +162,7 @@ async def start_reset(call: Call, body: ResetStart) -> ResetStarted:
     SignedIn,
     role=Role.PUBLIC,
     status=201,
-    problems=(CredentialsError, NoteRefused, TooManyAttempts),
+    problems=(CredentialsError, Conflict, NoteRefused, TooManyAttempts),
 )
 async def reset_password(call: Call, body: ResetIn) -> Answer:
     """Set a new password by the account's own key. Ends all sessions and starts one."""
@@ -183,7 +184,7 @@ async def reset_password(call: Call, body: ResetIn) -> Answer:
     "/api/v1/account/delete",
     None,
     repeats=Repeats.KEPT_FOR_TOKEN,
-    problems=(CredentialsError, TooManyAttempts),
+    problems=(CredentialsError, Conflict, TooManyAttempts),
 )
 async def delete_account(call: Call, body: DeleteAccountIn) -> Answer:
     """Delete the account, its reports and its index. Nothing brings them back."""

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from hygieia.domain.account import COLLECTION, Account
 from hygieia.domain.sessions import SignedIn
 from hygieia.errors import (
     CertificateRefused,
+    Conflict,
     CredentialsError,
     InvalidInput,
     NotFound,
@@ -113,8 +115,9 @@ async def test_a_deleted_account_is_gone_at_once_and_its_belongings_follow(house
         await house.identity.accounts.get(ADA.account)
     removed: list[str] = []
 
-    async def remove(account_id: str) -> None:
+    async def remove(account_id: str) -> bool:
         removed.append(account_id)
+        return True
 
     assert await house.identity.accounts.finish_deletions(remove) == 1
     assert removed == [ADA.account]
@@ -129,15 +132,16 @@ async def test_a_deletion_cut_off_is_taken_up_again(house: House) -> None:
     _, caller = await signed_in(house)
     await house.identity.accounts.delete(caller, ADA.email, CURRENT)
 
-    async def fail(account_id: str) -> None:
+    async def fail(account_id: str) -> bool:
         raise RuntimeError("the disk is gone")
 
     with pytest.raises(RuntimeError):
         await house.identity.accounts.finish_deletions(fail)
     removed: list[str] = []
 
-    async def remove(account_id: str) -> None:
+    async def remove(account_id: str) -> bool:
         removed.append(account_id)
+        return True
 
     await house.identity.accounts.finish_deletions(remove)
     assert removed == [ADA.account]
@@ -159,3 +163,24 @@ async def test_deletion_needs_the_typed_email_and_the_password(house: House) -> 
     with pytest.raises(CredentialsError):
         await house.identity.accounts.delete(caller, ADA.email, login_secret("wrong"))
     await house.identity.sessions.authenticate(token)
+
+
+async def test_a_deletion_that_meets_a_new_password_is_a_conflict_and_deletes_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.sign_up()
+    _, caller = await signed_in(house)
+    prove = house.identity.sign_in.prove
+
+    async def prove_and_be_overtaken(account: Account, secret: str) -> None:
+        await prove(account, secret)
+        document = await house.documents.get(COLLECTION, account.id)
+        assert document is not None
+        await house.documents.replace(COLLECTION, account.id, account.rev, document.body)
+
+    monkeypatch.setattr(house.identity.sign_in, "prove", prove_and_be_overtaken)
+    with pytest.raises(Conflict) as refused:
+        await house.identity.accounts.delete(caller, ADA.email, CURRENT)
+    assert refused.value.code == "conflict"
+    monkeypatch.undo()
+    await house.sign_in()
