@@ -49,6 +49,7 @@ export function chooseLanguage(wanted: readonly string[]): Language {
 
 /** Load a language and turn the page to it. Rejects when its catalogue cannot be fetched; the old one then stays. */
 export async function useLanguage(language: Language): Promise<void> {
+  if (loaded?.language === language) return;
   const { default: catalogue } = await loaders[language]();
   formats.clear();
   loaded = { language, catalogue };

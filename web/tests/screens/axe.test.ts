@@ -50,6 +50,7 @@ describe.each([desktop, phone])("$name", (size) => {
     }
     if (size.isPhone) {
       await page.setViewportSize({ width: narrowest, height: size.height });
+      await page.waitForTimeout(100); // what floats follows the window by its own clock
       const width = await page.evaluate(() => document.documentElement.scrollWidth);
       expect(width, "sideways scrolling").toBeLessThanOrEqual(narrowest);
     }

@@ -39,7 +39,6 @@ const wanted = query.get("language");
 engine.settings.set({ ...engine.settings.current, ...(wanted !== null && { language: wanted }) });
 scene.prepare?.(engine);
 await useLanguage(chooseLanguage([wanted ?? "en"]));
-if (query.get("dir") === "rtl") document.documentElement.dir = "rtl";
 
 const target = document.getElementById("app")!;
 if (scene.blocked !== undefined) mount(NotSecure, { target, props: { reason: scene.blocked } });

@@ -320,6 +320,8 @@ const report: readonly Scene[] = [
     name: "report-download",
     path: at(0),
     act: async (page) => {
+      // A picker of files belongs to the browser: no page can answer it.
+      await page.evaluate(() => Object.assign(globalThis, { showSaveFilePicker: undefined }));
       await page.getByRole("dialog").getByRole("button", { name: "Download" }).click();
       await settled(page);
     },
