@@ -1,0 +1,14 @@
+import { defineConfig } from "vitest/config";
+
+// The engine under Node against a real server: needs the repository's .venv, no browser.
+export default defineConfig({
+  test: {
+    alias: { "openpgp/lightweight": "openpgp" },
+    include: ["tests/server/**/*.test.ts"],
+    environment: "node",
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    // Each file has its own `fetch` and `indexedDB` for the browsers in it.
+    pool: "forks",
+  },
+});
