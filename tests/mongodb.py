@@ -13,7 +13,10 @@ import pymongo
 
 @dataclass(frozen=True, slots=True)
 class MongoDb:
-    """A running server; ``uri`` is its address, with the name of a database or without."""
+    """A running server; ``uri`` is its address, with the name of a database or without.
+
+    A user is looked up in the database of ``uri``, or where its authSource says, else in ``admin``.
+    """
 
     uri: str
 
@@ -21,6 +24,8 @@ class MongoDb:
         """The address of a database, as HYGIEIA_DOCUMENTS takes it."""
         parts = urlsplit(self.uri)
         given = [f"{name}={value}" for name, value in options.items()]
+        if "@" in parts.netloc and "authsource=" not in parts.query.lower():
+            given.append(f"authSource={parts.path.strip('/') or 'admin'}")
         query = "&".join([*filter(None, [parts.query]), *given])
         return urlunsplit(parts._replace(path=f"/{database}", query=query))
 

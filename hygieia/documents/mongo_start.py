@@ -122,6 +122,11 @@ def prepare(address: Address) -> None:
 
 
 def _check_server(client: MongoClient[Record]) -> None:
+    if not client.admin.command("hello").get("isWritablePrimary"):
+        raise ConfigError(
+            "The MongoDB at the address takes no writes: it is not the primary.",
+            hint="Name the whole replica set, with ?replicaSet=NAME, and not one member alone.",
+        )
     about = client.admin.command("buildInfo")
     if "ferretdbVersion" in about:  # the second FerretDB has it in a field of another name
         raise ConfigError("FerretDB 1 loses writes made at the same time.", hint="Use FerretDB 2.")

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
-import struct
-import threading
-from collections.abc import Iterator
 from typing import Any
 
-import bson
 import pytest
 
 from hygieia.documents.mongo import open_mongo
 from hygieia.documents.mongo_start import read_address
 from hygieia.errors import ConfigError
+from tests.fake_mongodb import MODERN, PRIMARY, Document, fake_mongodb, noise
 
 SECRET = "hunter2"
 QUICKLY = "serverSelectionTimeoutMS=300&timeoutMS=1000"
-MODERN = {"version": "7.0.1", "versionArray": [7, 0, 1, 0]}
 
 
 @pytest.mark.parametrize(
@@ -77,7 +72,7 @@ def test_a_server_that_is_not_there_is_said_in_one_line() -> None:
 
 
 def test_a_server_that_speaks_something_else_is_said_in_one_line() -> None:
-    with fake_server(None) as port, pytest.raises(ConfigError, match="No MongoDB answers"):
+    with noise() as port, pytest.raises(ConfigError, match="No MongoDB answers"):
         open_mongo(f"mongodb://127.0.0.1:{port}/vault?{QUICKLY}")
 
 
@@ -86,7 +81,7 @@ def test_a_server_that_speaks_something_else_is_said_in_one_line() -> None:
     [
         (6, MODERN, "6.0 or newer"),
         (13, {"version": "5.0.3", "versionArray": [5, 0, 3, 0]}, "too old"),
-        (21, MODERN | {"ferretdbVersion": "v1.24.0"}, "FerretDB 1"),
+        (21, {**MODERN, "ferretdbVersion": "v1.24.0"}, "FerretDB 1"),
         (21, {"version": "?"}, "supported"),
         (21, {"versionArray": 7}, "supported"),
         (21, {"versionArray": "none"}, "supported"),
@@ -96,51 +91,29 @@ def test_an_unsupported_server_is_refused(
     wire_version: int, about: dict[str, Any], said: str
 ) -> None:
     hello = {"isWritablePrimary": True, "minWireVersion": 0, "maxWireVersion": wire_version}
-    answers = {"hello": hello, "ismaster": hello, "buildInfo": about}
-    with fake_server(answers) as port, pytest.raises(ConfigError, match=said):
-        open_mongo(f"mongodb://127.0.0.1:{port}/vault?{QUICKLY}")
+    with fake_mongodb(hello, about) as server, pytest.raises(ConfigError, match=said):
+        open_mongo(f"mongodb://127.0.0.1:{server.port}/vault?{QUICKLY}")
 
 
-@contextlib.contextmanager
-def fake_server(answers: dict[str, dict[str, Any]] | None) -> Iterator[int]:
-    """Answers commands by their name, with noise where there are no answers."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=_serve, args=(listener, answers), daemon=True)
-        thread.start()
-        try:
-            yield listener.getsockname()[1]
-        finally:
-            listener.shutdown(socket.SHUT_RDWR)
-    thread.join()
+SECONDARY = {**PRIMARY, "isWritablePrimary": False, "secondary": True}
 
 
-def _serve(listener: socket.socket, answers: dict[str, dict[str, Any]] | None) -> None:
-    with contextlib.suppress(OSError):
-        while True:
-            connection, _ = listener.accept()
-            threading.Thread(target=_talk, args=(connection, answers), daemon=True).start()
-
-
-def _talk(connection: socket.socket, answers: dict[str, dict[str, Any]] | None) -> None:
-    with connection, contextlib.suppress(OSError, struct.error):
-        while True:
-            length, request, _, opcode = struct.unpack("<iiii", connection.recv(16))
-            question = connection.recv(length - 16, socket.MSG_WAITALL)
-            if answers is None:
-                connection.sendall(b"220 ready to send mail\r\n")
-                return
-            connection.sendall(_answer(request, opcode, question, answers))
-
-
-def _answer(
-    request: int, opcode: int, question: bytes, answers: dict[str, dict[str, Any]]
-) -> bytes:
-    """OP_MSG for OP_MSG, OP_REPLY for the legacy OP_QUERY that a driver greets with."""
-    legacy = opcode == 2004
-    start = question.index(b"\0", 4) + 9 if legacy else 5
-    size = int.from_bytes(question[start : start + 4], "little")
-    command = bson.decode(question[start : start + size])
-    body = bson.encode({**answers.get(next(iter(command)), {}), "ok": 1})
-    head = struct.pack("<iqii", 8, 0, 0, 1) if legacy else bytes(5)
-    payload = head + body
-    return struct.pack("<iiii", 16 + len(payload), 1, request, 1 if legacy else 2013) + payload
+@pytest.mark.parametrize(
+    ("hello", "options"),
+    [
+        (SECONDARY, "directConnection=true"),
+        (SECONDARY, "replicaSet=rs0"),
+        ({**SECONDARY, "secondary": False, "arbiterOnly": True}, "directConnection=true"),
+        (PRIMARY, "replicaSet=another"),
+    ],
+    ids=["one secondary", "a set without a primary", "an arbiter", "a set of another name"],
+)
+def test_what_takes_no_writes_is_refused_before_anything_is_written(
+    hello: Document, options: str
+) -> None:
+    with fake_mongodb(hello) as server:
+        address = f"mongodb://127.0.0.1:{server.port}/vault?{QUICKLY}&{options}"
+        with pytest.raises(ConfigError) as caught:
+            open_mongo(address)
+        assert "primary" in f"{caught.value} {caught.value.hint}"
+        assert not server.named("insert")
