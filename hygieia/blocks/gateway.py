@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import aiohttp
 
+from hygieia.blocks.hashing import bytes_of, verify_all, verify_one
 from hygieia.blocks.remote import (
     READ_BUFFER_BYTES,
     GatewayFailed,
@@ -33,7 +34,6 @@ from hygieia.errors import (
     LimitExceeded,
     RecordRefused,
 )
-from hygieia.ipld.block import Block, UnverifiedBlock, verify
 from hygieia.ipld.car import CarReader
 from hygieia.ipld.ipns import IpnsRecord, parse_record
 from hygieia.ipld.walk import CarFileWalk, FileWalk
@@ -43,10 +43,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
     from types import TracebackType
 
+    from hygieia.ipld.block import Block, UnverifiedBlock
     from hygieia.ipld.cid import CID
 
 BLOCKS_AHEAD: Final = 4
-HASH_IN_THREAD_FROM_BYTES: Final = 1 << 15
 HASH_TOGETHER_BYTES: Final = 2 << 20
 ROUNDS: Final = 3
 LONGEST_WAIT_SECONDS: Final = 10.0
@@ -130,7 +130,7 @@ class GatewayReader:
     async def _block_from(self, gateway: RemoteGateway, cid: CID) -> Block:
         data = await gateway.block(self._session(), cid)
         try:
-            block = await _verify(cid, data)
+            block = await verify_one(cid, data)
         except BlockRefused as error:
             lie = Lied("sends something else than was asked for")
             gateway.note_failure(lie)
@@ -277,8 +277,8 @@ class GatewayReader:
                         found += reader.feed_unverified(piece)
                         # While others are being hashed, more of them go together: each group
                         # costs a change of threads.
-                        if found and (not hashing or _size(found) >= HASH_TOGETHER_BYTES):
-                            hashing.append(asyncio.create_task(_verify_all(found)))
+                        if found and (not hashing or bytes_of(found) >= HASH_TOGETHER_BYTES):
+                            hashing.append(asyncio.create_task(verify_all(found)))
                             found = []
                         while len(hashing) > BLOCKS_AHEAD or (hashing and hashing[0].done()):
                             for block in await hashing.popleft():
@@ -286,7 +286,7 @@ class GatewayReader:
                 reader.finish()
             except GatewayFailed as failure:
                 died = failure  # what came whole before that is still good
-            hashing.append(asyncio.create_task(_verify_all(found)))
+            hashing.append(asyncio.create_task(verify_all(found)))
             while hashing:
                 for block in await hashing.popleft():
                     yield _served(gateway, block)
@@ -370,22 +370,6 @@ def _file_walk(
     root: CID, path: Sequence[str], start: int, end: int | None, max_size_bytes: int
 ) -> FileWalk:
     return FileWalk(root, path=path, start=start, end=end, max_size_bytes=max_size_bytes)
-
-
-async def _verify(cid: CID, data: bytes) -> Block:
-    if len(data) < HASH_IN_THREAD_FROM_BYTES:
-        return verify(cid, data)
-    return await asyncio.to_thread(verify, cid, data)
-
-
-def _size(found: Sequence[UnverifiedBlock]) -> int:
-    return sum(len(block.data) for block in found)
-
-
-async def _verify_all(found: Sequence[UnverifiedBlock]) -> list[Block]:
-    if _size(found) < HASH_IN_THREAD_FROM_BYTES:
-        return [block.verify() for block in found]
-    return await asyncio.to_thread(lambda: [block.verify() for block in found])
 
 
 async def _cancel(tasks: Iterable[asyncio.Task[Any]]) -> None:

@@ -137,12 +137,7 @@ class MongoDocumentStore:
         )
 
         async def write() -> Document | None:
-            found: Record | None = await self._database[name].find_one_and_update(
-                records.live(self._clock(), _id=document_id, rev=rev),
-                changes,
-                return_document=ReturnDocument.AFTER,
-            )
-            return None if found is None else records.read_record(found)
+            return await self._swap(name, document_id, rev, changes)
 
         async with self._calls.begin():
             if new_key is not None:
@@ -153,6 +148,17 @@ class MongoDocumentStore:
         if await self.get(name, document_id) is None:
             raise NotFound("There is no such thing here.")
         raise StaleRevision("It was changed meanwhile.")
+
+    async def _swap(
+        self, name: str, document_id: str, rev: int, changes: Record
+    ) -> Document | None:
+        """The record changed, or None where there is none of that ``rev``."""
+        found: Record | None = await self._database[name].find_one_and_update(
+            records.live(self._clock(), _id=document_id, rev=rev),
+            changes,
+            return_document=ReturnDocument.AFTER,
+        )
+        return None if found is None else records.read_record(found)
 
     async def delete(self, collection: str, document_id: str, *, rev: int | None = None) -> bool:
         """Removes by id, and by rev where one is given."""

@@ -73,7 +73,7 @@ def build_identity(
     policy: IdentityPolicy,
 ) -> Identity:
     """Puts the services together over one document store."""
-    hasher = LoginHasher()
+    hasher, invitations = LoginHasher(), Invitations(documents, clock)
     sessions = Sessions(documents, clock, lifetime=policy.session_lifetime)
     devices = Devices(documents, clock)
     attempts = _attempts(documents, server_secrets, clock, policy)
@@ -86,7 +86,6 @@ def build_identity(
         strangers=Strangers(documents, server_secrets),
         rates=_rates(policy, QUESTIONS_AN_ATTEMPT),
     )
-    invitations = Invitations(documents, clock)
     registration = Registration(
         documents,
         clock,
