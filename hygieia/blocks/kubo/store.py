@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from hygieia.blocks.kubo.books import Books, Documents, Gap
-from hygieia.blocks.kubo.held import Held
+from hygieia.blocks.kubo.held import Held, Shapes
 from hygieia.blocks.kubo.keepers import as_raw, difference, is_inline, keepers_of, key_of, walk
 from hygieia.blocks.kubo.rpc import (
     Incomplete,
@@ -22,6 +22,7 @@ from hygieia.blocks.kubo.rpc import (
 from hygieia.blocks.kubo.sweeper import Sweeper
 from hygieia.errors import BlockMissing, BlockRefused, LimitExceeded, NotFound, Unavailable
 from hygieia.ipld.block import Block, UnverifiedBlock
+from hygieia.ipld.cid import RAW
 from hygieia.limits import MAX_IPNS_RECORD_BYTES
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class KuboBlockStore:
         self._books = Books(documents, clock)
         self._clock = clock
         self._held = Held()
+        self._shapes = Shapes()
         self._arriving: dict[bytes, asyncio.Future[None]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closed = False
@@ -80,6 +82,9 @@ class KuboBlockStore:
         }
         if not unique:
             return 0
+        nodes = [block for block in blocks if isinstance(block, Block) and block.cid.codec != RAW]
+        if nodes and holder is not None:
+            await asyncio.to_thread(self._shapes.learn, nodes)
         return await self._to_the_end(self._put(unique, holder, until))
 
     async def _put(
@@ -153,8 +158,10 @@ class KuboBlockStore:
 
     async def pin(self, root: CID, *, name: str = "") -> None:
         """See ``BlockStore.pin``."""
-        await self._check_had(root)
-        await self._to_the_end(self._pin(root, name, None))
+        held = await self._is_held(root)
+        if not held:
+            await self._check_had(root)
+        await self._to_the_end(self._pin(root, name, None, held=held))
 
     async def unpin(self, root: CID, *, name: str = "") -> None:
         """See ``BlockStore.unpin``: Kubo's own pin is ended by the next sweep."""
@@ -232,10 +239,13 @@ class KuboBlockStore:
 
     # -- keeping -----------------------------------------------------------------------------
 
-    async def keep(self, root: CID, name: str = "") -> int:
-        """Have what is below a root kept, whole or not; return how many blocks are missing."""
-        if not await self._rpc.is_pinned(root):
-            if not await self._rpc.is_whole(root):
+    async def keep(self, root: CID, name: str = "", *, held: bool = False) -> int:
+        """Have what is below a root kept, whole or not; return how many blocks are missing.
+
+        ``held``: it is known that everything below is here, and held.
+        """
+        if held or not await self._rpc.is_pinned(root):
+            if not held and not await self._rpc.is_whole(root):
                 return await self._keep_what_is_had(root)
             await self._rpc.pin(root, _label(name))
             await self._forget_gap(root)
@@ -278,14 +288,27 @@ class KuboBlockStore:
                 await self._rpc.unpin(cid)
             await self._books.forget_gap(root)
 
-    async def _pin(self, root: CID, name: str, old: CID | None) -> None:
+    async def _is_held(self, root: CID) -> bool:
+        """Whether this process put all that is below a root, and it is held until now.
+
+        So an upload's DAG is known to be whole without Kubo's reading it once more.
+        """
+        for holder, generation in self._held.holding(key_of(root)):
+            keys = self._held.of(generation)
+            if await asyncio.to_thread(
+                self._shapes.is_within, root, keys
+            ) and await self._books.is_current(holder, generation):
+                return True
+        return False
+
+    async def _pin(self, root: CID, name: str, old: CID | None, *, held: bool = False) -> None:
         # The books first: a sweep that is about to end Kubo's pin looks there once more after it.
         added = await self._books.add_pin(root, name)
         try:
             if old is not None and await self._pin_difference(old, root):
                 await self._replicate(root, name, old)
             else:
-                await self.keep(root, name)
+                await self.keep(root, name, held=held)
         except BaseException:
             if added:
                 await self._books.remove_pin(root, name)
@@ -320,7 +343,7 @@ class KuboBlockStore:
                     raise Incomplete
             await self._rpc.import_car([*stored, keeper], keeper.cid, pin=True)
             if await self._books.is_current(holder, generation):
-                self._held.add(generation, (key_of(cid) for cid in part))
+                self._held.add(generation, (key_of(cid) for cid in part), holder)
             else:
                 await self._rpc.unpin(keeper.cid)
                 await self._books.forget_hold(hold_id)
