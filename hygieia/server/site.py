@@ -19,6 +19,7 @@ from hygieia.server.middleware import SERVICES
 from hygieia.server.openapi import openapi_document
 from hygieia.server.routes import ALL_ROUTES
 from hygieia.server.services import public_url
+from hygieia.server.web_app import load_bundle, web_app_routes
 
 if TYPE_CHECKING:
     from hygieia.config import Settings
@@ -37,20 +38,28 @@ def openapi_text() -> str:
 
 
 def site_routes(settings: Settings) -> list[web.RouteDef]:
-    """The routes, their pages made once."""
+    """The routes, their pages made once; the web app's come last, for they take what is left."""
     document = openapi_text()
-    page = _page("home.html").substitute(url=public_url(settings), version=__version__)
     reference = api_page(json.loads(document))
     style = _page("plain.css").template
     return [
-        web.get("/", _constant(page, "text/html", PAGE_POLICY)),
         web.get("/api/docs", _constant(reference, "text/html", PAGE_POLICY)),
         web.get("/api/openapi.json", _constant(document, "application/json")),
         web.get("/assets/plain.css", _constant(style, "text/css")),
         web.get("/healthz", healthz),
         web.get("/readyz", readyz),
         web.get("/metrics", metrics),
+        *_app_routes(settings),
     ]
+
+
+def _app_routes(settings: Settings) -> list[web.RouteDef]:
+    """The web app, or, where none was built, a plain page that says what this is."""
+    bundle = load_bundle(settings.gateways)
+    if bundle:
+        return web_app_routes(bundle)
+    page = _page("home.html").substitute(url=public_url(settings), version=__version__)
+    return [web.get("/", _constant(page, "text/html", PAGE_POLICY))]
 
 
 async def healthz(_request: web.Request) -> web.Response:

@@ -52,14 +52,6 @@ async def test_the_document_and_the_page_are_served(api: Api) -> None:
         assert f'id="problem-{code}"' in text
 
 
-async def test_the_home_page_says_what_this_is(api: Api) -> None:
-    page = await api.call("GET", "/")
-    assert "vault for health records" in page.body.decode()
-    policy = page.headers["Content-Security-Policy"]
-    assert "default-src 'none'" in policy
-    assert "frame-ancestors 'none'" in policy
-
-
 async def test_every_answer_carries_the_same_guards(api: Api) -> None:
     for path in ("/", "/api/v1/server", "/nothing", "/healthz", "/api/v1/account"):
         headers = (await api.call("GET", path)).headers
