@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 import socket
 import ssl
@@ -87,7 +88,10 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] | None = 
     gc.freeze()
     site = PatientSite(runner, sockets, app[PATIENCE], tls=tls)
     try:
-        await site.start()
+        try:
+            await site.start()
+        except OSError as error:  # another server took the port while our stores were opened
+            raise _cannot_listen(settings, error) from None
         stop = _stop_event()
         _tell(settings)
         if on_ready is not None:
@@ -129,22 +133,43 @@ def _bind(settings: Settings) -> list[socket.socket]:
     # IPv4 first: it is the one that must work where a machine has IPv6 by halves.
     for family, _, _, _, address in sorted(dict.fromkeys(found), key=lambda one: one[0]):
         try:
-            bound = socket.create_server(
-                (str(address[0]), port), family=family, backlog=1024, reuse_port=False
-            )
+            bound = _bound(family, (str(address[0]), port))
         except OSError as error:
             failure = error
             continue
-        bound.setblocking(False)
         port = port or bound.getsockname()[1]
         sockets.append(bound)
     if not sockets:
-        reason = failure.strerror if failure is not None else "no address"
-        raise ConfigError(
-            f"Port {settings.port} cannot be listened on: {reason}.",
-            hint="Another server may be running there: choose another with --port.",
-        )
+        raise _cannot_listen(settings, failure)
     return sockets
+
+
+def _bound(family: int, address: tuple[str, int]) -> socket.socket:
+    """A socket that has its address and does not listen yet.
+
+    Who connects before the stores are open is refused at once, and does not wait for an answer
+    that comes when a slow store has started. Raises ``OSError``.
+    """
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if os.name == "posix":
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        bound.bind(address)
+        bound.setblocking(False)
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def _cannot_listen(settings: Settings, failure: OSError | None) -> ConfigError:
+    reason = failure.strerror if failure is not None else "no address"
+    return ConfigError(
+        f"Port {settings.port} cannot be listened on: {reason}.",
+        hint="Another server may be running there: choose another with --port.",
+    )
 
 
 def _tls_context(settings: Settings) -> ssl.SSLContext | None:

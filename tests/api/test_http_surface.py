@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from hygieia.server.app import _bind
 from hygieia.server.callers import COOKIE_NAME, client_address
 from hygieia.server.problems import STATUS_OF_CODE
 from hygieia.server.services import public_origins
@@ -228,17 +227,6 @@ def test_origins_come_from_the_settings(
 ) -> None:
     settings = replace(settings_in(tmp_path), public_url=public_url, host="localhost", port=8460)
     assert public_origins(settings) == origins
-
-
-def test_a_taken_port_is_said(tmp_path: Path) -> None:
-    from hygieia.errors import ConfigError
-
-    first = _bind(replace(settings_in(tmp_path), port=0))
-    port = first[0].getsockname()[1]
-    with pytest.raises(ConfigError, match=str(port)):
-        _bind(replace(settings_in(tmp_path), port=port))
-    for bound in first:
-        bound.close()
 
 
 @pytest.mark.parametrize("path", ["/api/v1/sign-in/parameters", "/api/v1/account/reset/start"])
