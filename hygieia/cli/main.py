@@ -46,6 +46,10 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "rm": (f"{_C}.changing", "rm", "Move reports to the trash for 30 days."),
     "restore": (f"{_C}.changing", "restore", "Take reports out of the trash."),
     "subjects": (f"{_C}.subjects", "subjects", "Whose records you keep besides your own."),
+    "contacts": (f"{_C}.contacts", "contacts", "The people you share with."),
+    "share": (f"{_C}.sharing", "share", "Let people read reports."),
+    "unshare": (f"{_C}.sharing", "unshare", "Stop sharing reports with people."),
+    "shared": (f"{_C}.sharing", "shared", "List what others share with you."),
     "kit": (f"{_C}.kit", "kit", "Write the recovery kit, or test one."),
     "recover": (f"{_C}.recover", "recover", "Restore a vault from kit and gateways, no server."),
     "reset-password": (f"{_C}.recover", "reset_password", "Set a new password with kit and code."),
@@ -124,7 +128,9 @@ def run(arguments: list[str], invocation: Invocation) -> int:
 def _usage_error(error: click.ClickException, invocation: Invocation) -> int:
     context = error.ctx if isinstance(error, click.UsageError) else None
     hint = f"See: {context.command_path if context else 'hygieia'} --help"
-    invocation.show_error(UsageError(error.format_message(), hint=hint))
+    # click lists choices in lines of their own; an error is one line.
+    message = " ".join(error.format_message().split())
+    invocation.show_error(UsageError(message, hint=hint))
     return UsageError.exit_code
 
 

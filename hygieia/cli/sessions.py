@@ -89,7 +89,7 @@ async def signed_in(invocation: Invocation) -> AsyncIterator[Session]:
     if named is not None and checked_server(named) != profile.server:
         raise UsageError(
             f"This profile is signed in at {profile.server}.",
-            hint="Leave --server out, or add --profile NAME for another server.",
+            hint="Leave --server and HYGIEIA_SERVER out, or add --profile NAME for another server.",
         )
     async with Transport(profile.server, token=unlocked.token_of(profile)) as transport:
         yield Session(store, profile, transport, unlocked)

@@ -144,6 +144,8 @@ class ProfileStore:
             fields = json.loads(self._file.read_text("utf-8"))
         except FileNotFoundError:
             return None
+        except NotADirectoryError:
+            raise _no_folder(self.folder) from None
         except (OSError, ValueError):
             raise _damaged(self._file) from None
         if not isinstance(fields, dict) or fields.pop("format", None) != FORMAT:
@@ -212,8 +214,11 @@ class ProfileStore:
             os.close(lock)
 
     def _make_folder(self) -> None:
-        for folder in (self.folder.parent.parent, self.folder.parent, self.folder):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            for folder in (self.folder.parent.parent, self.folder.parent, self.folder):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError:
+            raise _no_folder(self.folder) from None
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -241,6 +246,13 @@ def write_atomically(path: Path, data: bytes) -> None:
             f"{path.name} could not be written: {error.strerror or 'unknown reason'}.",
             hint="Make room or correct the folder's permissions, then run again.",
         ) from None
+
+
+def _no_folder(folder: Path) -> UsageError:
+    return UsageError(
+        f"The folder {str(folder)!r} cannot be made: this machine remembers your account there.",
+        hint="Have HYGIEIA_HOME name a folder of yours.",
+    )
 
 
 def _damaged(path: Path) -> Failed:

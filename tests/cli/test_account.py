@@ -35,7 +35,13 @@ def test_sign_up_makes_account_and_kit_and_says_so_in_json(
     assert document["ipns_name"].startswith("k51")
     assert Path(document["kit"]).is_file()
     assert Path(document["page"]).is_file()
-    assert by(person, "signup", "cleo@example.org", "--kit", str(tmp_path / "k2")).code == 5
+    again = by(person, "signup", "cleo@example.org", "--kit", str(tmp_path / "k2"))
+    assert again.code == 5
+    assert "signed in" in again.err
+    assert "no recovery kit" not in again.err, "there is one"
+    assert not (tmp_path / "k2").exists()
+    elsewhere = newcomer(server.address, tmp_path / "elsewhere")
+    assert by(elsewhere, "signup", "cleo@example.org", "--kit", str(tmp_path / "k3")).code == 5
 
 
 def test_nothing_secret_lies_in_clear_in_the_clients_folder(
@@ -155,6 +161,27 @@ def test_sessions_are_listed_and_ended_by_the_beginning_of_their_id(
     assert ended.code == 0, ended.err
     assert "signed out" in ended.err
     assert by(first, "whoami").code == 3
+
+
+def test_what_is_no_way_to_use_sessions_is_said_in_one_line(ana: Person) -> None:
+    for arguments in (["sessions", "stop"], ["sessions", "end"]):
+        done = by(ana, *arguments)
+        assert done.code == 2
+        assert done.err.startswith("hygieia: ")
+        assert "'[" not in done.err
+
+
+def test_a_state_folder_that_cannot_be_made_is_named_with_its_setting(
+    server: RunningServer, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    person = newcomer(server.address, tmp_path / "fay")
+    for home in (str(tmp_path / "file"), "/proc/nowhere"):
+        done = by(person, "login", "test-account@example.org", HYGIEIA_HOME=home)
+        assert done.code in (2, 3), done.err
+        done = by(person, "signup", "fay@example.org", "--kit", "kit", HYGIEIA_HOME=home)
+        assert done.code == 2
+        assert "HYGIEIA_HOME" in done.err
 
 
 def test_a_new_password_ends_all_other_sessions_and_the_old_one_opens_nothing(

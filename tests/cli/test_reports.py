@@ -126,6 +126,13 @@ def test_get_writes_what_was_stored_and_overwrites_nothing(
     ]
 
 
+def test_get_writes_to_no_device(ana: Person, stored: dict[str, dict[str, Any]]) -> None:
+    done = by(ana, "get", stored["blood.txt"]["id"], "-o", "/dev/null")
+    assert done.code == 2
+    assert "cat" in done.err
+    assert not Path("/dev/null (2)").exists()
+
+
 def test_get_takes_a_new_name_and_makes_a_folder_only_when_told_so(
     ana: Person, stored: dict[str, dict[str, Any]], tmp_path: Path
 ) -> None:

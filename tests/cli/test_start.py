@@ -118,6 +118,13 @@ def test_a_misspelt_command_is_told_the_nearest() -> None:
     assert "Did you mean 'signup'?" in done.err
 
 
+def test_an_error_is_one_line_and_a_hint_whatever_click_makes_of_it() -> None:
+    done = run("completion")
+    assert done.code == 2
+    assert len(done.err.splitlines()) == 2
+    assert "bash, zsh, fish" in done.err
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_for_each_shell(shell: str) -> None:
     done = run("completion", shell)

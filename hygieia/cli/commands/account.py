@@ -9,7 +9,7 @@ import click
 
 from hygieia.cli.options import ANY_PATH, command
 from hygieia.cli.text import facts, size, table
-from hygieia.errors import CredentialsError, HygieiaError, InvalidInput
+from hygieia.errors import CredentialsError, Duplicate, HygieiaError, InvalidInput
 
 if TYPE_CHECKING:
     from hygieia.cli.invocation import Invocation
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 KIT_FOLDER = "."
 _SHORT_ID_CHARACTERS = 12
+_END = "end"
 
 
 @command("signup")
@@ -38,6 +39,7 @@ def signup(
     folder, store = Path(kit_folder or KIT_FOLDER), profile_store(invocation)
     email = normalise_email(email)
     refuse_other_account(store, email)
+    _refuse_if_signed_in(store)
     check_kit_folder(folder)
 
     async def work() -> dict[str, Any]:
@@ -73,6 +75,16 @@ def signup(
         _say_if_made_without_kit(invocation, store, email)
         raise
     invocation.done(document, f"Your vault is ready, {document['email']}.")
+
+
+def _refuse_if_signed_in(store: ProfileStore) -> None:
+    """Signing up twice is a mistake; a sign-up that came to no kit needs only that."""
+    profile = store.load()
+    if profile is not None and profile.signed_in:
+        raise Duplicate(
+            f"You have this account already and are signed in: {profile.email}.",
+            hint="A new recovery kit: hygieia kit --out DIR. Another account: add --profile NAME.",
+        )
 
 
 def new_password(invocation: Invocation, question: str, *, email: str, name: str) -> str:
@@ -243,15 +255,21 @@ def passwd(invocation: Invocation, new_password_file: str | None) -> None:
     invocation.done({"changed": True}, "The password is changed; all other sessions have ended.")
 
 
+def _complete_end(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    return [_END] if _END.startswith(begun) else []
+
+
 @command("sessions")
-@click.argument("action", required=False, type=click.Choice(["end"]), metavar="[end")
+@click.argument("action", required=False, metavar="[end", shell_complete=_complete_end)
 @click.argument("ids", nargs=-1, metavar="ID…]")
 def sessions(invocation: Invocation, action: str | None, ids: tuple[str, ...]) -> None:
     """List the account's sessions, or end some: hygieia sessions end ID…"""  # noqa: D415  (ends in an example)
     from hygieia.cli.sessions import run, signed_in
     from hygieia.client.account import end_sessions, list_sessions
 
-    if action == "end" and not ids:
+    if action not in {None, _END}:
+        raise click.UsageError(f"There is only: hygieia sessions {_END} ID…")
+    if action == _END and not ids:
         raise click.UsageError("Name the sessions to end; hygieia sessions lists them.")
 
     async def work() -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ _LOADED = "    (( $+functions[compdef] )) || { autoload -Uz compinit && compinit
 
 
 @command("completion")
-@click.argument("shell", type=click.Choice(SHELLS))
+@click.argument("shell", type=click.Choice(SHELLS), metavar="SHELL")
 def completion(_invocation: Invocation, shell: str) -> None:
     """Print a completion script. For bash: hygieia completion bash >> ~/.bashrc."""
     from hygieia.cli.main import hygieia  # the group imports this module lazily

@@ -49,7 +49,7 @@ def doctor(invocation: Invocation) -> None:
 
 def _line(finding: Finding) -> str:
     mark = "ok  " if finding.well else "LOOK"
-    advice = f"\n      {finding.advice}" if finding.advice and not finding.well else ""
+    advice = f"\n      {finding.advice}" if finding.advice else ""
     return f"{mark}  {finding.what}: {finding.seen}{advice}"
 
 
@@ -94,7 +94,7 @@ def _profile(invocation: Invocation) -> Finding:
 def _versions(facts: dict[str, Any]) -> Finding:
     theirs = str(facts.get("version", "?"))[:40]
     same = theirs.split(".")[:1] == __version__.split(".")[:1]
-    advice = "Update the older of the two."
+    advice = None if same else "Update the older of the two."
     return Finding("versions", same, f"this command {__version__}, server {theirs}", advice)
 
 
@@ -105,11 +105,16 @@ def _clock(facts: dict[str, Any]) -> Finding:
         return Finding("clock", False, "the server tells no time", "Update the server.")
     skew = abs((datetime.now(UTC) - server).total_seconds())
     seen = f"{skew:.0f} s away from the server's"
+    well = skew < _NOTICEABLE_SKEW_SECONDS
     advice = (
-        "Set this machine's clock or the server's: beyond "
-        f"{CLOCK_SKEW_SECONDS // 60} minutes signatures are refused."
+        None
+        if well
+        else (
+            "Set this machine's clock or the server's: beyond "
+            f"{CLOCK_SKEW_SECONDS // 60} minutes signatures are refused."
+        )
     )
-    return Finding("clock", skew < _NOTICEABLE_SKEW_SECONDS, seen, advice)
+    return Finding("clock", well, seen, advice)
 
 
 async def _gateway(url: str, ipns_name: str | None) -> Finding:

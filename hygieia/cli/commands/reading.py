@@ -293,6 +293,11 @@ def _destination(out: str | None, file_name: str, *, several: bool) -> Path:
         if path.exists() and not path.is_dir():
             raise UsageError(f"{out!r} is a file; several reports need a folder.")
         return path / name
+    if path.exists() and not path.is_file():
+        raise UsageError(
+            f"{out!r} is neither a file nor a folder.",
+            hint="To send it somewhere else: hygieia cat REPORT > THERE",
+        )
     if not path.parent.is_dir():
         # A mistyped path must not make folders and leave a record in clear in them.
         raise UsageError(
