@@ -17,6 +17,7 @@ from hygieia.cli.progress import progress
 from hygieia.documents import blocks_move
 from hygieia.documents.guarded import SETTLE_SECONDS
 from hygieia.documents.migration import Migrated, migrate, unlock
+from hygieia.domain.quotas import COLLECTION as USAGE
 from hygieia.errors import ConfigError, UsageError
 from hygieia.server.blocks_home import blocks_kind
 from hygieia.server.storage import blocks_folder, open_blocks, open_document_store
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 DOCUMENTS = ("sqlite:", "mongodb://", "mongodb+srv://")
 BLOCKS = ("directory:", "kubo+http://", "kubo+https://")
+_USAGES_AT_ONCE = 500
 KUBO_BOOKS = "kubo-"
 """How collections begin that say who keeps what in one Kubo: of no use beside another."""
 
@@ -144,9 +146,15 @@ class _Ends:
             await blocks_move.write_place(documents, migration, place.body())
 
         start = Place.of(await blocks_move.read_place(documents, migration))
+        # Everything is read twice: from the old store, and back from the new one.
+        done, total = 2 * start.size_bytes, 2 * await _used_bytes(documents)
         with progress(self._invocation, "Moving blocks") as show:
             place = await move_blocks(
-                old, new, start, note, lambda size_bytes: show(size_bytes, None, "")
+                old,
+                new,
+                start,
+                note,
+                lambda size_bytes: show(done + size_bytes, max(total, done + size_bytes), ""),
             )
         names = self._name(self._source), self._name(self._target)
         await blocks_move.write_blocks_home(documents, blocks_kind(self._target), *names)
@@ -198,6 +206,20 @@ def _check_ends(source: Stores, target: Stores) -> None:
             hint="A directory is copied while no server runs; to another Kubo, move the documents "
             "with them.",
         )
+
+
+async def _used_bytes(documents: DocumentStore) -> int:
+    """What all accounts' reports and indexes take, by the books: near enough for a time left."""
+    used, after = 0, None
+    while True:
+        page = await documents.scan(USAGE, after=after, limit=_USAGES_AT_ONCE)
+        for usage in page.items:
+            for field in ("report_bytes", "index_bytes"):
+                size = usage.body[field]
+                used += size if isinstance(size, int) else 0
+        after = page.next
+        if after is None:
+            return used
 
 
 @contextlib.asynccontextmanager

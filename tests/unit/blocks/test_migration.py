@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from hygieia.blocks.embedded import EmbeddedBlockStore, open_embedded
-from hygieia.blocks.migration import PINS_TOGETHER, Place, move_blocks
+from hygieia.blocks.migration import BATCH_BYTES, PINS_TOGETHER, Place, move_blocks
 from hygieia.blocks.port import AnyBlock, BlockStore
 from hygieia.blocks.verified import VerifiedBlockStore
 from hygieia.errors import IntegrityError, Unavailable
@@ -79,6 +79,32 @@ async def test_pins_names_blocks_and_records_are_there_in_order(
     assert await target.get_record("k51ana") == noise(1, 300)
     assert await target.size(raw(1).cid) is None
     assert (await target.sweep()).blocks == 0
+
+
+class Weighing(VerifiedBlockStore):
+    """A store that remembers how much it was given at once."""
+
+    heaviest_bytes = 0
+
+    async def put(
+        self,
+        blocks: Sequence[AnyBlock],
+        *,
+        holder: str | None = None,
+        until: datetime | None = None,
+    ) -> int:
+        self.heaviest_bytes = max(self.heaviest_bytes, sum(len(block.data) for block in blocks))
+        return await super().put(blocks, holder=holder, until=until)
+
+
+async def test_a_large_report_travels_in_batches(source: BlockStore, target: BlockStore) -> None:
+    large = report(1, 4 * BATCH_BYTES)
+    await source.put(large.blocks)
+    await source.pin(large.root)
+    weighing = Weighing(target)
+    await move_blocks(source, weighing, Place(), Places().note)
+    assert BATCH_BYTES / 2 < weighing.heaviest_bytes <= BATCH_BYTES
+    assert await target.missing(large.cids) == []
 
 
 async def test_a_dag_with_shared_parts_is_copied_once(
