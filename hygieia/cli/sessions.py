@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _MOST_NAMED = 3
-_MOST_STATE_REQUESTS = 3
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -112,14 +111,14 @@ async def opened_vault(
 
 
 async def states_of(vault: Vault, entries: Sequence[ReportEntry]) -> dict[str, str]:
-    """Whether the server has the blocks of the first few thousand reports, by id.
+    """Whether the server has the blocks of the first 1,365 reports, by id.
 
-    Asked in batches, so that a long list stays quick; nothing is known without the server.
+    One request, so that a long list stays quick; nothing is known without the server.
     """
     from hygieia.cli.reports import MISSING, STORED
     from hygieia.client.presence import REPORTS_A_REQUEST
 
-    asked = entries[: _MOST_STATE_REQUESTS * REPORTS_A_REQUEST]
+    asked = entries[:REPORTS_A_REQUEST]
     if vault.index.rev is None or not asked:
         return {}
     try:
