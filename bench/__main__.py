@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PARTS = ("transfers", "small", "index", "scale")
+ASKED_FOR = ("kubo",)
+"""Parts that need more than Python, and run only when they are named."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Sizes:
     """How much of everything a run takes."""
 
     file_mib: float = 1024
+    kubo_mib: float = 512
     rounds: int = 3
     short_reports: int = 1000
     index_reports: int = 100_000
@@ -34,6 +37,7 @@ class Sizes:
 
 SMOKE = Sizes(
     file_mib=8,
+    kubo_mib=8,
     rounds=1,
     short_reports=20,
     index_reports=200,
@@ -65,6 +69,10 @@ def _measure(table: Table, folder: Path, sizes: Sizes, parts: tuple[str, ...]) -
         index.measure(table, sizes.index_reports)
     if "scale" in parts:
         scale.measure(table, folder, sizes.many, sizes.few, sizes.asks)
+    if "kubo" in parts:
+        from bench import kubo  # noqa: PLC0415  (it needs Kubo's own packages)
+
+        kubo.measure(table, folder, sizes.kubo_mib, sizes.rounds)
 
 
 def _arguments() -> argparse.Namespace:
@@ -72,7 +80,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--smoke", action="store_true", help="everything, small: does it run?")
     parser.add_argument("--large", action="store_true", help="also memory with a file of 5 GiB")
     parser.add_argument("--rounds", type=int, default=3, help="of each the best is shown")
-    parser.add_argument("--only", nargs="+", choices=PARTS, help="only these parts")
+    parser.add_argument("--only", nargs="+", choices=PARTS + ASKED_FOR, help="only these parts")
     parser.add_argument("--place", help="a folder to work in, on the disk to be measured")
     return parser.parse_args()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -59,6 +60,7 @@ class Vault:
 
     folder: Path
     port: int = field(default_factory=free_port)
+    blocks: str = "directory:"
     served: Seen | None = None
 
     @property
@@ -84,6 +86,7 @@ class Vault:
             process = subprocess.Popen(
                 [sys.executable, "-m", "bench.watched", str(result), *words],
                 cwd=ROOT,
+                env=dict(os.environ) | {"HYGIEIA_BLOCKS": self.blocks},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
