@@ -16,17 +16,21 @@ from hygieia.client.commits import upload_for
 from hygieia.client.content import upload_content
 from hygieia.client.index_sync import IndexSync
 from hygieia.client.read_back import read_back
+from hygieia.client.readers import readers_of
 from hygieia.client.session import Session
 from hygieia.client.sources import check_unchanged, media_type_of, reading
 from hygieia.errors import Failed, MetaMismatch, StaleRevision
 from hygieia.ipld.cid import CID
 from hygieia.openpgp.times import format_time, now
 from hygieia.recovery.driving import BlockSource, read_from
-from hygieia.vault.index import PutReport, SetDeleted
+from hygieia.vault.index import Change, PutReport, SetDeleted
 from hygieia.vault.report import Expected, Report
 from hygieia.vault.report_build import ReportSecrets, finish_report, make_header
 from hygieia.vault.report_change import draft_of, edit_report, needs_new_session_key, next_revision
+from hygieia.vault.report_entry import ReportEntry
 from hygieia.vault.report_read import read_report
+from hygieia.vault.share_note import Readers
+from hygieia.vault.sharing import NextReaders, next_readers, note_readers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,7 +38,6 @@ if TYPE_CHECKING:
     from hygieia.client.sources import FoundFile
     from hygieia.vault.people import People
     from hygieia.vault.report_build import BuiltReport, SealedData
-    from hygieia.vault.report_entry import ReportEntry
 
 _UPDATE: Final = "update"
 _EDIT: Final = "edit"
@@ -46,6 +49,14 @@ class Current:
 
     report: Report
     rev: int
+
+    @property
+    def entry(self) -> ReportEntry:
+        """The report's line in the index, as of now."""
+        encrypted = self.report.encrypted
+        return ReportEntry.of(
+            self.report.meta, cid=str(encrypted.root), meta_payload_cid=str(encrypted.meta.cid)
+        )
 
 
 @dataclass(slots=True)
@@ -66,9 +77,7 @@ class Changer:
         root, rev = answer.get("root"), answer.get("rev")
         if not isinstance(root, str) or type(rev) is not int:
             raise MetaMismatch("The server's answer about the report is not understood.")
-        reading = read_report(
-            CID.parse(root), self.session.key, self._people(), Expected(entry=entry)
-        )
+        reading = read_report(CID.parse(root), self.session.key, self.people, Expected(entry=entry))
         report = await read_from(reading, self.source)
         return Current(report, rev)
 
@@ -90,7 +99,7 @@ class Changer:
             edit_report,
             current.report,
             key=self.session.key,
-            people=self._people(),
+            people=self.people,
             created=format_time(now()),
             title=title,
             category=category,
@@ -120,6 +129,7 @@ class Changer:
             file_name=file.file_name,
             media_type=media_type_of(file.file_name),
         )
+        going_on = await self._going_on(current)
         async with upload_for(self.session.transport) as upload:
             sender = BatchSender(self.session.transport, upload)
             sealed = await _send_file(file, made, sender, progress)
@@ -128,12 +138,24 @@ class Changer:
                 draft,
                 next_revision(current.report, same_content=same),
                 sealed,
-                make_header(made.session_key, [key.certificate]),
+                make_header(made.session_key, [key.certificate, *going_on.certificates]),
                 session_key=made.session_key,
                 key=key,
                 created=format_time(now()),
             )
             return await self._commit(built, current, upload, sender, _UPDATE)
+
+    async def readers(self, current: Current, listed: Readers) -> Readers:
+        """Who reads the report, by the index's entry and by the notes that others handed in."""
+        found = await readers_of(self.session.transport, current.report, listed, self.people)
+        return found.noted
+
+    async def _going_on(self, current: Current) -> NextReaders:
+        """Who reads the report under its next session key; who was taken off does not."""
+        listed = await self.index.readers(current.report.meta.id)
+        readers = await self.readers(current, listed)
+        contacts = list(self.index.state.contacts())
+        return await asyncio.to_thread(next_readers, readers, contacts, self.people)
 
     async def trash(self, entries: Sequence[ReportEntry]) -> None:
         """Put reports in the trash, from where they come back for 30 days.
@@ -156,7 +178,9 @@ class Changer:
             [SetDeleted(entry.id, None) for entry in entries if entry.deleted is not None]
         )
 
-    def _people(self) -> People:
+    @property
+    def people(self) -> People:
+        """Whom the user knows, by her index."""
         return self.index.state.people(self.session.key.certificate)
 
     async def _commit(
@@ -168,18 +192,40 @@ class Changer:
         change: str,
     ) -> ReportEntry:
         await sender.send_all(built.blocks)
-        path = f"/reports/{built.entry.id}"
-        body = {"upload": upload, "root": built.entry.cid, "change": change}
+        changes: list[Change] = [PutReport(built.entry)]
+        notes: tuple[bytes, ...] = ()
+        if change == _UPDATE:
+            readers, notes = note_readers(
+                built.entry.id, built.recipients, key=self.session.key, created=format_time(now())
+            )
+            changes = [PutReport(built.entry, Readers(built.entry.id, readers))]
+        shares = [note.decode() for note in notes]
+        await self.replace_root(built.entry, current, upload, change, shares)
+        await read_back(self.source, sender.sample, [built.root.cid])
+        await self.index.change(changes)
+        return built.entry
+
+    async def replace_root(
+        self,
+        entry: ReportEntry,
+        current: Current,
+        upload: str,
+        change: str,
+        shares: Sequence[str] = (),
+    ) -> None:
+        """Have the server move the report from ``current`` to the root of ``entry``.
+
+        ``shares`` are the notes for recipients that the new root adds. Raises ``StaleRevision``.
+        """
+        path = f"/reports/{entry.id}"
+        body = {"upload": upload, "root": entry.cid, "change": change, "shares": list(shares)}
         try:
             await self.session.transport.call("PUT", path, body=body, if_match=current.rev)
         except StaleRevision:
             # It may be our own change that won, whose answer was lost on the way.
             answer = (await self.session.transport.call("GET", path)).document
-            if answer.get("root") != built.entry.cid:
+            if answer.get("root") != entry.cid:
                 raise
-        await read_back(self.source, sender.sample, [built.root.cid])
-        await self.index.change([PutReport(built.entry)])
-        return built.entry
 
 
 async def _send_file(

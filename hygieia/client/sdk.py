@@ -16,11 +16,14 @@ from hygieia.blocks.gateway import GatewayReader
 from hygieia.client import account
 from hygieia.client.changing import Changer
 from hygieia.client.commits import upload_for
+from hygieia.client.contacts import Contacts
 from hygieia.client.index_sync import IndexSync
 from hygieia.client.presence import missing_reports
 from hygieia.client.put import Labels, Putter
 from hygieia.client.reading import ReportFetcher, Version
+from hygieia.client.received import Inbox
 from hygieia.client.session import Session, signed_in_profile, unlock
+from hygieia.client.sharing import Sharer
 from hygieia.client.sign_in import sign_in
 from hygieia.client.sources import find_file, find_files
 from hygieia.client.state import ProfileStore
@@ -345,6 +348,21 @@ class Vault:
         return await fresh_kit_file(self.session, index=self.index)
 
     # -- what does the work ----------------------------------------------------------------
+
+    @property
+    def contacts(self) -> Contacts:
+        """The people this user shares with: found, compared, accepted."""
+        return Contacts(self.session, self.index)
+
+    @property
+    def sharing(self) -> Sharer:
+        """Who reads which report."""
+        return Sharer(self._changer)
+
+    @property
+    def inbox(self) -> Inbox:
+        """What others share with this user."""
+        return Inbox(self.session, self.index, self.reader)
 
     @property
     def _fetcher(self) -> ReportFetcher:

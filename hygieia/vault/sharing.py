@@ -9,20 +9,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from hygieia.errors import Forbidden, InvalidInput
+from hygieia.errors import CertificateRefused, CredentialsError, Forbidden, InvalidInput
 from hygieia.ipld.block import Block
 from hygieia.ipld.builder import Built, directory, join, leaf
 from hygieia.ipld.shapes import DATA_NAME, META_NAME
+from hygieia.openpgp.certificates import Certificate
 from hygieia.openpgp.envelope import rewrap
+from hygieia.vault.contacts import check_recipients
+from hygieia.vault.report_build import Recipient
 from hygieia.vault.report_entry import ReportEntry
 from hygieia.vault.share_note import Reader, Readers, Share, sign_share
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from hygieia.openpgp.certificates import Certificate
     from hygieia.openpgp.keys import UnlockedKey
-    from hygieia.vault.people import People
+    from hygieia.vault.people import Contact, People
     from hygieia.vault.report import Report
 
 
@@ -61,14 +63,9 @@ def add_readers(
     if key.key_id in people:
         raise InvalidInput("You can read this report already: share it with somebody else.")
     wrapped = rewrap(b"".join(report.packets), report.session_key, add=[*people.values()])
-    by_delegation = delegations or {}
-    added = tuple(
-        Reader(person, digest, by_delegation.get(person))
-        for person, digest in zip(people, wrapped.added, strict=True)
-    )
-    notes = tuple(
-        sign_share(key, Share(report.meta.id, each.key, each.pkesk, each.delegation, created))
-        for each in added
+    recipients = map(Recipient, people, wrapped.added)
+    added, notes = note_readers(
+        report.meta.id, recipients, key=key, created=created, delegations=delegations
     )
     return replace(_with_header(report, wrapped.octets), notes=notes, added=added)
 
@@ -86,6 +83,55 @@ def drop_readers(report: Report, packets: Collection[str], people: People) -> Re
     return _with_header(
         report, rewrap(b"".join(report.packets), report.session_key, drop=packets).octets
     )
+
+
+def note_readers(
+    report_id: str,
+    recipients: Iterable[Recipient],
+    *,
+    key: UnlockedKey,
+    created: str,
+    delegations: Mapping[str, str] | None = None,
+) -> tuple[tuple[Reader, ...], tuple[bytes, ...]]:
+    """Readers and their notes for the recipients of a new header; the signer's own needs none."""
+    by_delegation = delegations or {}
+    readers = tuple(
+        Reader(each.key, each.pkesk, by_delegation.get(each.key))
+        for each in recipients
+        if each.key != key.key_id
+    )
+    return readers, tuple(
+        sign_share(key, Share(report_id, each.key, each.pkesk, each.delegation, created))
+        for each in readers
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class NextReaders:
+    """Who is wrapped a new session key: ``certificates``; ``left_out`` are key ids that are not."""
+
+    certificates: tuple[Certificate, ...]
+    left_out: tuple[str, ...]
+
+
+def next_readers(readers: Readers, contacts: Iterable[Contact], people: People) -> NextReaders:
+    """Who goes on reading a report whose session key is new (FORMATS §5).
+
+    Left out: who is no pinned contact, a contact whose key has changed, and keys that may not be
+    encrypted to now. They are named to the owner, who may share with them again.
+    """
+    by_person = {contact.key: contact for contact in contacts}
+    kept: dict[str, Certificate] = {}
+    left_out: list[str] = []
+    for reader in readers.readers:
+        contact = by_person.get(people.person(reader.key))
+        try:
+            [certificate] = check_recipients([contact] if contact else [], 1)
+        except (ValueError, CredentialsError, CertificateRefused):
+            left_out.append(reader.key)
+        else:
+            kept[certificate.key_id] = certificate
+    return NextReaders(tuple(kept.values()), tuple(dict.fromkeys(left_out)))
 
 
 def with_added(readers: Readers, added: Sequence[Reader]) -> Readers:

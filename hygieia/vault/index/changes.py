@@ -49,9 +49,10 @@ class Purge:
 
 @dataclass(frozen=True, slots=True)
 class PutContact:
-    """Enter or replace a contact."""
+    """Enter a contact, in the place of the one whose key was ``instead_of`` if there is one."""
 
     contact: Contact
+    instead_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

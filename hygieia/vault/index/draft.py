@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from hygieia.vault.index.keys import KeysFile
     from hygieia.vault.index.state import IndexState
+    from hygieia.vault.people import Contact
     from hygieia.vault.reading import Reading
 
 
@@ -70,8 +71,8 @@ class Draft:
                 self._put_readers(readers)
             case Purge(report_id):
                 self._purge(report_id)
-            case PutContact(contact):
-                self._put(CONTACTS, contact)
+            case PutContact(contact, instead_of):
+                self._put_contact(contact, instead_of)
             case PutDelegation(delegation):
                 self._put(DELEGATIONS, delegation)
             case SetCursor(cursor):
@@ -112,6 +113,15 @@ class Draft:
         if place is not None:
             self._set(REPORTS, place, Purged(report_id))
             self._set(READERS, place, Purged(report_id))
+
+    def _put_contact(self, contact: Contact, instead_of: str | None) -> None:
+        place = self._place(CONTACTS, contact.key)
+        if place is None and instead_of is not None:
+            place = self._place(CONTACTS, instead_of)
+        if place is None:
+            self._append(CONTACTS, contact)
+        else:
+            self._set(CONTACTS, place, contact)
 
     def _put(self, table: str, row: Row) -> None:
         place = self._place(table, row_key(row))

@@ -14,7 +14,7 @@ from hygieia.openpgp.session_keys import SessionKey, make_session_key
 from hygieia.openpgp.signing import sign_note
 from hygieia.vault.index.draft import Draft
 from hygieia.vault.index.note import INDEX_CONTEXT, IndexNote, TableSize
-from hygieia.vault.index.rows import TABLES, Row, floor_bytes, row_key, write_segment
+from hygieia.vault.index.rows import CONTACTS, TABLES, Row, floor_bytes, row_key, write_segment
 from hygieia.vault.index.state import IndexState, Segment, Table
 from hygieia.vault.report_build import make_header, seal_content
 
@@ -168,7 +168,9 @@ class _Writer:
 def _places(
     table: Table, touched: Mapping[int, Sequence[Row]], entries: int
 ) -> Mapping[str, int] | None:
-    if table.places is None or entries == table.entries:
+    # A contact may have taken a new key, by which it is found from now on, in its old place.
+    same_keys = entries == table.entries and table.name != CONTACTS
+    if table.places is None or same_keys:
         return table.places
     new = {
         row_key(row): number * SEGMENT_ENTRIES + offset

@@ -1,0 +1,79 @@
+"""Who reads a report, as far as share notes tell (docs/spec/12-report.md §4, THREATS RC-04).
+
+The index lists the readers that this user added. Others who read a report may have added more:
+the server keeps their notes, and a note counts once its signer is pinned, its signature verifies
+and the packet it names is in the header.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from hygieia.client import answers
+from hygieia.errors import NoteRefused
+from hygieia.openpgp.notes import Verdict
+from hygieia.openpgp.packets import pkesk_digest
+from hygieia.vault.share_note import Reader, Readers, open_share
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from hygieia.client.transport import Transport
+    from hygieia.vault.people import People
+    from hygieia.vault.report import Report
+
+_PAGE_ITEMS: Final = 500
+_MOST_PAGES: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ReportReaders:
+    """``noted``: those whose packet a verified note names; ``unnoted``: how many packets have none.
+
+    The owner's own packet is not counted when it is the caller's.
+    """
+
+    noted: Readers
+    unnoted: int
+
+
+async def readers_of(
+    transport: Transport, report: Report, listed: Readers, people: People
+) -> ReportReaders:
+    """The readers that ``listed``, the index's entry, and the server's verified notes tell of."""
+    packets = {pkesk_digest(packet) for packet in report.packets}
+    found = {each.pkesk: each for each in listed.readers if each.pkesk in packets}
+    async for item in _notes(transport, report.meta.id):
+        reader = await asyncio.to_thread(_verified, item, report.meta.id, people)
+        if reader is not None and reader.pkesk in packets:
+            found.setdefault(reader.pkesk, reader)
+    own = set() if report.own_packet is None else {pkesk_digest(report.own_packet)}
+    noted = replace(listed, readers=tuple(found.values()))
+    return ReportReaders(noted, len(packets - own - set(found)))
+
+
+def _verified(item: Mapping[str, Any], report_id: str, people: People) -> Reader | None:
+    signer, note = item.get("sharer"), item.get("note")
+    if not isinstance(signer, str) or not isinstance(note, str):
+        return None
+    try:
+        said = open_share(note.encode(), report=report_id, signer=signer, people=people)
+    except NoteRefused:
+        return None
+    if said.verdict is not Verdict.VALID:
+        return None
+    return Reader(said.share.reader, said.share.pkesk, said.share.delegation)
+
+
+async def _notes(transport: Transport, report_id: str) -> AsyncIterator[Mapping[str, Any]]:
+    after: str | None = None
+    for _ in range(_MOST_PAGES):
+        query: dict[str, str | int] = {"limit": _PAGE_ITEMS} | ({"after": after} if after else {})
+        page = (await transport.call("GET", f"/reports/{report_id}/shares", query=query)).document
+        for item in answers.parts(page, "items"):
+            yield item
+        after = answers.text_or_none(page, "next")
+        if after is None:
+            return

@@ -1,0 +1,200 @@
+"""Sharing reports, and taking readers off them again (docs/spec/16-sharing.md).
+
+A change of readers writes four small blocks and says which state it is based on; when somebody was
+faster, nothing is changed. The index follows in one change for all reports of a call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from hygieia.client.batches import BatchSender
+from hygieia.client.changing import Changer, Current
+from hygieia.client.commits import upload_for
+from hygieia.client.read_back import read_back
+from hygieia.errors import Conflict, LimitExceeded, StaleRevision
+from hygieia.openpgp.packets import pkesk_digest
+from hygieia.openpgp.times import format_time, now
+from hygieia.vault.contacts import check_recipients
+from hygieia.vault.index import Change, PutReaders, PutReport
+from hygieia.vault.report_entry import ReportEntry
+from hygieia.vault.share_note import Readers
+from hygieia.vault.sharing import (
+    Reshared,
+    add_readers,
+    drop_readers,
+    packets_of,
+    with_added,
+    without,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hygieia.openpgp.certificates import Certificate
+    from hygieia.vault.people import Contact
+
+MAX_PEOPLE_AT_ONCE: Final = 100
+_TRIES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What became of one report: its entry, who reads it besides the owner, and whether it changed."""
+
+    entry: ReportEntry
+    readers: Readers
+    changed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """The new root of one report, and the readers that the index will list."""
+
+    built: Reshared
+    readers: Readers
+
+
+_Plan = Callable[[Current, Readers], Awaitable[_Step | None]]
+
+
+@dataclass(slots=True)
+class Sharer:
+    """Changes who reads the reports of an open vault."""
+
+    changer: Changer
+
+    async def share(
+        self,
+        entries: Sequence[ReportEntry],
+        contacts: Sequence[Contact],
+        *,
+        retry: bool = False,
+        progress: Callable[[int, int | None, str], None] | None = None,
+    ) -> list[Shared]:
+        """Let ``contacts`` read ``entries``. Who reads one already is not added again.
+
+        Args:
+            entries: reports of the index, one's own or shared by others.
+            contacts: pinned contacts.
+            retry: when a report was changed meanwhile, read it again and share what is there now.
+            progress: told of how many reports are done, of how many.
+
+        Raises:
+            CertificateChanged, CertificateRefused, Forbidden: nothing was shared; see
+                ``check_recipients``.
+            StaleRevision: a report was changed meanwhile; those before it are shared.
+            Conflict: a report is in the trash.
+            LimitExceeded: too many people at once.
+        """
+        if len(contacts) > MAX_PEOPLE_AT_ONCE:
+            raise LimitExceeded(
+                f"A report is shared with at most {MAX_PEOPLE_AT_ONCE} people at once.",
+                hint="Share with some of them first, then with the others.",
+            )
+        certificates = await asyncio.to_thread(check_recipients, contacts, len(entries))
+        key = self.changer.session.key
+
+        async def plan(current: Current, readers: Readers) -> _Step | None:
+            missing = _not_yet(current, readers, certificates)
+            if not missing:
+                return None
+            built = await asyncio.to_thread(
+                add_readers, current.report, missing, key=key, created=format_time(now())
+            )
+            return _Step(built, with_added(readers, built.added))
+
+        return await self._each(entries, plan, retry=retry, progress=progress)
+
+    async def unshare(
+        self,
+        entries: Sequence[ReportEntry],
+        contact: Contact,
+        *,
+        progress: Callable[[int, int | None, str], None] | None = None,
+    ) -> list[Shared]:
+        """Take a person off the readers of one's own reports, under all her keys.
+
+        What she could read she may have kept; until a re-key her key still opens what any gateway
+        serves. Raises ``Forbidden`` for reports of others, ``StaleRevision`` as ``share``.
+        """
+        people = self.changer.people
+
+        async def plan(current: Current, readers: Readers) -> _Step | None:
+            there = {pkesk_digest(packet) for packet in current.report.packets}
+            noted = [each for each in packets_of(readers, people, contact.key) if each in there]
+            if not noted:
+                return None
+            built = await asyncio.to_thread(drop_readers, current.report, noted, people)
+            return _Step(built, without(readers, people, contact.key))
+
+        return await self._each(entries, plan, retry=False, progress=progress)
+
+    async def _each(
+        self,
+        entries: Sequence[ReportEntry],
+        plan: _Plan,
+        *,
+        retry: bool,
+        progress: Callable[[int, int | None, str], None] | None,
+    ) -> list[Shared]:
+        for entry in entries:
+            if entry.deleted is not None:
+                raise Conflict(
+                    "A report in the trash is not shared.",
+                    hint=f"Take it out first: hygieia restore {entry.id[:8]}",
+                )
+        done: list[Shared] = []
+        try:
+            for entry in entries:
+                done.append(await self._one(entry, plan, tries=_TRIES if retry else 1))
+                if progress is not None:
+                    progress(len(done), len(entries), "")
+        finally:
+            changes: list[Change] = []
+            for each in done:
+                if each.changed:
+                    changes += [PutReport(each.entry), PutReaders(each.readers)]
+            await self.changer.index.change(changes)
+        return done
+
+    async def _one(self, entry: ReportEntry, plan: _Plan, *, tries: int) -> Shared:
+        listed = await self.changer.index.readers(entry.id)
+        while True:
+            current = await self.changer.current(entry)
+            readers = await self.changer.readers(current, listed)
+            step = await plan(current, readers)
+            if step is None:
+                # Nothing to write; but somebody else may have changed it since the index was.
+                known = current.entry
+                return Shared(known, readers, changed=(known.cid, readers) != (entry.cid, listed))
+            tries -= 1
+            try:
+                await self._commit(step.built, current)
+            except StaleRevision:
+                if not tries:
+                    raise
+            else:
+                return Shared(step.built.entry, step.readers)
+
+    async def _commit(self, built: Reshared, current: Current) -> None:
+        transport = self.changer.session.transport
+        async with upload_for(transport) as upload:
+            sender = BatchSender(transport, upload)
+            await sender.send_all(built.blocks)
+            shares = [note.decode() for note in built.notes]
+            await self.changer.replace_root(built.entry, current, upload, "readers", shares)
+        await read_back(self.changer.source, sender.sample, [built.root.cid])
+
+
+def _not_yet(
+    current: Current, readers: Readers, certificates: Sequence[Certificate]
+) -> list[Certificate]:
+    """Those of ``certificates`` that no noted packet of the report is for, nor is its owner."""
+    there = {pkesk_digest(packet) for packet in current.report.packets}
+    reading = {each.key for each in readers.readers if each.pkesk in there}
+    reading.add(current.report.meta.owner)
+    return [each for each in certificates if each.key_id not in reading]

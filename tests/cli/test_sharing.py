@@ -1,0 +1,106 @@
+"""``contacts``, ``share``, ``unshare``, ``shared``: two people, each with her own shell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.shell import by, sign_up, store
+from tests.running import Person, RunningServer
+
+
+@pytest.fixture(scope="module")
+def ben(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Person:
+    return sign_up(server.address, tmp_path_factory.mktemp("ben"), "ben-shares@example.org")
+
+
+ANA, BEN = "test-sharing@example.org", "ben-shares@example.org"
+
+
+@pytest.fixture(scope="module")
+def met(ana: Person, ben: Person) -> str:
+    """Both have compared the number."""
+    shown = by(ana, "contacts", "show", BEN, "--json").json
+    assert set(shown) == {"email", "name", "key", "state", "safety_number"}
+    assert shown["state"] == "unverified"
+    number = by(ben, "contacts", "show", ANA, "--json").json["safety_number"]
+    assert number == shown["safety_number"]
+    for person, email in ((ana, BEN), (ben, ANA)):
+        assert by(person, "contacts", "verify", email, "--number", number).code == 0
+    return str(number)
+
+
+def test_contacts_lists_them_with_their_state(ana: Person, met: str) -> None:
+    [contact] = by(ana, "contacts", "--json").json["contacts"]
+    assert (contact["email"], contact["state"]) == (BEN, "verified")
+    assert BEN in by(ana, "contacts").out
+    assert met in by(ana, "contacts", "show", BEN).out
+
+
+def test_a_number_that_differs_is_tampering_and_a_slip_is_not(ana: Person, met: str) -> None:
+    wrong = met.translate(str.maketrans("0123456789", "1234567890"))
+    done = by(ana, "contacts", "verify", BEN, "--number", wrong, "--json")
+    assert (done.code, done.error["code"]) == (6, "certificate-changed")
+    assert by(ana, "contacts", "verify", BEN, "--number", "123").code == 1
+    assert by(ana, "contacts", "--json").json["contacts"][0]["state"] == "verified"
+
+
+def test_nobody_and_oneself(ana: Person, met: str) -> None:
+    assert by(ana, "contacts", "show", "nobody@example.org").code == 4
+    assert by(ana, "contacts", "show", ANA).code == 1
+    assert by(ana, "contacts", "accept", BEN).code == 1
+
+
+def test_a_report_is_shared_read_and_unshared(
+    ana: Person, ben: Person, met: str, tmp_path: Path
+) -> None:
+    report = store(ana, **{"blood.txt": b"Hb 13.9 g/dl\n"})["blood.txt"]
+    done = by(ana, "share", report["id"], "--with", BEN, "--json")
+    assert done.code == 0, done.err
+    [shared] = done.json["reports"]
+    assert shared["id"] == report["id"]
+    assert len(shared["readers"]) == 1
+    document = by(ben, "shared", "--json").json
+    assert document["next"] is None
+    [received] = document["reports"]
+    assert (received["title"], received["from"]) == ("blood", ANA)
+    assert received["standing"] == "accepted"
+    assert by(ben, "cat", report["id"][:8]).out == "Hb 13.9 g/dl\n"
+    assert by(ben, "ls", "--json").json["reports"][0]["id"] == report["id"]
+    again = by(ana, "share", report["id"], "--with", BEN)
+    assert again.code == 0
+    assert "already" in again.err
+    # A reader can pass it on and change nothing else.
+    assert by(ben, "edit", report["id"], "--title", "mine").code == 3
+    assert by(ana, "unshare", report["id"], "--with", BEN).code == 0
+    assert by(ben, "shared", "--json").json["reports"] == []
+
+
+def test_what_cannot_be_shared_is_said_and_changes_nothing(ana: Person, met: str) -> None:
+    report = store(ana, **{"eyes.txt": b"-1.5 dpt\n"})["eyes.txt"]
+    rev = by(ana, "info", report["id"], "--json").json["rev"]
+    assert by(ana, "share", report["id"], "--with", ANA).code == 1
+    assert by(ana, "share", report["id"], "--with", "nobody@example.org").code == 4
+    assert by(ana, "share", report["id"]).code == 2
+    assert by(ana, "share", "--with", BEN).code == 2
+    assert by(ana, "share", "ffffffff", "--with", BEN).code == 4
+    assert by(ana, "unshare", report["id"], "--with", "nobody@example.org").code == 4
+    assert by(ana, "info", report["id"], "--json").json["rev"] == rev
+    by(ana, "rm", report["id"])
+    assert by(ana, "share", report["id"], "--with", BEN).code == 5
+
+
+def test_from_a_stranger_it_waits_closed(
+    ana: Person, server: RunningServer, tmp_path: Path, met: str
+) -> None:
+    eve = sign_up(server.address, tmp_path / "eve", "eve-shares@example.org")
+    report = store(eve, **{"advert.txt": b"Buy pills\n"})["advert.txt"]
+    assert by(eve, "share", report["id"], "--with", ANA).code == 0
+    done = by(ana, "shared", "--json")
+    [waiting] = [each for each in done.json["reports"] if each["standing"] == "stranger"]
+    assert set(waiting) == {"id", "from", "standing"}, "nothing of it is shown"
+    assert by(ana, "cat", report["id"]).code == 4
+    accepted = by(ana, "shared", "--accept", report["id"][:8], "--json").json["reports"]
+    assert accepted[0]["title"] == "advert"
+    assert by(ana, "cat", report["id"]).out == "Buy pills\n"
