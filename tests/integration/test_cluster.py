@@ -9,6 +9,7 @@ import random
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ from hygieia.documents.sqlite import open_sqlite
 from hygieia.errors import ConfigError, Unavailable
 from tests.cluster import ClusterPeer, two_peers, wait_until
 from tests.dags import report, shared_and_shared_again
+from tests.factories.dags import new_report
+from tests.factories.servers import running_api, settings_in
 from tests.running import COMMAND, free_port, running_server
 
 pytestmark = pytest.mark.servers
@@ -154,6 +157,38 @@ async def test_another_peer_is_told_when_one_does_not_answer(peers: Peers, tmp_p
         await store.put(dag.blocks, holder="upload")
         await store.pin(dag.root, name="report:7")
         await all_keep(peers, dag.root)
+
+
+async def test_verify_has_peers_keep_what_they_have_let_go_or_were_never_told(
+    peers: Peers, tmp_path: Path
+) -> None:
+    settings = settings_in(tmp_path, blocks=peers[0].kubo.address)
+    async with running_api(settings) as alone:
+        ada = await alone.sign_up()
+        never_told, dropped = await ada.upload(
+            new_report(random.Random(1).randbytes(50_000)),
+            new_report(random.Random(2).randbytes(50_000)),
+        )
+    addresses = ",".join(peer.address for peer in peers)
+    async with running_api(replace(settings, cluster=addresses)) as api:
+        ada = replace(ada, api=api)
+        run = await api.services.verifier.run()
+        assert run is not None
+        await all_keep(peers, never_told["root"])
+        peers[1].kubo.ask("pin/rm", arg=dropped["root"])
+        run = await api.services.verifier.run()
+        assert run is not None
+        await all_keep(peers, dropped["root"])
+        run = await api.services.verifier.run()
+        assert run is not None
+        assert (run.counts.safe, run.counts.short) == (2, 0)
+        told = (await ada.call("GET", f"/api/v1/reports/{dropped['id']}/copies")).json
+    by_kind = [(node["kind"], node["node"], node["state"]) for node in told["nodes"]]
+    assert sorted(by_kind) == [
+        ("cluster", "one", "pinned"),
+        ("cluster", "two", "pinned"),
+        ("own", "this server", "whole"),
+    ]
 
 
 def test_a_wrong_password_or_another_server_is_refused_at_start(peers: Peers) -> None:
