@@ -13,9 +13,10 @@ import json
 import random
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -24,9 +25,12 @@ from typing import Any
 import aiohttp
 import pytest
 
+from hygieia.config import load_settings
 from hygieia.documents.mongo import open_mongo
+from hygieia.documents.port import Document, DocumentStore
 from hygieia.domain.jobs import Jobs
 from hygieia.domain.sweeper import DROP_ACCOUNT_JOB
+from hygieia.server.services import build_services
 from tests.cli.shell import run
 from tests.factories.dags import ReportParts, new_report, report_parts
 from tests.factories.servers import Api, Member, Reply, new_id
@@ -317,8 +321,41 @@ async def test_nothing_is_lost_between_two_servers_that_are_killed(pair: Pair) -
         }
         assert not left & gone
     done_once_and_one_at_a_time(sweeping)
+    await everything_is_cleaned_up(pair, [storing, editing, deleting])
     checked = await asyncio.to_thread(run, "admin", "check", environ=pair.environ)
     assert checked.code == 0, checked.out
+
+
+async def everything_is_cleaned_up(pair: Pair, members: list[Member]) -> None:
+    """Two days later nothing is left of what died half-way, and the room counted is that used."""
+    await let_leases_run_out(pair)
+    settings = load_settings(pair.environ, None)
+    services = await asyncio.to_thread(build_services, settings)
+    services.sweeper._now = lambda: datetime.now(UTC) + timedelta(days=2)
+    for _ in range(2):
+        assert (await services.sweeper.sweep()).failed_jobs == ()
+    documents = services.stores.documents
+    waiting = {job.body["kind"] for job in (await documents.scan("jobs", limit=1000)).items}
+    assert waiting <= {"purge-report"}  # of what is in the trash for thirty days
+    charged = Counter[str]()
+    for version in await everything(documents, "versions"):
+        charged[str(version.body["account"])] += int(str(version.body["charged_bytes"]))
+    for member in members:
+        usage = await services.stores.quotas.usage(member.person.account)
+        assert usage.holds == ()
+        assert usage.report_bytes == charged[member.person.account]
+    await services.close()
+
+
+async def everything(documents: DocumentStore, collection: str) -> list[Document]:
+    found: list[Document] = []
+    after: str | None = None
+    while True:
+        page = await documents.scan(collection, after=after, limit=500)
+        found += page.items
+        after = page.next
+        if after is None:
+            return found
 
 
 async def until_more(
