@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 
 COLLECTION: Final = "idempotency"
 KEPT_FOR: Final = timedelta(days=1)
-UNDER_WAY_FOR: Final = timedelta(seconds=60)
+UNDER_WAY_FOR: Final = timedelta(seconds=10)
 """How long a request that a killed server left behind stands in the way of its repetition."""
-RENEW_SECONDS: Final = 20.0
-WAIT_SECONDS: Final = 10.0
-"""How long a repetition waits for a first request that is still under way."""
+RENEW_SECONDS: Final = 3.0
+WAIT_SECONDS: Final = 15.0
+"""How long a repetition waits for a first request under way: longer than for one that was killed."""
 MAX_KEPT_CHARACTERS: Final = 500_000
 PARTLY_DONE: Final = 207
 _POLL_SECONDS: Final = 0.1
@@ -103,7 +103,8 @@ class Idempotency:
         Of two at once the second waits for the first, and does the work itself if that fails.
 
         Raises:
-            Conflict: the key stands for another request, or for one that takes too long.
+            Conflict: the key stands for another request.
+            Unavailable: the first takes long; it may be asked for again.
         """
         name, deadline = self._name(asked), asyncio.get_running_loop().time() + self._wait_seconds
         while True:
@@ -119,7 +120,7 @@ class Idempotency:
                 if kept is not None:
                     return kept, True
                 if asyncio.get_running_loop().time() > deadline:
-                    raise Conflict(
+                    raise Unavailable(
                         "A request with this Idempotency-Key is still under way."
                     ) from None
                 await asyncio.sleep(_POLL_SECONDS)

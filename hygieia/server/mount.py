@@ -37,7 +37,10 @@ if TYPE_CHECKING:
 def mount(app: web.Application, routes: Iterable[Route]) -> None:
     """Add every route's handler to the application."""
     for route in routes:
-        app.router.add_route(route.method, route.path, _handler(route))
+        handler = _handler(route)
+        app.router.add_route(route.method, route.path, handler)
+        if route.method == "GET":
+            app.router.add_route("HEAD", route.path, handler)  # RFC 9110 §9.1
 
 
 def _handler(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from hygieia.errors import Conflict, Unavailable
+from hygieia.errors import Unavailable
 from hygieia.openpgp.times import now
 from hygieia.server import idempotency
 from hygieia.server.idempotency import COLLECTION, Asked, Finished, Idempotency
@@ -221,7 +222,7 @@ async def test_the_second_does_the_work_when_the_first_fails(api: Api) -> None:
     assert await once(ASKED, failing) == (DONE, True)
 
 
-async def test_a_request_under_way_for_long_is_a_conflict(api: Api) -> None:
+async def test_who_repeats_a_request_under_way_for_long_is_told_to_come_back(api: Api) -> None:
     begun = asyncio.Event()
 
     async def endless() -> Finished:
@@ -231,7 +232,7 @@ async def test_a_request_under_way_for_long_is_a_conflict(api: Api) -> None:
 
     first = asyncio.create_task(keeper(api).once(ASKED, endless))
     await begun.wait()
-    with pytest.raises(Conflict):
+    with pytest.raises(Unavailable):
         await keeper(api).once(ASKED, endless)
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -250,7 +251,7 @@ async def test_the_claim_is_renewed_while_the_work_goes_on_and_ends_soon_after_a
             (claim,) = await kept(api)
             revs.append(claim.rev)
             lasts = (claim.expires - now()).total_seconds()
-            assert 50 < lasts <= 61
+            assert 5 < lasts <= 11
             await asyncio.sleep(0.01)
         return DONE
 
@@ -265,3 +266,26 @@ async def test_an_answer_too_long_to_keep_is_given_and_not_kept(api: Api) -> Non
     for _ in range(2):
         assert (await keeper(api).once(ASKED, long))[1] is False
     assert await kept(api) == []
+
+
+async def test_what_a_killed_server_left_behind_stands_in_the_way_for_seconds_only(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = asyncio.Event()
+
+    async def killed() -> Finished:
+        begun.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def working() -> Finished:
+        return DONE
+
+    monkeypatch.setattr(idempotency, "UNDER_WAY_FOR", timedelta(seconds=2))
+    first = asyncio.create_task(keeper(api).once(ASKED, killed))  # never renewed, as if dead
+    await begun.wait()
+    assert await keeper(api, wait_seconds=30).once(ASKED, working) == (DONE, False)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    assert await keeper(api).find(ASKED) == DONE
