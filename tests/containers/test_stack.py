@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import signal
 import urllib.request
 from collections.abc import Iterator
@@ -92,6 +93,12 @@ def test_kubos_gateway_serves_a_report_whole_and_by_ranges(stack: Stack, vault: 
             edges.append((2**20 - 7, 2**20 + 5_000))
         for first, last in edges:
             assert fetch(stack.gateway + path, (first, last)) == whole[first : last + 1]
+
+
+def test_it_serves_the_web_app(stack: Stack) -> None:
+    page = fetch(stack.address + "/").decode()
+    assert '<div id="app"' in page
+    assert all(fetch(stack.address + path) for path in re.findall(r'src="(/[^"]+\.js)"', page))
 
 
 def test_it_starts_the_server_once_its_stores_are_healthy(stack: Stack) -> None:
