@@ -1,0 +1,137 @@
+"""The guide's commands for a node, run as they stand: what they make is a node that fits."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hygieia.blocks.kubo import open_kubo
+from hygieia.documents.sqlite import open_sqlite
+from tests.dags import report
+from tests.guide import marked
+from tests.kubo import KuboNode, KuboServer, free_ports
+
+pytestmark = pytest.mark.servers
+
+GUIDE = Path(__file__).parents[2] / "docs/guide/kubo.md"
+TOKEN = "a-long-word-of-ones-own"
+
+
+@dataclass
+class Guided:
+    """A node in the making, by the guide's blocks."""
+
+    program: Path
+    repository: Path
+
+    def follow(self, *marks: str, **variables: str) -> None:
+        """Run blocks of the guide, in the shell that people have."""
+        for mark in marks:
+            done = subprocess.run(
+                ["bash", "-euc", marked(GUIDE, mark)],
+                env=os.environ
+                | {
+                    "PATH": f"{self.program.parent}:{os.environ['PATH']}",
+                    "IPFS_PATH": str(self.repository),
+                    "TOKEN": TOKEN,
+                }
+                | variables,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+
+    @property
+    def config(self) -> Any:  # noqa: ANN401  (as JSON has it)
+        return json.loads((self.repository / "config").read_text(encoding="utf-8"))
+
+    def elsewhere(self) -> KuboServer:
+        """The node on ports of its own, for a machine that has another one already."""
+        api, gateway = free_ports(2)
+        node = KuboNode(self.program, self.repository, f"http://127.0.0.1:{gateway}")
+        node.run("config", "--json", "Addresses.API", f'"/ip4/127.0.0.1/tcp/{api}"')
+        node.run("config", "--json", "Addresses.Gateway", f'"/ip4/127.0.0.1/tcp/{gateway}"')
+        return KuboServer(node, api, TOKEN)
+
+
+@pytest.fixture
+def guided(kubo_program: Path, tmp_path: Path) -> Guided:
+    return Guided(kubo_program, tmp_path / "repository")
+
+
+async def test_a_private_node_fits_and_has_nobody_to_talk_to(
+    guided: Guided, tmp_path: Path
+) -> None:
+    guided.follow("node", "private")
+    server = guided.elsewhere()
+    server.start()
+    documents = open_sqlite(tmp_path / "documents.sqlite")
+    try:
+        store = open_kubo(server.address, documents)
+        dag = report(1, 50_000)
+        await store.put(dag.blocks, holder="upload")
+        await store.pin(dag.root, name="report:1")
+        assert peers_of(server) == []
+        assert not [where for where in server.ask("id")[0]["Addresses"] if "/ip" in where]
+        await store.close()
+    finally:
+        await documents.close()
+        server.stop()
+
+
+def test_nodes_of_ones_own_find_each_other_and_nobody_else(
+    kubo_program: Path, tmp_path: Path
+) -> None:
+    first, second = (Guided(kubo_program, tmp_path / name) for name in ("one", "two"))
+    (port,) = free_ports(1)
+    first.follow("node", "private")
+    identity = first.config["Identity"]["PeerID"]
+    peers = [{"ID": identity, "Addrs": [f"/ip4/127.0.0.1/tcp/{port}"]}]
+    first.follow("peers", PEERS="[]")
+    second.follow("node", "private")
+    second.follow("peers", PEERS=json.dumps(peers))
+    one, two = first.elsewhere(), second.elsewhere()
+    for server, swarm in ((one, port), (two, free_ports(1)[0])):
+        # 4001, where a test may not listen, is the only thing that is changed.
+        assert server.node.run("config", "Addresses.Swarm").split() == [
+            "[",
+            '"/ip4/0.0.0.0/tcp/4001"',
+            "]",
+        ]
+        server.node.run("config", "--json", "Addresses.Swarm", f'["/ip4/127.0.0.1/tcp/{swarm}"]')
+    one.start()
+    try:
+        two.start()
+        try:
+            file = tmp_path / "file"
+            file.write_bytes(os.urandom(100_000))
+            root = one.run("add", "--quieter", str(file)).strip()
+            end = time.monotonic() + 60
+            while peers_of(two) != [identity] and time.monotonic() < end:
+                time.sleep(0.2)
+            two.ask("pin/add", arg=root)
+            assert peers_of(two) == [identity]
+        finally:
+            two.stop()
+    finally:
+        one.stop()
+
+
+def peers_of(server: KuboServer) -> list[str]:
+    """The nodes that it is connected with."""
+    return [peer["Peer"] for peer in server.ask("swarm/peers")[0].get("Peers") or []]
+
+
+def test_a_public_node_announces_what_is_pinned(guided: Guided) -> None:
+    guided.follow("node", "public")
+    assert guided.config["Provide"]["Strategy"] == "pinned+unique"
+    assert guided.config["Bootstrap"], "it knows where the public network begins"
+    # It is not started here: no test joins the public network.
