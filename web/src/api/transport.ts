@@ -43,6 +43,8 @@ export class Transport {
   readonly origin: string;
   /** Told after each request whether the server answered at all. */
   onReach: (isReached: boolean) => void = () => {};
+  /** Told when the server says that the session has ended. */
+  onSessionEnd: () => void = () => {};
 
   constructor(origin: string) {
     this.origin = origin;
@@ -119,7 +121,9 @@ export class Transport {
     this.onReach(true);
     const document = readDocument(octets);
     if (status >= 200 && status < 300) return document;
-    throw problem(status, document);
+    const error = problem(status, document);
+    if (error.code === "not-signed-in") this.onSessionEnd();
+    throw error;
   }
 }
 

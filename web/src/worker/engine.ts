@@ -79,6 +79,10 @@ export class EngineInWorker {
     this.store = store;
     this.transport = new Transport(origin);
     this.transport.onReach = (isReached) => this.reached(isReached);
+    this.transport.onSessionEnd = () => {
+      // While a vault is being opened, who opens it is told and decides.
+      if (this.vault?.isRead === true) this.closeVault("session-ended");
+    };
     this.sessions = new Sessions(store, this.transport);
     this.gateways = this.makeGateways();
     this.autoLock = new AutoLock(this.lockingIn, {
@@ -153,7 +157,15 @@ export class EngineInWorker {
   }
 
   async unlock(password: string): Promise<void> {
-    await this.open(await this.sessions.unlock(password));
+    const session = await this.sessions.unlock(password);
+    try {
+      await this.open(session);
+    } catch (error) {
+      if (!isRefusal(error, "not-signed-in")) throw error;
+      // The session has ended meanwhile; the password that opens the key begins another one.
+      const { email } = session.profile;
+      await this.open(await this.sessions.signIn({ email, password }, () => {}));
+    }
   }
 
   lock(): void {
@@ -413,8 +425,13 @@ export class EngineInWorker {
     try {
       await vault.read();
     } catch (error) {
-      if (options.isReset === true) throw error;
-      await this.refuse(vault, error);
+      if (options.isReset === true || isRefusal(error, "not-signed-in")) {
+        this.discard();
+        throw error;
+      }
+      // An open vault that says why its list cannot be shown.
+      this.reports.fail(error);
+      this.state.set({ kind: "open", person: this.person(vault.session) });
       return vault;
     }
     await uploads.load();
@@ -424,16 +441,6 @@ export class EngineInWorker {
     const hasKit = vault.session.profile.sealedKit !== null;
     this.state.set(hasKit ? { kind: "kit", person, isFirst: true } : { kind: "open", person });
     return vault;
-  }
-
-  /** The list could not be read: an open vault that says so, or none when the session has ended. */
-  private async refuse(vault: Vault, error: unknown): Promise<void> {
-    if (isRefusal(error, "not-signed-in")) {
-      await this.endSessionHere("signed-out", this.store.isSharedComputer);
-      throw error;
-    }
-    this.reports.fail(error);
-    this.state.set({ kind: "open", person: this.person(vault.session) });
   }
 
   private show(vault: Vault): void {
@@ -464,6 +471,7 @@ export class EngineInWorker {
     if (email === undefined) return;
     // On a shared computer nothing is kept to open it again with.
     const isKept = !this.store.isSharedComputer;
+    if (!isKept) void this.store.forget();
     this.state.set(isKept ? { kind: "locked", email, reason } : { kind: "none", notice: "signed-out" });
   }
 

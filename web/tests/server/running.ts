@@ -1,108 +1,11 @@
-/** A real `hygieia serve`, the real command line beside it, and browsers that have no screen. */
-import { spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+/** Browsers that have no screen: the engine under Node, with cookies and IndexedDB of their own. */
 import "fake-indexeddb/auto";
 import { IDBFactory } from "fake-indexeddb";
 import type { ReportRow, Uploads, VaultState } from "../../src/engine/interface.ts";
 import { EngineInWorker } from "../../src/worker/engine.ts";
 import type { ReportsMessage } from "../../src/worker/protocol.ts";
 import { Store } from "../../src/worker/store.ts";
-
-const COMMAND = new URL("../../../.venv/bin/hygieia", import.meta.url).pathname;
-const START_MS = 60_000;
-export const PASSWORD = "correct horse battery staple";
-
-export class Server {
-  readonly origin: string;
-  readonly folder: string;
-  private process: ChildProcess;
-
-  private constructor(port: number, folder: string) {
-    this.origin = `http://127.0.0.1:${port}`;
-    this.folder = folder;
-    this.process = this.spawn();
-  }
-
-  static async start(): Promise<Server> {
-    const server = new Server(await freePort(), mkdtempSync(join(tmpdir(), "hygieia-web-")));
-    await server.ready();
-    return server;
-  }
-
-  private spawn(): ChildProcess {
-    const log = openSync(join(this.folder, "server.log"), "a");
-    const data = join(this.folder, "data");
-    const { port } = new URL(this.origin);
-    const args = ["serve", "--host", "127.0.0.1", "--port", port, "--data", data];
-    return spawn(COMMAND, args, { cwd: this.folder, env: withoutSettings(), stdio: ["ignore", log, log] });
-  }
-
-  private async ready(): Promise<void> {
-    for (const end = Date.now() + START_MS; Date.now() < end; ) {
-      const isReady = await bare(`${this.origin}/readyz`).then(({ ok }) => ok, () => false);
-      if (isReady) return;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    throw new Error("the server does not start");
-  }
-
-  /** Ends it as an operator would; the data stays for `again`. */
-  async stop(): Promise<void> {
-    this.process.kill("SIGTERM");
-    await once(this.process, "exit");
-  }
-
-  async again(): Promise<void> {
-    this.process = this.spawn();
-    await this.ready();
-  }
-
-  async remove(): Promise<void> {
-    if (this.process.exitCode === null) await this.stop();
-    rmSync(this.folder, { recursive: true, force: true });
-  }
-
-  /** Somebody at a shell, with her own client state. */
-  person(name: string, password = PASSWORD): (...args: string[]) => string {
-    const passwordFile = join(this.folder, `${name}.password`);
-    writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
-    const env = {
-      ...withoutSettings(),
-      HYGIEIA_HOME: join(this.folder, name),
-      HYGIEIA_SERVER: this.origin,
-      HYGIEIA_PASSWORD_FILE: passwordFile,
-      PYTHON_KEYRING_BACKEND: "keyring.backends.null.Keyring",
-    };
-    return (...args) => {
-      const done = spawnSync(COMMAND, args, { env, timeout: 120_000, maxBuffer: 1 << 28, encoding: "buffer" });
-      if (done.status !== 0) {
-        throw new Error(`hygieia ${args.join(" ")} ended with ${done.status}: ${done.stderr.toString()}`);
-      }
-      return done.stdout.toString("latin1");
-    };
-  }
-}
-
-function withoutSettings(): Record<string, string> {
-  const kept = Object.entries(process.env).filter(([name]) => !name.startsWith("HYGIEIA_"));
-  return Object.fromEntries(kept) as Record<string, string>;
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  probe.listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address() as { port: number };
-  probe.close();
-  await once(probe, "close");
-  return port;
-}
-
-const bare = globalThis.fetch;
+import { networkFetch, PASSWORD, type Server } from "./serving.ts";
 
 /**
  * What a browser keeps between pages: cookies and IndexedDB. `page` opens a page, as a reload does.
@@ -133,7 +36,7 @@ export class Browser {
     const headers = new Headers(init.headers);
     headers.set("Origin", this.origin);
     if (this.cookie !== null && init.credentials !== "omit") headers.set("Cookie", this.cookie);
-    const response = await bare(input, { ...init, headers });
+    const response = await networkFetch(input, { ...init, headers });
     const [cookie] = response.headers.getSetCookie();
     if (cookie !== undefined) this.cookie = cookie.split(";")[0]!.endsWith("=") ? null : cookie.split(";")[0]!;
     return response;
@@ -181,16 +84,6 @@ export class Page {
     }
     throw new Error(`uploads do not end: ${JSON.stringify(this.uploads)}`);
   }
-}
-
-export function fileOf(name: string, size: number, seed = 1): File {
-  const data = new Uint8Array(size);
-  let word = seed >>> 0;
-  for (let i = 0; i < size; i++) {
-    word = (Math.imul(word, 1664525) + 1013904223) >>> 0;
-    data[i] = word >>> 24;
-  }
-  return new File([data], name, { lastModified: 1_700_000_000_000 });
 }
 
 /** Email of somebody nobody has been before. */

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Browser, fileOf, newEmail, PASSWORD, Server, signedUp, type Page } from "./running.ts";
+import { Browser, newEmail, signedUp, type Page } from "./running.ts";
+import { fileOf, PASSWORD, Server } from "./serving.ts";
 
 let server: Server;
 beforeAll(async () => {

@@ -9,16 +9,17 @@ import { toast } from "../../ui/toasts.svelte.ts";
 interface Named {
   readonly id: string;
   readonly fileName: string;
+  readonly sizeBytes: number;
 }
+
+/** Above this a file goes straight to its place: the browser's downloads keep a second copy for a while. */
+const pickAboveBytes = 1 << 30;
 
 type SavePicker = (options: { suggestedName: string }) => Promise<FileSystemFileHandle>;
 
-/**
- * Where to: the browser's own downloads, through the service worker; where none is in charge of the page (a hard
- * reload), a file that the person picks. Null when she picked none.
- */
-async function chooseTarget(fileName: string): Promise<DownloadTarget | null> {
-  if (navigator.serviceWorker?.controller) return { kind: "browser" };
+/** Where to: the browser's own downloads; for a large file, one that the person picks. Null when she picked none. */
+async function chooseTarget({ fileName, sizeBytes }: Named): Promise<DownloadTarget | null> {
+  if (sizeBytes <= pickAboveBytes) return { kind: "browser" };
   const pick = (globalThis as { showSaveFilePicker?: SavePicker }).showSaveFilePicker;
   if (pick === undefined) return { kind: "browser" };
   try {
@@ -32,7 +33,7 @@ async function chooseTarget(fileName: string): Promise<DownloadTarget | null> {
 /** Start saving a report; how it goes on is shown by Downloads.svelte. Failures are said, not thrown. */
 export async function saveReport(engine: Engine, report: Named, revision?: number): Promise<void> {
   try {
-    const target = await chooseTarget(report.fileName);
+    const target = await chooseTarget(report);
     if (target === null) return;
     await engine.download(report.id, target, revision === undefined ? {} : { revision });
   } catch (error) {

@@ -1,0 +1,109 @@
+/** A real `hygieia serve`, and the real command line beside it. */
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const COMMAND = new URL("../../../.venv/bin/hygieia", import.meta.url).pathname;
+const START_MS = 60_000;
+/** The network itself, whatever a test puts in its place. */
+export const networkFetch = globalThis.fetch;
+export const PASSWORD = "correct horse battery staple";
+
+export class Server {
+  readonly origin: string;
+  readonly folder: string;
+  private process: ChildProcess;
+
+  private constructor(port: number, folder: string) {
+    this.origin = `http://127.0.0.1:${port}`;
+    this.folder = folder;
+    this.process = this.spawn();
+  }
+
+  static async start(): Promise<Server> {
+    const server = new Server(await freePort(), mkdtempSync(join(tmpdir(), "hygieia-web-")));
+    await server.ready();
+    return server;
+  }
+
+  private spawn(): ChildProcess {
+    const log = openSync(join(this.folder, "server.log"), "a");
+    const data = join(this.folder, "data");
+    const { port } = new URL(this.origin);
+    const args = ["serve", "--host", "127.0.0.1", "--port", port, "--data", data];
+    return spawn(COMMAND, args, { cwd: this.folder, env: withoutSettings(), stdio: ["ignore", log, log] });
+  }
+
+  private async ready(): Promise<void> {
+    for (const end = Date.now() + START_MS; Date.now() < end; ) {
+      const isReady = await networkFetch(`${this.origin}/readyz`).then(({ ok }) => ok, () => false);
+      if (isReady) return;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    throw new Error("the server does not start");
+  }
+
+  /** Ends it as an operator would; the data stays for `again`. */
+  async stop(): Promise<void> {
+    this.process.kill("SIGTERM");
+    await once(this.process, "exit");
+  }
+
+  async again(): Promise<void> {
+    this.process = this.spawn();
+    await this.ready();
+  }
+
+  async remove(): Promise<void> {
+    if (this.process.exitCode === null) await this.stop();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** Somebody at a shell, with her own client state. */
+  person(name: string, password = PASSWORD): (...args: string[]) => string {
+    const passwordFile = join(this.folder, `${name}.password`);
+    writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
+    const env = {
+      ...withoutSettings(),
+      HYGIEIA_HOME: join(this.folder, name),
+      HYGIEIA_SERVER: this.origin,
+      HYGIEIA_PASSWORD_FILE: passwordFile,
+      PYTHON_KEYRING_BACKEND: "keyring.backends.null.Keyring",
+    };
+    return (...args) => {
+      const done = spawnSync(COMMAND, args, { env, timeout: 120_000, maxBuffer: 1 << 28, encoding: "buffer" });
+      if (done.status !== 0) {
+        throw new Error(`hygieia ${args.join(" ")} ended with ${done.status}: ${done.stderr.toString()}`);
+      }
+      return done.stdout.toString("latin1");
+    };
+  }
+}
+
+function withoutSettings(): Record<string, string> {
+  const kept = Object.entries(process.env).filter(([name]) => !name.startsWith("HYGIEIA_"));
+  return Object.fromEntries(kept) as Record<string, string>;
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer();
+  probe.listen(0, "127.0.0.1");
+  await once(probe, "listening");
+  const { port } = probe.address() as { port: number };
+  probe.close();
+  await once(probe, "close");
+  return port;
+}
+
+export function fileOf(name: string, size: number, seed = 1): File {
+  const data = new Uint8Array(size);
+  let word = seed >>> 0;
+  for (let i = 0; i < size; i++) {
+    word = (Math.imul(word, 1664525) + 1013904223) >>> 0;
+    data[i] = word >>> 24;
+  }
+  return new File([data], name, { lastModified: 1_700_000_000_000 });
+}

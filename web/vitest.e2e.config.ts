@@ -1,0 +1,12 @@
+import { defineConfig } from "vitest/config";
+
+// The built bundle in Chromium against a real server: `make test-browser`.
+export default defineConfig({
+  test: {
+    include: ["tests/e2e/**/*.test.ts"],
+    environment: "node",
+    testTimeout: 180_000,
+    hookTimeout: 120_000,
+    fileParallelism: false,
+  },
+});
