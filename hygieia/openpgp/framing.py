@@ -38,6 +38,8 @@ class PartialFramer:
     def __init__(self, tag: int, piece_bytes: int) -> None:
         self._piece_bytes = piece_bytes
         self._piece = bytearray(piece_bytes)
+        # Written through a view: assigning to a slice of a bytearray copies twice.
+        self._room = memoryview(self._piece)
         self._fill = 0
         self._held: list[bytearray] = []
         self._ready: list[bytearray] = []
@@ -55,7 +57,7 @@ class PartialFramer:
         self._open()
         if size > min(PARTIAL_BODY_BYTES - self._part_bytes, self._piece_bytes - self._fill):
             return None
-        return memoryview(self._piece)[self._fill : self._fill + size]
+        return self._room[self._fill : self._fill + size]
 
     def advance(self, size: int) -> None:
         """Count ``size`` octets written into the view that :meth:`place` gave."""
@@ -73,7 +75,7 @@ class PartialFramer:
             self._open()
             room = min(PARTIAL_BODY_BYTES - self._part_bytes, self._piece_bytes - self._fill)
             part = view[offset : offset + room]
-            self._piece[self._fill : self._fill + len(part)] = part
+            self._room[self._fill : self._fill + len(part)] = part
             self.advance(len(part))
             offset += len(part)
 
@@ -105,10 +107,11 @@ class PartialFramer:
     def take_rest(self) -> list[bytearray]:
         """After :meth:`finish`: all that is left. Only the very last piece is shorter."""
         rest = self.take_whole()
+        self._room.release()
         if self._fill:
             del self._piece[self._fill :]
             rest.append(self._piece)
-        self._piece, self._fill = bytearray(), 0
+        self._use(bytearray())
         return rest
 
     def recycle(self, piece: bytearray) -> None:
@@ -129,15 +132,17 @@ class PartialFramer:
     def _turn(self) -> None:
         if self._fill == self._piece_bytes:
             self._held.append(self._piece)
-            self._piece = self._spare.pop() if self._spare else bytearray(self._piece_bytes)
-            self._fill = 0
+            self._use(self._spare.pop() if self._spare else bytearray(self._piece_bytes))
+
+    def _use(self, piece: bytearray) -> None:
+        self._piece, self._room, self._fill = piece, memoryview(piece), 0
 
     def _put(self, octets: bytes | bytearray | memoryview) -> None:
         offset = 0
         while offset < len(octets):
             self._turn()
             part = octets[offset : offset + self._piece_bytes - self._fill]
-            self._piece[self._fill : self._fill + len(part)] = part
+            self._room[self._fill : self._fill + len(part)] = part
             self._fill += len(part)
             self.written_bytes += len(part)
             offset += len(part)
@@ -151,7 +156,8 @@ class PartialFramer:
         keep = start - 1
         whole = keep // self._piece_bytes
         pieces = [*self._held, self._piece]
-        self._held, self._piece = pieces[:whole], pieces[whole]
+        self._held = pieces[:whole]
+        self._use(pieces[whole])
         self._fill = keep - whole * self._piece_bytes
         self._spare += pieces[whole + 1 :]
         self.written_bytes -= part_bytes + 1
