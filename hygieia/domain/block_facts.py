@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Final
 from hygieia.ipld.cid import CID, DAG_PB
 
 if TYPE_CHECKING:
-    from hygieia.blocks.port import BlockStore
-    from hygieia.ipld.block import Block
+    from hygieia.blocks.port import AnyBlock, BlockStore
 
 START_BYTES: Final = 128
 WHOLE_LEAF_BYTES: Final = 2048
@@ -78,8 +77,8 @@ class BlockFacts:
         self._memory_bytes = memory_bytes
         self._used_bytes = 0
 
-    def learn(self, blocks: Iterable[Block]) -> None:
-        """Remember verified blocks. Safe in any thread, where many belong."""
+    def learn(self, blocks: Iterable[AnyBlock]) -> None:
+        """Remember blocks that the store has taken. Safe in any thread, where many belong."""
         for block in blocks:
             self._remember(block.cid, len(block.data), _start_of(block.cid, block.data))
 

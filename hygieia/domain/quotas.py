@@ -123,8 +123,8 @@ class Quotas:
             held = usage.held(key)
             if held is None:
                 return usage
-            left = None if committed_bytes is None else max(0, held - committed_bytes)
-            return usage.with_hold(key, left)
+            left = 0 if committed_bytes is None else max(0, held - committed_bytes)
+            return usage.with_hold(key, left or None)
 
         await self._change(account, take)
 

@@ -8,23 +8,24 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from hygieia.errors import NotFound, StorageFull, TooManyAttempts
+from hygieia.errors import BlockRefused, NotFound, StorageFull, TooManyAttempts
 from hygieia.openpgp.times import format_time, now, parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hygieia.blocks.port import BlockStore
+    from hygieia.blocks.port import AnyBlock, BlockStore
     from hygieia.documents.port import DocumentStore
     from hygieia.domain.block_facts import BlockFacts
     from hygieia.domain.jobs import Jobs
     from hygieia.domain.quotas import Quotas
-    from hygieia.ipld.block import Block
     from hygieia.ipld.cid import CID
 
 COLLECTION: Final = "uploads"
 JOB: Final = "end-upload"
 MAX_OPEN_UPLOADS: Final = 256
+# A few take less time than a change of threads.
+_LEARN_AT_ONCE: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,18 +105,24 @@ class Uploads:
         """Those of ``cids`` that are to be sent; the others are kept for this upload."""
         return await self._blocks.missing(cids, holder=upload.holder, until=upload.expires)
 
-    async def put(self, upload: Upload, blocks: Sequence[Block]) -> Stored:
-        """Store verified blocks, all or none. Raises ``QuotaExceeded``, ``StorageFull``."""
+    async def put(self, upload: Upload, blocks: Sequence[AnyBlock]) -> Stored:
+        """Store blocks, all or none; the store hashes those that are unverified.
+
+        Raises ``QuotaExceeded``, ``StorageFull``; ``BlockRefused`` for a block that is another.
+        """
         if not blocks:
             return Stored(0, 0)
         total_bytes = sum(len(block.data) for block in blocks)
         await self._quotas.add_upload(upload.account, upload.id, total_bytes)
         try:
             new_bytes = await self._blocks.put(blocks, holder=upload.holder, until=upload.expires)
-        except StorageFull:
+        except (StorageFull, BlockRefused):
             await self._quotas.take_upload(upload.account, upload.id, total_bytes)
             raise
-        await asyncio.to_thread(self._facts.learn, blocks)
+        if len(blocks) > _LEARN_AT_ONCE:
+            await asyncio.to_thread(self._facts.learn, blocks)
+        else:
+            self._facts.learn(blocks)
         return Stored(len(blocks), new_bytes)
 
     async def end(self, account: str, upload_id: str) -> None:

@@ -73,7 +73,7 @@ class CarReader:
         """Take a piece; return the blocks it completes, hashed (0.5 ms per MiB: use a thread)."""
         return [found.verify() for found in self.feed_unverified(data)]
 
-    def feed_unverified(self, data: bytes | bytearray) -> list[UnverifiedBlock]:
+    def feed_unverified(self, data: bytes | bytearray | memoryview) -> list[UnverifiedBlock]:
         """Take a piece; return the blocks it completes, not yet hashed."""
         if self._share:
             return self._feed_shared(data)
@@ -92,7 +92,7 @@ class CarReader:
         self._keep(rest)
         return found
 
-    def _feed_shared(self, data: bytes | bytearray) -> list[UnverifiedBlock]:
+    def _feed_shared(self, data: bytes | bytearray | memoryview) -> list[UnverifiedBlock]:
         self._pieces.append(data)
         self._fill += len(data)
         if self._fill < self._needed:

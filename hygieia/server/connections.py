@@ -31,6 +31,7 @@ MIN_BODY_BYTES: Final = 10 * 1024
 STALLED_SECONDS: Final = 30.0
 TLS_HANDSHAKE_SECONDS: Final = 10.0
 BACKLOG: Final = 1024
+READ_AT_ONCE_BYTES: Final = 1 << 20
 
 
 class Patience:
@@ -123,6 +124,7 @@ class PatientProtocol(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start waiting for the first header."""
         self._transport = cast("asyncio.Transport", transport)
+        read_much_at_once(self._transport)
         self._await_header()
         self._inner.connection_made(transport)
 
@@ -243,6 +245,15 @@ class PatientSite(web.BaseSite):
         for server in self._servers:
             server.close()
         await super().stop()
+
+
+def read_much_at_once(transport: asyncio.Transport) -> None:
+    """Have asyncio's own transports take up to a MiB at a time; others are left as they are.
+
+    A quarter is their default: four times the turns of the loop for a large body.
+    """
+    if hasattr(transport, "max_size"):
+        transport.max_size = READ_AT_ONCE_BYTES
 
 
 def _cancel(timer: asyncio.TimerHandle | None) -> None:

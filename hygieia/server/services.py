@@ -22,6 +22,7 @@ from hygieia.domain.sweeper import Rules, Sweeper
 from hygieia.domain.trash import Trash
 from hygieia.domain.uploads import Uploads
 from hygieia.domain.verification import Verifier
+from hygieia.server.car_batches import PUT_BLOCKS_MAX_BYTES, BatchReader
 from hygieia.server.copies import build_verifier
 from hygieia.server.idempotency import Idempotency
 from hygieia.server.metrics import Metrics
@@ -69,6 +70,7 @@ class Services:
     sweeper: Sweeper
     verifier: Verifier
     batches: InFlight
+    batch_reader: BatchReader
     server_secrets: ServerSecrets
     idempotency: Idempotency
     metrics: Metrics
@@ -123,6 +125,7 @@ def build_services(settings: Settings) -> Services:
         sweeper=Sweeper(stores, rules, Leases(documents)),
         verifier=build_verifier(settings, stores, indexes, cluster),
         batches=InFlight(BATCHES_AT_ONCE, BATCHES_AT_ONCE_EACH, of="batches"),
+        batch_reader=BatchReader(PUT_BLOCKS_MAX_BYTES),
         server_secrets=server_secrets,
         idempotency=Idempotency(documents, server_secrets),
         metrics=Metrics(),

@@ -62,8 +62,11 @@ class PackFiles:
         for folder in (self._packs, self.root):
             sync_folder(folder)
 
-    def write(self, blocks: Sequence[tuple[bytes, bytes]]) -> Pack:
-        """Write (multihash, bytes) pairs into a new pack. It is durable, or nothing is left."""
+    def write(self, blocks: Iterable[tuple[bytes, bytes]]) -> Pack:
+        """Write (multihash, bytes) pairs into a new pack, as they come.
+
+        It is durable, or nothing is left: neither when ``blocks`` raises.
+        """
         folder = f"{secrets.randbelow(FOLDERS):02x}"
         pack = Pack(f"{folder}/{secrets.token_hex(12)}", {})
         try:
@@ -74,16 +77,15 @@ class PackFiles:
             raise
         return pack
 
-    def _write(self, pack: Pack, blocks: Sequence[tuple[bytes, bytes]]) -> None:
-        path, position = self._packs / pack.name, 0
+    def _write(self, pack: Pack, blocks: Iterable[tuple[bytes, bytes]]) -> None:
+        path, position, table = self._packs / pack.name, 0, list[Placed]()
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             for key, data in blocks:
                 pack.offsets[key] = position
+                table.append(Placed(key, position, len(data)))
                 write_at(descriptor, data, position)
                 position += -(-len(data) // ALIGNMENT) * ALIGNMENT
-            sizes = {key: len(data) for key, data in blocks}
-            table = [Placed(key, offset, sizes[key]) for key, offset in pack.offsets.items()]
             write_at(descriptor, encode_table(table), position)
             os.fsync(descriptor)
         finally:

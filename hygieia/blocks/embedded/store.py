@@ -10,6 +10,7 @@ import asyncio
 import os
 import sqlite3
 import threading
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -250,19 +251,19 @@ class EmbeddedBlockStore:
 
     def _stage(self, blocks: Sequence[AnyBlock]) -> changes.Batch:
         """Hash what is unverified and write a pack of what is large and not had yet."""
-        data: dict[bytes, bytes] = {}
-        for block in blocks:
-            if len(block.data) > MAX_BLOCK_BYTES:
-                raise BlockRefused("A block is over 2 MiB.")
-            verified = block.verify() if isinstance(block, UnverifiedBlock) else block
-            if not is_inline(verified.cid):
-                data[key_of(verified.cid)] = verified.data
-        if self._packs.free_bytes() - sum(map(len, data.values())) < self._reserve_bytes:
+        if any(len(block.data) > MAX_BLOCK_BYTES for block in blocks):
+            raise BlockRefused("A block is over 2 MiB.")
+        if self._packs.free_bytes() - sum(len(b.data) for b in blocks) < self._reserve_bytes:
             raise StorageFull("The block store has no room left.")
-        batch = changes.Batch(data, [])
-        large = [key for key, value in data.items() if len(value) > INLINE_UP_TO_BYTES]
+        batch = changes.Batch({}, [])
+        large = [key_of(b.cid) for b in blocks if len(b.data) > INLINE_UP_TO_BYTES]
         had = catalogue.find_sizes(self._connection(), large)
-        self._write_pack(batch, [key for key, size in zip(large, had, strict=True) if size is None])
+        wanted = {key for key, size in zip(large, had, strict=True) if size is None}
+        hashed = _hashed_into(batch.data, blocks, wanted)
+        if wanted:
+            batch.packs.append(self._packs.write(hashed))
+        else:
+            deque(hashed, maxlen=0)
         return batch
 
     def _write_pack(self, batch: changes.Batch, keys: Sequence[bytes]) -> None:
@@ -367,6 +368,20 @@ class EmbeddedBlockStore:
             return work(*arguments)
         except (OSError, sqlite3.Error) as error:
             raise catalogue.translate(error, self.path) from error
+
+
+def _hashed_into(
+    data: dict[bytes, bytes], blocks: Sequence[AnyBlock], wanted: set[bytes]
+) -> Iterator[tuple[bytes, bytes]]:
+    """Note verified blocks by their keys; yield those wanted, each while it is in the cache."""
+    for block in blocks:
+        verified = block.verify() if isinstance(block, UnverifiedBlock) else block
+        key = key_of(verified.cid)
+        if is_inline(verified.cid) or key in data:
+            continue
+        data[key] = verified.data
+        if key in wanted:
+            yield key, verified.data
 
 
 def _by_key(cids: Sequence[CID]) -> dict[bytes, CID]:

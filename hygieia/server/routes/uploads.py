@@ -14,10 +14,9 @@ from hygieia.errors import (
     TooManyAttempts,
 )
 from hygieia.ipld.cid import CID
-from hygieia.limits import CAR_BATCH_BYTES, CAR_BATCH_FRAMING_BYTES
 from hygieia.openpgp.times import format_time
 from hygieia.server.api import Call, Repeats, Routes
-from hygieia.server.car_batches import read_batch
+from hygieia.server.car_batches import PUT_BLOCKS_MAX_BYTES
 from hygieia.server.schemas.fields import Nothing
 from hygieia.server.schemas.reports import (
     MissingIn,
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 CAR_MEDIA_TYPE: Final = "application/vnd.ipld.car"
-PUT_BLOCKS_MAX_BYTES: Final = CAR_BATCH_BYTES + CAR_BATCH_FRAMING_BYTES
 
 routes = Routes("uploads")
 
@@ -89,8 +87,8 @@ async def put_blocks(call: Call, path: UploadPath) -> StoredOut:
     services = call.services
     upload = await services.uploads.get(call.caller.account_id, path.upload)
     with services.batches.enter(call.caller.account_id):
-        blocks = await read_batch(call.request, PUT_BLOCKS_MAX_BYTES)
-        stored = await services.uploads.put(upload, blocks)
+        async with services.batch_reader.read(call.request) as blocks:
+            stored = await services.uploads.put(upload, blocks)
     services.metrics.stored_bytes.inc(stored.new_bytes)
     return StoredOut(stored_blocks=stored.blocks, stored_bytes=stored.new_bytes)
 
