@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from hygieia.client.transport import Piece, Transport
     from hygieia.ipld.block import Block
 
-_PARALLEL: Final = 2
+_PARALLEL: Final = 3
 # Pieces below this are joined before they are written: a system call each would cost more.
 _JOIN_BELOW_BYTES: Final = 1 << 18
 
 
 class BatchSender:
-    """Gathers blocks into batches of at most 8 MiB and posts them, two at once.
+    """Gathers blocks into batches of at most 8 MiB and posts them, three at once.
 
-    Memory held: three batches. ``flush`` returns when everything added is acknowledged, hence
+    Memory held: four batches. ``flush`` returns when everything added is acknowledged, hence
     durable, and ``sample`` names a few to read back; after an error or an interruption, ``abandon``
     stops what is under way.
     """

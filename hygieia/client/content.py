@@ -1,7 +1,8 @@
 """Encrypts one long content and sends its blocks, resuming where it was (FORMATS §9).
 
-Three steps work side by side: one thread reads, digests and encrypts a piece while another hashes
-the leaves of the piece before, and the blocks of the one before that are recorded and sent.
+Four steps work side by side: one thread reads, digests and encrypts a piece while another hashes
+the leaves of the piece before; the one before that is being recorded, which waits for the disk, and
+the one before that sent.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from hygieia.client.journal import Journal, Pending
 
 PIECE_BYTES: Final = 4 << 20
+READ_BYTES: Final = 1 << 20
 
 
 @dataclass(slots=True)
@@ -90,46 +92,89 @@ async def upload_content(
         ContentChanged: resuming met a different content; nothing new was sent. Start afresh.
     """
     encoder = Encoder(secrets)
-    record = _Recorder(journal, pending, sender)
-    leaves: list[bytearray] = []
-    blocks: list[Block] = []
-    ended = False
-    while not ended:
-        (size, new_leaves), new_blocks, _ = await asyncio.gather(
-            asyncio.to_thread(_next_piece, file, encoder),
-            asyncio.to_thread(encoder.hash, leaves),
-            record.send(blocks),
-        )
-        if progress is not None:
-            progress(size)
-        leaves, blocks, ended = new_leaves, new_blocks, size == 0
-    await record.send(blocks)
-    await record.send(await asyncio.to_thread(encoder.hash, leaves))
+    maker, record = _Maker(file, encoder), _Recorder(journal, pending)
+    making = asyncio.create_task(maker.next())
+    sending = asyncio.create_task(sender.add([]))
+    try:
+        while (piece := await making) is not None:
+            making = asyncio.create_task(maker.next())
+            found = await asyncio.to_thread(record.note, piece.blocks)
+            await sending
+            sending = asyncio.create_task(sender.add(found.blocks, maybe_there=found.maybe_there))
+            if progress is not None:
+                progress(piece.size_bytes)
+        await sending
+    finally:
+        making.cancel()
+        sending.cancel()
+        await asyncio.gather(making, sending, return_exceptions=True)
     blocks, sealed = encoder.finish()
-    await record.send(blocks)
+    found = await asyncio.to_thread(record.note, blocks)
+    await sender.add(found.blocks, maybe_there=found.maybe_there)
     return sealed
 
 
-def _next_piece(file: BinaryIO, encoder: Encoder) -> tuple[int, list[bytearray]]:
-    content = file.read(PIECE_BYTES)
-    return len(content), encoder.encrypt(content)
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Some content encrypted: its size as it was read, the blocks it completed."""
+
+    size_bytes: int
+    blocks: list[Block]
+
+
+class _Maker:
+    """Makes blocks in two threads: one reads and encrypts while one hashes the leaves before."""
+
+    def __init__(self, file: BinaryIO, encoder: Encoder) -> None:
+        self._file = file
+        self._encoder = encoder
+        self._size_bytes = 0
+        self._leaves: list[bytearray] = []
+        self._ended = False
+
+    async def next(self) -> _Piece | None:
+        """The next piece; None after the last."""
+        while not self._ended:
+            size, leaves = self._size_bytes, self._leaves
+            (self._size_bytes, self._leaves), blocks = await asyncio.gather(
+                asyncio.to_thread(self._encrypt), asyncio.to_thread(self._encoder.hash, leaves)
+            )
+            self._ended = self._size_bytes == 0
+            if size or blocks:
+                return _Piece(size, blocks)
+        if not self._leaves:
+            return None
+        leaves, self._leaves = self._leaves, []
+        return _Piece(0, await asyncio.to_thread(self._encoder.hash, leaves))
+
+    def _encrypt(self) -> tuple[int, list[bytearray]]:
+        """Read, digest and encrypt; a MiB at a time, which is still in the core's cache."""
+        size, leaves = 0, list[bytearray]()
+        while size < PIECE_BYTES and (content := self._file.read(READ_BYTES)):
+            leaves += self._encoder.encrypt(content)
+            size += len(content)
+        return size, leaves if size else self._encoder.encrypt(b"")
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Blocks that may be sent. ``maybe_there``: an earlier attempt may have sent some of them."""
+
+    blocks: list[Block]
+    maybe_there: bool
 
 
 class _Recorder:
     """Stands between encoder and sender: known blocks must agree, new ones are recorded first."""
 
-    def __init__(
-        self, journal: Journal | None, pending: Pending | None, sender: BatchSender
-    ) -> None:
+    def __init__(self, journal: Journal | None, pending: Pending | None) -> None:
         self._journal = journal
         self._pending = pending
-        self._sender = sender
         self._known = list(pending.leaves) if pending is not None else []
         self._position = 0
 
-    async def send(self, blocks: Sequence[Block]) -> None:
-        if not blocks:
-            return
+    def note(self, blocks: list[Block]) -> _Found:
+        """Compare and record the next blocks: those, to be sent. Raises ``ContentChanged``."""
         cids = [block.cid.encode() for block in blocks]
         known = self._known[self._position : self._position + len(cids)]
         if cids[: len(known)] != known:
@@ -137,6 +182,6 @@ class _Recorder:
         self._position += len(cids)
         fresh = cids[len(known) :]
         if fresh and self._journal is not None and self._pending is not None:
-            await asyncio.to_thread(self._journal.record_leaves, self._pending, fresh)
+            self._journal.record_leaves(self._pending, fresh)
         # Blocks recorded earlier may be there already: the sender asks before it sends.
-        await self._sender.add(blocks, maybe_there=bool(known))
+        return _Found(blocks, maybe_there=bool(known))
