@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Release = Callable[[list[memoryview]], None]
 
 # Between network and decryption: enough that neither waits for the other, little memory.
-_PIECES_BETWEEN: Final = 16
+_PIECES_BETWEEN: Final = 8
 _MOST_PAGES: Final = 200
 
 
