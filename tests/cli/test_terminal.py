@@ -105,6 +105,22 @@ def test_a_kit_is_tested_with_the_code_when_no_password_is_typed(
     assert code not in terminal.shown
 
 
+def test_a_new_password_that_will_not_do_is_asked_for_again(
+    server: RunningServer, tmp_path: Path
+) -> None:
+    person = sign_up(server.address, tmp_path / "tea", "tea@example.org")
+    with at_terminal("passwd", environ=asked(person)) as terminal:
+        terminal.answer("Password of tea@example.org", PASSWORD)
+        for new in ("password1", OTHER_PASSWORD):
+            terminal.answer("New password", new)
+            terminal.answer("Repeat for confirmation", new)
+        assert terminal.end() == 0, terminal.shown
+    assert "too easy to guess" in terminal.shown
+    assert by(person, "whoami").code == 3
+    person.password_file.write_text(OTHER_PASSWORD)
+    assert by(person, "whoami").code == 0
+
+
 def test_a_mistyped_code_is_said_before_a_new_password_is_asked_for(
     server: RunningServer, tmp_path: Path
 ) -> None:
@@ -132,7 +148,7 @@ def test_a_long_upload_shows_a_bar_with_amount_rate_and_time_left(
     file = tmp_path / "scan\x1b[31m.bin"
     file.write_bytes(hashlib.shake_256(b"bar").digest(1 << 20) * 64)
     environ = environment_of(ana) | ({"NO_COLOR": "1"} if no_color else {})
-    with at_terminal("put", str(file), "--title", "bar", environ=environ) as terminal:
+    with at_terminal("put", "--again", str(file), "--title", "bar", environ=environ) as terminal:
         assert terminal.end() == 0, terminal.shown
     assert "Storing" in terminal.shown
     assert "MB" in terminal.shown

@@ -87,8 +87,17 @@ def _refuse_if_signed_in(store: ProfileStore) -> None:
         )
 
 
-def new_password(invocation: Invocation, question: str, *, email: str, name: str) -> str:
+def new_password(
+    invocation: Invocation, question: str, *, email: str, name: str, option: str | None = None
+) -> str:
     """Take a new password; at a terminal, ask again until it is one that may guard a vault.
+
+    Args:
+        invocation: where it is asked.
+        question: what to ask.
+        email: not to be part of it.
+        name: not to be part of it.
+        option: what gives it where nobody can be asked, if the password file holds another one.
 
     Raises:
         InvalidInput: the one in the file may not.
@@ -96,7 +105,10 @@ def new_password(invocation: Invocation, question: str, *, email: str, name: str
     from hygieia.client.passwords import check_new_password
 
     while True:
-        password = invocation.password(question, confirm=True)
+        if option is None:
+            password = invocation.password(question, confirm=True)
+        else:
+            password = invocation.ask_secret(question, confirm=True, option=option)
         try:
             return check_new_password(password, email=email, name=name)
         except InvalidInput as error:
@@ -246,8 +258,12 @@ def passwd(invocation: Invocation, new_password_file: str | None) -> None:
             if new_password_file is not None:
                 new = invocation.secret_from_file(new_password_file)
             else:
-                new = invocation.ask_secret(
-                    "New password", confirm=True, option="--new-password-file"
+                new = new_password(
+                    invocation,
+                    "New password",
+                    email=profile.email,
+                    name=profile.name,
+                    option="--new-password-file",
                 )
             await vault.change_password(current=current, new=new)
 

@@ -31,7 +31,7 @@ _MOST_NAMED = 5
     default="other",
     show_default=True,
     shell_complete=known_words("CATEGORIES"),
-    help="What kind of record it is.",
+    help="What kind of record it is: lab, imaging, letter, vaccination, … or a word of yours.",
 )
 @click.option("--name", "file_name", help="The file name to store; needed with - (stdin).")
 @click.option("--subject", metavar="WHO", help="Whose record it is, if not yours.")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     "gateways",
     multiple=True,
     metavar="URL",
-    help="Where to look; repeat. Else where the kit says.",
+    help="Where to look; repeat.",
 )
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Where files go.")
 @click.option(
