@@ -13,9 +13,13 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -q
 RESULTS := build/junit
 # Folders of Node programs that tests compare us with.
-NODE := $(patsubst %/package-lock.json,%/node_modules/.ready,$(wildcard tests/node/package-lock.json tests/*/node/package-lock.json))
+NODE := $(patsubst %/package-lock.json,%/node_modules/.ready,$(wildcard tests/node/package-lock.json tests/*/node/package-lock.json web/package-lock.json))
+# The web app's bundle is data of the Python package: the server needs no Node.
+BUNDLE := hygieia/web_dist/index.html
+WEB := $(shell find web/src web/public web/index.html web/vite.config.ts web/package-lock.json hygieia/limits.json -type f)
+VITEST := node_modules/.bin/vitest run --reporter=dot --reporter=junit
 
-.PHONY: help run test test-servers test-containers test-interop test-browser test-all test-rest \
+.PHONY: help run web test test-servers test-containers test-interop test-browser test-all test-rest \
         demo lint bench screens attack conformance format lock clean
 
 help: ## list the targets
@@ -38,7 +42,15 @@ help: ## list the targets
 # ---- the vault ---------------------------------------------------------------------------
 
 run: .venv/.run ## start the server: PORT=8460 DATA=./data unless you say others
+	@if scripts/has-node; then $(MAKE) web; elif [ ! -e $(BUNDLE) ]; then \
+	  echo "Without Node.js 20.19 or newer the web app is not built; the command line has everything." >&2; fi
 	@exec $(BIN)/hygieia serve --port "$(PORT)" --data "$(DATA)"
+
+web: $(BUNDLE) ## build the web app, which the server then serves (Node)
+
+$(BUNDLE): $(WEB) web/node_modules/.ready
+	@cd web && node_modules/.bin/vite build --logLevel error
+	@touch $@
 
 demo: .venv/.run ## play the whole story on real files, in a temporary folder
 	@exec $(BIN)/python scripts/demo
@@ -47,7 +59,11 @@ demo: .venv/.run ## play the whole story on real files, in a temporary folder
 
 test: .venv/.dev $(NODE) ## every test that needs only Python and Node, and no root
 	@mkdir -p $(RESULTS)
-	@$(PYTEST) --junit-xml=$(RESULTS)/test.xml
+	@failed=0; \
+	(cd web && $(VITEST) --outputFile.junit=../$(RESULTS)/web-unit.xml) || failed=1; \
+	(cd web && $(VITEST) -c vitest.server.config.ts --outputFile.junit=../$(RESULTS)/web-server.xml) \
+	  || failed=1; \
+	$(PYTEST) --junit-xml=$(RESULTS)/test.xml || failed=1; exit $$failed
 
 test-interop: .venv/.dev $(NODE) ## tests against sq, gpg and shells (Debian, root; installs them)
 	@mkdir -p $(RESULTS)
@@ -69,8 +85,14 @@ test-containers: .venv/.dev ## tests of docker/ in real containers (Debian, root
 	  HYGIEIA_TEST_CONTAINERS="$$containers" HYGIEIA_TEST_NO_SKIP=1 \
 	  $(PYTEST) -m containers --junit-xml=$(RESULTS)/containers.xml
 
-test-browser: ## tests in a real browser (not there yet)
-	@echo "test-browser: nothing to run yet: the web app is not there."
+test-browser: .venv/.dev $(BUNDLE) ## tests in a real browser (Debian, root; installs Chromium)
+	@mkdir -p $(RESULTS)
+	@scripts/debian-packages chromium
+	@failed=0; \
+	for suite in e2e screens; do \
+	  (cd web && $(VITEST) -c vitest.$$suite.config.ts \
+	    --outputFile.junit=../$(RESULTS)/web-$$suite.xml) || failed=1; \
+	done; exit $$failed
 
 test-all: test test-rest ## lint and every suite: what .ci/run runs
 
@@ -85,7 +107,7 @@ conformance: .venv/.run ## the official gateway suite: GATEWAY_CONFORMANCE=path 
 
 # ---- quality -----------------------------------------------------------------------------
 
-lint: .venv/.dev ## every check that runs nothing
+lint: .venv/.dev web/node_modules/.ready ## every check that runs nothing
 	@scripts/lint
 
 format: .venv/.dev ## let the formatter have its way
@@ -95,8 +117,8 @@ format: .venv/.dev ## let the formatter have its way
 bench: .venv/.dev ## measure speed and memory against the floor
 	@exec $(BIN)/python -m bench
 
-screens: ## pictures of the web app (not there yet)
-	@echo "screens: nothing to show yet: the web app is not there."
+screens: web/node_modules/.ready ## pictures of every screen of the web app, into build/screens (Debian)
+	@scripts/screens
 
 lock: .venv/.dev ## write the locks anew (scripts/lock --upgrade for newest versions)
 	@scripts/lock
@@ -104,4 +126,4 @@ lock: .venv/.dev ## write the locks anew (scripts/lock --upgrade for newest vers
 clean: ## remove what make made; data stays
 	@rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find hygieia tests bench scripts -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
-	@rm -rf tests/node/node_modules tests/*/node/node_modules
+	@rm -rf tests/node/node_modules tests/*/node/node_modules web/node_modules hygieia/web_dist

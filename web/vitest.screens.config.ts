@@ -4,6 +4,8 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["tests/screens/**/*.test.ts"],
+    // Pictures are for people: scripts/screens asks for them.
+    exclude: process.env.SCREENS === undefined ? ["tests/screens/pictures.test.ts"] : [],
     environment: "node",
     testTimeout: 120_000,
     hookTimeout: 240_000,

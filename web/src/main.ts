@@ -5,7 +5,7 @@ import { mount } from "svelte";
 import App from "./app/App.svelte";
 import { isCapable } from "./app/capable.ts";
 import { startTheme } from "./app/theme.ts";
-import { startEngine } from "./engine/index.ts";
+import { registerServiceWorker, startEngine } from "./engine/index.ts";
 import NotSecure from "./features/account/NotSecure.svelte";
 import { chooseLanguage, useLanguage } from "./i18n/language.svelte.ts";
 import "./ui/styles/index.css";
@@ -17,4 +17,8 @@ startTheme();
 await useLanguage(chooseLanguage(navigator.languages));
 if (!isSecureContext) mount(NotSecure, { target, props: { reason: "insecure" } });
 else if (!isCapable()) mount(NotSecure, { target, props: { reason: "old-browser" } });
-else mount(App, { target, props: { engine: startEngine() } });
+else {
+  mount(App, { target, props: { engine: startEngine() } });
+  // Without it the app works all the same, but not offline, and large reports are saved through a picked file.
+  registerServiceWorker().catch(() => undefined);
+}

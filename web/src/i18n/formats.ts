@@ -51,7 +51,7 @@ export function formatSize(bytes: number): string {
   return once(
     `size ${name} ${String(digits)}`,
     (tag) =>
-      new Intl.NumberFormat(tag, { style: "unit", unit: name, unitDisplay: unit === 0 ? "narrow" : "short", maximumFractionDigits: digits }),
+      new Intl.NumberFormat(tag, { style: "unit", unit: name, unitDisplay: "short", maximumFractionDigits: digits }),
   ).format(value);
 }
 

@@ -1,4 +1,4 @@
-// Writes a picture of every screen and state, for people to look at: `make screens` sets SCREENS to the folder.
+// Writes a picture of every screen and state, for people to look at (scripts/screens, which sets SCREENS to the folder).
 
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
