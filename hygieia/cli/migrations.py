@@ -20,7 +20,12 @@ from hygieia.documents.migration import Migrated, migrate, unlock
 from hygieia.domain.quotas import COLLECTION as USAGE
 from hygieia.errors import ConfigError, UsageError
 from hygieia.server.blocks_home import blocks_kind
-from hygieia.server.storage import blocks_folder, open_blocks, open_document_store
+from hygieia.server.storage import (
+    blocks_folder,
+    open_blocks,
+    open_document_store,
+    open_replicas,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -241,8 +246,13 @@ async def _blocks(
     folder = blocks_folder(there)
     if must_exist and folder is not None and not (folder / "format").is_file():
         raise ConfigError("The folder to move blocks from holds none.")
-    store = await asyncio.to_thread(open_blocks, there, documents)
+    cluster = open_replicas(there) if folder is None else None
     try:
-        yield store
+        store = await asyncio.to_thread(open_blocks, there, documents, cluster)
+        try:
+            yield store
+        finally:
+            await store.close()
     finally:
-        await store.close()
+        if cluster is not None:
+            await cluster.close()
