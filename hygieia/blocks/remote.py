@@ -243,9 +243,9 @@ class RemoteGateway:
 
 def _read_much_at_once(response: aiohttp.ClientResponse) -> None:
     """Have asyncio's own transports take up to a MiB at a time, four times their default."""
-    connection = response.connection
-    if connection is not None and hasattr(connection.transport, "max_size"):
-        connection.transport.max_size = READ_BUFFER_BYTES
+    transport = None if response.connection is None else response.connection.transport
+    if transport is not None and hasattr(transport, "max_size"):
+        transport.max_size = READ_BUFFER_BYTES
 
 
 def check_url(url: str) -> str:
