@@ -28,7 +28,7 @@ def measure(table: Table, folder: Path, count: int, rounds: int) -> None:
         make_file(source / f"report-{number:05d}.pdf", REPORT_MIB)
     found: list[tuple[float, Seen, Seen]] = []
     for _ in range(rounds):
-        vault = Vault(folder / "vault-small")
+        vault = Vault(folder / "vault-small", watching=True)
         vault.prepare()
         with vault.serving():
             vault.sign_up()

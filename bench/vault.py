@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.machine import run
+from bench.watched import WATCH_LOOPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +40,7 @@ class Seen:
     peak_mib: float
     cpu_seconds: float
     worst_ms: float
+    worst_own_ms: float
     over_10_ms: int
     turns: int
     started: bool
@@ -61,6 +63,8 @@ class Vault:
     folder: Path
     port: int = field(default_factory=free_port)
     blocks: str = "directory:"
+    watching: bool = False
+    """Whether event loops are asked for turns: what is timed is not, since each turn costs CPU."""
     served: Seen | None = None
 
     @property
@@ -86,7 +90,7 @@ class Vault:
             process = subprocess.Popen(
                 [sys.executable, "-m", "bench.watched", str(result), *words],
                 cwd=ROOT,
-                env=dict(os.environ) | {"HYGIEIA_BLOCKS": self.blocks},
+                env=dict(os.environ) | self._environment | {"HYGIEIA_BLOCKS": self.blocks},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -105,7 +109,7 @@ class Vault:
     def run(self, *arguments: str | Path) -> Command:
         """Run one command that must succeed."""
         result = self.folder / "client.json"
-        environment = {
+        environment = self._environment | {
             "PYTHONPATH": str(ROOT),
             "HYGIEIA_HOME": str(self.folder / "home"),
             "HYGIEIA_SERVER": self.address,
@@ -118,6 +122,15 @@ class Vault:
         printed = run(command, environment)
         seconds = time.perf_counter() - started
         return Command(seconds, json.loads(printed or b"null"), _read(result))
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        """As installed, whatever this shell says: compiled code is kept, here in the folder."""
+        return {
+            "PYTHONDONTWRITEBYTECODE": "",
+            "PYTHONPYCACHEPREFIX": str(self.folder / "compiled"),
+            WATCH_LOOPS: "1" if self.watching else "",
+        }
 
     @property
     def _password_file(self) -> Path:
