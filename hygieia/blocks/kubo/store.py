@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from hygieia.blocks.kubo.books import Books, Documents, Gap
@@ -20,18 +22,18 @@ from hygieia.blocks.kubo.rpc import (
     put_record_form,
 )
 from hygieia.blocks.kubo.sweeper import Sweeper
+from hygieia.blocks.kubo.tasks import Tasks, all_of
 from hygieia.errors import BlockMissing, BlockRefused, LimitExceeded, NotFound, Unavailable
 from hygieia.ipld.block import Block, UnverifiedBlock
-from hygieia.ipld.cid import RAW
+from hygieia.ipld.cid import CID, RAW
 from hygieia.limits import MAX_IPNS_RECORD_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+    from collections.abc import AsyncIterator, Callable, Coroutine
     from datetime import datetime
 
     from hygieia.blocks.kubo.replicas import Replicas
     from hygieia.blocks.port import AnyBlock, Pin, Swept
-    from hygieia.ipld.cid import CID
 
 T = TypeVar("T")
 
@@ -39,6 +41,15 @@ READS_AT_ONCE: Final = 8
 HOLD_TRIES: Final = 4
 RECORD_SECONDS: Final = 60
 CLOSE_SECONDS: Final = 30
+
+
+@dataclass(frozen=True, slots=True)
+class _Intended:
+    """Keepers written down for a holder: each with the blocks that it links, and its hold's id."""
+
+    holder: str
+    generation: str
+    keepers: Sequence[tuple[Block, Sequence[CID], str]]
 
 
 class KuboBlockStore:
@@ -58,8 +69,7 @@ class KuboBlockStore:
         self._clock = clock
         self._held = Held()
         self._shapes = Shapes()
-        self._arriving: dict[bytes, asyncio.Future[None]] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks = Tasks()
         self._closed = False
 
     # -- blocks ------------------------------------------------------------------------------
@@ -90,13 +100,17 @@ class KuboBlockStore:
     async def _put(
         self, blocks: dict[bytes, Block], holder: str | None, until: datetime | None
     ) -> int:
-        async with self._alone(blocks):
+        async with self._tasks.alone(blocks):
             cids = [block.cid for block in blocks.values()]
-            sizes = await self.sizes(cids)
             if holder is None:
+                sizes = await self.sizes(cids)
                 await self._rpc.import_car(list(blocks.values()), cids[0], pin=False)
             else:
-                await self._hold(cids, holder, until, list(blocks.values()))
+                # Kubo is asked while the documents are written: both are waited for in each batch.
+                sizes, intended = await asyncio.gather(
+                    self.sizes(cids), self._intend(cids, holder, until)
+                )
+                await self._hold(intended, list(blocks.values()))
         return sum(
             len(block.data)
             for block, size in zip(blocks.values(), sizes, strict=True)
@@ -114,7 +128,7 @@ class KuboBlockStore:
         used = 0
         for start in range(0, len(cids), READS_AT_ONCE):
             part = cids[start : start + READS_AT_ONCE]
-            for data in await _all(self.get(cid) for cid in part):
+            for data in await all_of(self.get(cid) for cid in part):
                 used += len(data)
                 if found and max_bytes is not None and used > max_bytes:
                     return found
@@ -123,7 +137,7 @@ class KuboBlockStore:
 
     async def sizes(self, cids: Sequence[CID]) -> list[int | None]:
         """See ``BlockStore.sizes``."""
-        return await _all(self.size(cid) for cid in cids)
+        return await all_of(self.size(cid) for cid in cids)
 
     async def size(self, cid: CID) -> int | None:
         """See ``BlockStore.size``."""
@@ -144,7 +158,7 @@ class KuboBlockStore:
             had = [cid for cid, size in sized if size is not None]
             if holder is not None and had:
                 try:
-                    await self._to_the_end(self._hold(had, holder, until, ()))
+                    await self._to_the_end(self._hold_had(had, holder, until))
                 except Incomplete:
                     continue  # a sweep came between finding and holding: look again
             return [cid for cid, size in sized if size is None]
@@ -202,7 +216,7 @@ class KuboBlockStore:
         if len(record) > MAX_IPNS_RECORD_BYTES:
             raise LimitExceeded("An IPNS record is over its limit.")
         await self._books.put_record(name, record)
-        _ = self._start(self._announce(name, record))
+        _ = self._tasks.start(self._announce(name, record))
 
     async def get_record(self, name: str) -> bytes | None:
         """See ``BlockStore.get_record``."""
@@ -231,10 +245,7 @@ class KuboBlockStore:
         if self._closed:
             return
         self._closed = True
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=CLOSE_SECONDS)
-        for task in self._tasks:
-            task.cancel()
+        await self._tasks.finish(CLOSE_SECONDS)
         await self._rpc.close()
 
     # -- keeping -----------------------------------------------------------------------------
@@ -327,14 +338,20 @@ class KuboBlockStore:
             return False
         return True
 
-    async def _hold(
-        self, cids: Sequence[CID], holder: str, until: datetime | None, blocks: Sequence[Block]
-    ) -> None:
-        """Pin keepers for blocks, storing those given in the same step."""
+    async def _intend(self, cids: Sequence[CID], holder: str, until: datetime | None) -> _Intended:
+        """Write down the keepers that are about to be pinned for these blocks."""
         generation = await self._books.holder(holder, until)
+        keepers = [
+            (keeper, part, await self._books.intend_hold(holder, generation, keeper.cid))
+            for keeper, part in keepers_of(cids)
+        ]
+        return _Intended(holder, generation, keepers)
+
+    async def _hold(self, intended: _Intended, blocks: Sequence[Block]) -> None:
+        """Pin keepers for blocks, storing those given in the same step."""
+        holder, generation = intended.holder, intended.generation
         given = {block.cid: block for block in blocks}
-        for keeper, part in keepers_of(cids):
-            hold_id = await self._books.intend_hold(holder, generation, keeper.cid)
+        for keeper, part, hold_id in intended.keepers:
             stored = [given[cid] for cid in part] if given else []
             if not stored:
                 # An import that pins is not refused but waits where a block is missing.
@@ -348,65 +365,28 @@ class KuboBlockStore:
                 await self._rpc.unpin(keeper.cid)
                 await self._books.forget_hold(hold_id)
 
-    # -- tasks -------------------------------------------------------------------------------
+    async def _hold_had(self, cids: Sequence[CID], holder: str, until: datetime | None) -> None:
+        """Pin keepers for blocks that are here. Raises ``Incomplete`` if one is not."""
+        await self._hold(await self._intend(cids, holder, until), ())
+
+    # -- checks ------------------------------------------------------------------------------
 
     async def _check_had(self, root: CID) -> None:
         if await self.size(root) is None:
             raise BlockMissing(f"The block {str(root)[:64]} is not here.")
 
-    def _check_open(self) -> None:
-        if self._closed:
-            raise Unavailable("The block store is closed.")
-
-    @contextlib.asynccontextmanager
-    async def _alone(self, keys: Iterable[bytes]) -> AsyncIterator[None]:
-        """Wait until no other put of ours stores one of these blocks: each is new for one only."""
-        wanted = list(keys)
-        while others := {self._arriving[key] for key in wanted if key in self._arriving}:
-            await asyncio.wait(others)
-        here: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._arriving.update(dict.fromkeys(wanted, here))
-        try:
-            yield
-        finally:
-            for key in wanted:
-                del self._arriving[key]
-            here.set_result(None)
-
     async def _to_the_end(self, work: Coroutine[Any, Any, T]) -> T:
         """Do work of several steps to its end even when the caller is cancelled meanwhile."""
         if self._closed:
             work.close()
+        self._check_open()
+        return await self._tasks.to_the_end(work)
+
+    def _check_open(self) -> None:
+        if self._closed:
             raise Unavailable("The block store is closed.")
-        task = self._start(work)
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            await asyncio.wait([task])
-            raise
-
-    def _start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-        return task
-
-    def _done(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled():
-            task.exception()  # looked at, so that nobody is told of it twice
 
 
 def _label(name: str) -> str:
     """What a pin is called outside: for the eyes of an operator."""
     return f"hygieia {name}"[:200].strip()
-
-
-async def _all(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """Do all at once, within what the RPC lets through; the first error ends the rest."""
-    tasks = [asyncio.ensure_future(one) for one in work]
-    try:
-        return await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
