@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -38,13 +39,17 @@ _PIECE_BYTES: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class AlreadyStored:
-    """Finds what need not be stored again; ``subject`` is whose record each file is."""
+    """Finds what need not be stored again; ``subject`` is whose record each file is.
+
+    ``reads`` is told the name of each file before it is read: that of a large one takes seconds.
+    """
 
     session: Session
     index: IndexSync
     digests: StoredDigests
     upload: str
     subject: str
+    reads: Callable[[str], None]
 
     async def among(self, files: Sequence[tuple[FoundFile, str]]) -> dict[str, ReportEntry]:
         """The reports that hold these files, by path; ``files`` with the names they would get."""
@@ -58,6 +63,7 @@ class AlreadyStored:
             alike = candidates.get((name, file.source.size_bytes), [])
             if not any(entry.data_payload_cid in digests for entry in alike):
                 continue
+            self.reads(name)
             digest = await asyncio.to_thread(_digest, file)
             same = [entry for entry in alike if digests.get(entry.data_payload_cid) == digest]
             if same:

@@ -190,6 +190,7 @@ class Putter:
             self._digests,
             upload=self._upload,
             subject=self.labels.subject or self.session.key.key_id,
+            reads=lambda name: self._advance(0, name),
         )
         named = [(file, self.labels.file_name or file.file_name) for file in files]
         self.already = await vault.among(named)
