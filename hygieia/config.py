@@ -14,10 +14,11 @@ import os
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
-from urllib.parse import urlsplit
 
 from hygieia import limits
+from hygieia import setting_values as read
 from hygieia.errors import ConfigError
+from hygieia.setting_values import IpNetwork
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,129 +37,8 @@ CLIENT_SETTINGS: Final[Mapping[str, tuple[str, str]]] = {
 
 DEFAULT_SERVER: Final = CLIENT_SETTINGS["HYGIEIA_SERVER"][0]
 
-IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-_UNITS: Final = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 _MAX_ENV_FILE_BYTES: Final = 64 * 1024
 _MAX_SECRET_FILE_BYTES: Final = 4096
-
-
-def _text(value: str) -> str:
-    return value
-
-
-def _path(value: str) -> Path:
-    if "\0" in value:
-        raise ValueError("must be a path")
-    return Path(value).expanduser()
-
-
-def _optional_path(value: str) -> Path | None:
-    return _path(value) if value else None
-
-
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    def parse(value: str) -> int:
-        if not (value.isascii() and value.isdigit() and low <= int(value[:20]) <= high):
-            raise ValueError(f"must be a whole number from {low} to {high}")
-        return int(value)
-
-    return parse
-
-
-def _size(low: int, high: int) -> Callable[[str], int]:
-    def parse(value: str) -> int:
-        number, factor = value, 1
-        for unit, unit_bytes in _UNITS.items():
-            if value.endswith(unit):
-                number, factor = value.removesuffix(unit).strip(), unit_bytes
-        if number.isascii() and number.isdigit() and low <= int(number[:20]) * factor <= high:
-            return int(number) * factor
-        raise ValueError(f"must be a size in bytes, KiB, MiB, GiB or TiB, from {low} bytes")
-
-    return parse
-
-
-def _one_of(*words: str) -> Callable[[str], str]:
-    def parse(value: str) -> str:
-        if value not in words:
-            raise ValueError(f"must be one of: {', '.join(words)}")
-        return value
-
-    return parse
-
-
-def _url(value: str) -> str:
-    """An http(s) address without query, trailing slash or credentials; or nothing."""
-    if not value:
-        return ""
-    wrong = ValueError("must be an address like https://vault.example.org")
-    try:
-        parts = urlsplit(value)
-        port = parts.port
-    except ValueError:
-        raise wrong from None
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise wrong
-    if port == 0 or "@" in parts.netloc:
-        raise wrong
-    if parts.query or parts.fragment or len(value) > limits.MAX_URL_BYTES:
-        raise ValueError("must be an address without ? and #, of at most 2048 characters")
-    return value.rstrip("/")
-
-
-def _items(value: str) -> list[str]:
-    return [item.strip() for item in value.split(",") if item.strip()]
-
-
-def _urls(value: str) -> tuple[str, ...]:
-    found = tuple(_url(item) for item in _items(value))
-    if len(found) > limits.MAX_GATEWAYS:
-        raise ValueError(f"must name at most {limits.MAX_GATEWAYS} addresses")
-    return found
-
-
-def _networks(value: str) -> tuple[IpNetwork, ...]:
-    try:
-        return tuple(ipaddress.ip_network(item) for item in _items(value))
-    except ValueError:
-        raise ValueError("must be IP addresses or networks, separated by commas") from None
-
-
-def _store(*schemes: str) -> Callable[[str], str]:
-    def parse(value: str) -> str:
-        if not value.startswith(schemes):
-            raise ValueError(f"must start with one of: {', '.join(schemes)}")
-        return value
-
-    return parse
-
-
-def _addresses(*schemes: str) -> Callable[[str], str]:
-    """Addresses by comma, or nothing. They are read where they are used: they may hold secrets."""
-
-    def parse(value: str) -> str:
-        found = _items(value)
-        if not all(item.startswith(schemes) for item in found):
-            raise ValueError(f"must start with one of: {', '.join(schemes)}")
-        if len(found) > limits.MAX_GATEWAYS:
-            raise ValueError(f"must name at most {limits.MAX_GATEWAYS} addresses")
-        return ",".join(found)
-
-    return parse
-
-
-def _replication(value: str) -> tuple[int, int] | None:
-    """``2`` or ``2-3``: at least and at most so many peers; nothing: Cluster's own setting."""
-    if not value:
-        return None
-    low, dash, high = (part.strip() for part in value.partition("-"))
-    high = high if dash else low
-    if not all(part.isascii() and part.isdigit() and len(part) < 3 for part in (low, high)):
-        raise ValueError("must be a number of peers, or two like 2-3")
-    if not 1 <= int(low) <= int(high):
-        raise ValueError("must be a number of peers, or two like 2-3, the lower one first")
-    return int(low), int(high)
 
 
 def _setting(
@@ -176,109 +56,121 @@ def _setting(
 class Settings:
     """What an operator can choose. Made by `load_settings`; never changes while a server runs."""
 
-    data_dir: Path = _setting("./data", _path, "Folder of everything the server keeps.")
-    host: str = _setting("localhost", _text, "Address to listen on; 0.0.0.0 for all of IPv4.")
-    port: int = _setting("8460", _whole(0, 65535), "Port to listen on; 0 takes a free one.")
-    public_url: str = _setting("", _url, "Address people use; empty: made from HOST and PORT.")
+    data_dir: Path = _setting("./data", read.path, "Folder of everything the server keeps.")
+    host: str = _setting("localhost", read.text, "Address to listen on; 0.0.0.0 for all of IPv4.")
+    port: int = _setting("8460", read.whole(0, 65535), "Port to listen on; 0 takes a free one.")
+    public_url: str = _setting("", read.url, "Address people use; empty: made from HOST and PORT.")
     plain_http: Literal["loopback", "anywhere"] = _setting(
         "loopback",
-        _one_of("loopback", "anywhere"),
+        read.one_of("loopback", "anywhere"),
         "Where HTTP without TLS may be spoken: loopback or anywhere. "
         "Browsers give such pages no cryptography.",
     )
-    tls_cert: Path | None = _setting("", _optional_path, "Certificate chain for HTTPS, PEM.")
-    tls_key: Path | None = _setting("", _optional_path, "Secret key of that certificate, PEM.")
+    tls_cert: Path | None = _setting("", read.optional_path, "Certificate chain for HTTPS, PEM.")
+    tls_key: Path | None = _setting("", read.optional_path, "Secret key of that certificate, PEM.")
     trusted_proxies: tuple[IpNetwork, ...] = _setting(
-        "", _networks, "Proxies whose X-Forwarded-* headers are believed, by comma."
+        "", read.networks, "Proxies whose X-Forwarded-* headers are believed, by comma."
     )
     documents: str = _setting(
         "sqlite:",
-        _store("sqlite:", "mongodb://", "mongodb+srv://"),
+        read.store("sqlite:", "mongodb://", "mongodb+srv://"),
         "Document store: sqlite: (in DATA_DIR), sqlite:PATH or mongodb://HOST/DATABASE; "
         "@FILE: FILE holds it.",
         secret=True,
     )
     blocks: str = _setting(
         "directory:",
-        _store("directory:", "kubo+http://", "kubo+https://"),
+        read.store("directory:", "kubo+http://", "kubo+https://"),
         "Block store: directory: (in DATA_DIR), directory:PATH or kubo+http://...; "
         "@FILE: FILE holds it.",
         secret=True,
     )
     cluster: str = _setting(
         "",
-        _addresses("http://", "https://"),
+        read.addresses("http://", "https://"),
         "IPFS Cluster that keeps copies: REST APIs of its peers, by comma, each like "
         "http://USER:PASSWORD@HOST:9094. Only with a Kubo in HYGIEIA_BLOCKS.",
         secret=True,
     )
     cluster_replication: tuple[int, int] | None = _setting(
-        "", _replication, "How many of its peers keep each root: 2, or 2-3; empty: its own setting."
+        "",
+        read.replication,
+        "How many of its peers keep each root: 2, or 2-3; empty: its own setting.",
     )
     copy_nodes: str = _setting(
         "",
-        _addresses("http://", "https://", "kubo+http://", "kubo+https://"),
+        read.addresses("http://", "https://", "kubo+http://", "kubo+https://"),
         "Other nodes that should have copies, which verify reads, by comma: gateways (https://...) "
         "or Kubos (kubo+http://TOKEN@HOST:5001), which it also repairs.",
         secret=True,
     )
     wanted_copies: int = _setting(
-        "1", _whole(1, 64), "Copies of each report there should be, this server's own one counted."
+        "1",
+        read.whole(1, 64),
+        "Copies of each report there should be, this server's own one counted.",
     )
     verify_hours: int = _setting(
-        "24", _whole(0, 8760), "Hours between two verifications of all copies; 0: never by itself."
+        "24",
+        read.whole(0, 8760),
+        "Hours between two verifications of all copies; 0: never by itself.",
     )
     verify_mib_a_second: int = _setting(
-        "32", _whole(1, 100_000), "What a verification reads at most a second, in MiB."
+        "32", read.whole(1, 100_000), "What a verification reads at most a second, in MiB."
     )
     secrets_file: Path | None = _setting(
-        "", _optional_path, "File of the server's own secrets; empty: in DATA_DIR, made at start."
+        "",
+        read.optional_path,
+        "File of the server's own secrets; empty: in DATA_DIR, made at start.",
     )
     registration: Literal["open", "invite", "closed"] = _setting(
         "open",
-        _one_of("open", "invite", "closed"),
+        read.one_of("open", "invite", "closed"),
         "Who may sign up: open (everybody), invite (with an invitation) or closed (nobody).",
     )
     quota_bytes: int = _setting(
-        "10GiB", _size(2**20, 2**53 - 1), "Room of an account; bytes, or with KiB ... TiB."
+        "10GiB", read.size(2**20, 2**53 - 1), "Room of an account; bytes, or with KiB ... TiB."
     )
     gateways: tuple[str, ...] = _setting(
-        "", _urls, "Gateways written into recovery kits, by comma; empty: this server's own."
+        "", read.urls, "Gateways written into recovery kits, by comma; empty: this server's own."
     )
     session_days: int = _setting(
-        str(limits.SESSION_DAYS), _whole(1, 365), "Days until a session ends by itself."
+        str(limits.SESSION_DAYS), read.whole(1, 365), "Days until a session ends by itself."
     )
     sign_in_attempts_account: int = _setting(
-        "10", _whole(1, 10_000), "Failed sign-ins an account bears in one window."
+        "10", read.whole(1, 10_000), "Failed sign-ins an account bears in one window."
     )
     sign_in_attempts_address: int = _setting(
-        "100", _whole(1, 1_000_000), "Failed sign-ins one network address may make in one window."
+        "100",
+        read.whole(1, 1_000_000),
+        "Failed sign-ins one network address may make in one window.",
     )
-    sign_in_window_minutes: int = _setting("15", _whole(1, 1440), "Length of that window.")
+    sign_in_window_minutes: int = _setting("15", read.whole(1, 1440), "Length of that window.")
     trash_days: int = _setting(
-        str(limits.TRASH_DAYS), _whole(1, 3650), "Days a deleted report can be restored."
+        str(limits.TRASH_DAYS), read.whole(1, 3650), "Days a deleted report can be restored."
     )
     upload_lease_hours: int = _setting(
         str(limits.UPLOAD_LEASE_SECONDS // 3600),
-        _whole(1, 720),
+        read.whole(1, 720),
         "Hours that blocks of an unfinished upload are kept.",
     )
-    sweep_minutes: int = _setting("15", _whole(1, 1440), "Pause between two clean-ups.")
+    sweep_minutes: int = _setting("15", read.whole(1, 1440), "Pause between two clean-ups.")
     metrics: Literal["loopback", "anywhere", "off"] = _setting(
         "loopback",
-        _one_of("loopback", "anywhere", "off"),
+        read.one_of("loopback", "anywhere", "off"),
         "Who may read /metrics: loopback (this machine), anywhere or off (nobody).",
     )
     log_level: Literal["debug", "info", "warning", "error"] = _setting(
         "info",
-        _one_of("debug", "info", "warning", "error"),
+        read.one_of("debug", "info", "warning", "error"),
         "What is logged: debug, info, warning or error, and what is graver.",
     )
     log_format: Literal["text", "json"] = _setting(
-        "text", _one_of("text", "json"), "How it is logged, to standard error: text or json."
+        "text", read.one_of("text", "json"), "How it is logged, to standard error: text or json."
     )
     shutdown_grace_seconds: int = _setting(
-        "30", _whole(0, 3600), "Time that transfers get to finish when the server is told to stop."
+        "30",
+        read.whole(0, 3600),
+        "Time that transfers get to finish when the server is told to stop.",
     )
 
     @property
@@ -406,7 +298,7 @@ def _parsed(given: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
 def _in_file(name: str, path: str) -> str:
     """What the file that a setting names holds, without the spaces and line ends around it."""
     try:
-        with _path(path).open("rb") as file:
+        with read.path(path).open("rb") as file:
             text = file.read(_MAX_SECRET_FILE_BYTES).decode("utf-8").strip()
     except OSError as error:
         reason = error.strerror or "unknown reason"
