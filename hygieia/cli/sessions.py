@@ -16,7 +16,7 @@ from hygieia.errors import HygieiaError, UsageError
 from hygieia.memory import keep_what_is_loaded
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Sequence
+    from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 
     from hygieia.cli.invocation import Invocation
     from hygieia.client.sdk import Vault
@@ -67,8 +67,12 @@ async def connected(invocation: Invocation) -> AsyncIterator[Transport]:
 
 
 @contextlib.asynccontextmanager
-async def signed_in(invocation: Invocation) -> AsyncIterator[Session]:
+async def signed_in(
+    invocation: Invocation, *, meanwhile: Callable[[], None] = lambda: None
+) -> AsyncIterator[Session]:
     """The profile's session, its key unlocked by keyring, password file or prompt.
+
+    ``meanwhile`` imports what the command needs beside the connection.
 
     Raises:
         NotSignedIn: nobody is signed in under this profile.
@@ -83,6 +87,7 @@ async def signed_in(invocation: Invocation) -> AsyncIterator[Session]:
     await asyncio.sleep(0)
     from hygieia.client.transport import Transport, checked_server
 
+    meanwhile()
     unlocked = await unlocking
     named = invocation.settings.server
     if named is not None and checked_server(named) != profile.server:
@@ -99,7 +104,7 @@ async def opened_vault(
     invocation: Invocation, gateways: Sequence[str] = ()
 ) -> AsyncIterator[Vault]:
     """The open vault of whoever is signed in; with gateways, blocks come from these only."""
-    async with signed_in(invocation) as session:
+    async with signed_in(invocation, meanwhile=_import_vault) as session:
         from hygieia.client.sdk import Vault
 
         keep_what_is_loaded()
@@ -108,6 +113,10 @@ async def opened_vault(
                 invocation.warn(warning)
             _say_left_out(invocation, vault)
             yield vault
+
+
+def _import_vault() -> None:
+    import hygieia.client.sdk  # noqa: F401  (imported for whoever asks next)
 
 
 async def states_of(vault: Vault, entries: Sequence[ReportEntry]) -> dict[str, str]:

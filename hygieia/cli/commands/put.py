@@ -60,19 +60,17 @@ def put(
     """
     from hygieia.cli.reports import describe, report_table
     from hygieia.cli.sessions import run
-    from hygieia.client.put import Labels
 
-    labels = Labels(**said)
     skipped: dict[Path, ReportEntry] = {}
     if STANDARD_INPUT in paths:
         if len(paths) > 1:
             raise click.UsageError("Standard input (-) is stored alone.")
-        if labels.file_name is None:
+        if said["file_name"] is None:
             raise click.UsageError("Standard input has no name: give one with --name.")
         invocation.refuse_two_from_standard_input(STANDARD_INPUT)
-        entries: Sequence[ReportEntry] = [run(_put_stream(invocation, labels, labels.file_name))]
+        entries: Sequence[ReportEntry] = [run(_put_stream(invocation, said))]
     else:
-        entries = run(_put_files(invocation, labels, paths, skipped, again=again))
+        entries = run(_put_files(invocation, said, paths, skipped, again=again))
     before = {entry.id for entry in skipped.values()}
     document = {
         "reports": [
@@ -101,7 +99,7 @@ def _say_skipped(invocation: Invocation, skipped: Mapping[Path, ReportEntry]) ->
 
 async def _put_files(
     invocation: Invocation,
-    labels: Labels,
+    said: Mapping[str, Any],
     paths: tuple[str, ...],
     skipped: dict[Path, ReportEntry],
     *,
@@ -114,26 +112,29 @@ async def _put_files(
     # What is not there is said before anyone is asked for a password.
     find_files([Path(path) for path in paths])
     async with opened_vault(invocation) as vault:
-        labels = _with_subject(vault, labels)
+        labels = _labels(vault, said)
         with progress(invocation, "Storing") as show:
             return await vault.put(
                 paths, labels, again=again, progress=show, already=skipped.__setitem__
             )
 
 
-async def _put_stream(invocation: Invocation, labels: Labels, file_name: str) -> ReportEntry:
+async def _put_stream(invocation: Invocation, said: Mapping[str, Any]) -> ReportEntry:
     from hygieia.cli.progress import progress
     from hygieia.cli.sessions import opened_vault
 
     async with opened_vault(invocation) as vault:
-        labels = _with_subject(vault, labels)
+        labels = _labels(vault, said)
         with progress(invocation, "Storing") as show:
-            return await vault.put_stream(sys.stdin.buffer, file_name, labels, progress=show)
+            return await vault.put_stream(
+                sys.stdin.buffer, said["file_name"], labels, progress=show
+            )
 
 
-def _with_subject(vault: Vault, labels: Labels) -> Labels:
-    """The labels with the id of whoever was named."""
-    from dataclasses import replace
+def _labels(vault: Vault, said: Mapping[str, Any]) -> Labels:
+    """The labels, with the id of whoever was named."""
+    # Imported once the vault is open: it came in while the password was being stretched.
+    from hygieia.client.put import Labels
 
-    who = labels.subject
-    return labels if who is None else replace(labels, subject=vault.subject(who))
+    who = said["subject"]
+    return Labels(**{**said, "subject": None if who is None else vault.subject(who)})
