@@ -71,8 +71,8 @@ CREATE TABLE damaged (
     kept_as TEXT
 ) WITHOUT ROWID;
 CREATE TABLE ended (kind TEXT NOT NULL, number INTEGER NOT NULL);
-CREATE TABLE copied (dead_bytes INTEGER NOT NULL);
-INSERT INTO copied VALUES (0);
+CREATE TABLE copied (dead_bytes INTEGER NOT NULL, renewed REAL NOT NULL);
+INSERT INTO copied VALUES (0, CAST(strftime('%s', 'now') AS REAL));
 """
 
 # What version 2 changed: records are numbered, so that new ones are told from old; the copies' books.
@@ -86,8 +86,8 @@ CREATE TABLE record (
 INSERT INTO record (name, data) SELECT name, data FROM record_1;
 DROP TABLE record_1;
 CREATE TABLE ended (kind TEXT NOT NULL, number INTEGER NOT NULL);
-CREATE TABLE copied (dead_bytes INTEGER NOT NULL);
-INSERT INTO copied VALUES (0);
+CREATE TABLE copied (dead_bytes INTEGER NOT NULL, renewed REAL NOT NULL);
+INSERT INTO copied VALUES (0, CAST(strftime('%s', 'now') AS REAL));
 """
 
 

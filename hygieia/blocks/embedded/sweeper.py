@@ -49,7 +49,9 @@ PATIENCE: Final = 16
 
 RENEW_FROM_BYTES: Final = 64 << 20
 RENEW_FROM_FILES: Final = 256
-"""Copies are written anew when this much of them is dead, or when so many starts each left a file."""
+RENEW_AFTER_SECONDS: Final = 7 * 86_400
+"""Copies are written anew when this much of them is dead, when so many starts each left a file, or
+after a week with something dead in them: what was removed does not stay legible there for ever."""
 
 
 class _NewerPin(Exception):
@@ -179,17 +181,22 @@ class Sweeper:
             self._writer.submit(partial(changes.forget_holes, last=last)).result()
 
     def _renew_copies(self, connection: sqlite3.Connection) -> None:
-        """Write the copies anew once more than half of them tells of what is gone."""
-        (dead_bytes,) = connection.execute("SELECT dead_bytes FROM copied").fetchone()
-        copies = CopyFiles(self._path.parent)
+        """Write the copies anew once most of them tells of what is gone, or some has for long."""
+        dead_bytes, renewed = connection.execute(
+            "SELECT dead_bytes, renewed FROM copied"
+        ).fetchone()
+        copies, now = CopyFiles(self._path.parent), self._clock()
         mostly_dead = dead_bytes >= max(RENEW_FROM_BYTES, copies.size_bytes() // 2)
-        if not mostly_dead and len(copies.paths()) < RENEW_FROM_FILES:
+        dead_for_long = dead_bytes > 0 and now - renewed > RENEW_AFTER_SECONDS
+        if not (mostly_dead or dead_for_long or len(copies.paths()) >= RENEW_FROM_FILES):
             return
         self._writer.begin_new_copies()
         copy_all_again(connection, self._path.parent)
 
         def forget(connection: sqlite3.Connection) -> None:
-            connection.execute("UPDATE copied SET dead_bytes = dead_bytes - ?", (dead_bytes,))
+            connection.execute(
+                "UPDATE copied SET dead_bytes = dead_bytes - ?, renewed = ?", (dead_bytes, now)
+            )
 
         self._writer.submit(forget).result()
 

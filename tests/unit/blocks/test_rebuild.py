@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -238,6 +239,22 @@ async def test_copies_are_written_anew_once_most_of_them_is_dead(
     lose(tmp_path / CATALOGUE)
     rebuilt = rebuild(tmp_path)
     assert (rebuilt.blocks, rebuilt.pins) == (2, 1)
+
+
+async def test_what_was_removed_is_gone_from_the_copies_within_days(tmp_path: Path) -> None:
+    ahead = 0.0
+    store = open_embedded(tmp_path, clock=lambda: time.time() + ahead)
+    kept, gone = raw(1), raw(2)
+    await store.put([kept, gone])
+    await store.pin(kept.cid)
+    await store.sweep()
+    assert any(gone.data in file.read_bytes() for file in files_in(tmp_path / "copies"))
+    ahead = sweeper.RENEW_AFTER_SECONDS + 60
+    await store.sweep()
+    assert not any(gone.data in file.read_bytes() for file in files_in(tmp_path / "copies"))
+    await store.close()
+    lose(tmp_path / CATALOGUE)
+    assert rebuild(tmp_path).blocks == 1
 
 
 async def test_a_store_of_version_1_is_upgraded_and_can_be_rebuilt(tmp_path: Path) -> None:
