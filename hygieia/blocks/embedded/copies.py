@@ -35,7 +35,7 @@ from hygieia.blocks.embedded.packs import sync_folder, write_at
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
 FOLDER: Final = "copies"
@@ -293,7 +293,11 @@ class CopyFiles:
 
     def size_bytes(self) -> int:
         """The length of all files together."""
-        return sum(path.stat().st_size for path in self.paths())
+        total = 0
+        for path in self.paths():
+            with contextlib.suppress(FileNotFoundError):  # left empty by a process that ends
+                total += path.stat().st_size
+        return total
 
     def closed(self) -> list[Path]:
         """The files that no process appends to any more."""
@@ -314,8 +318,14 @@ def _is_free(path: Path) -> bool:
     return True
 
 
-def copy_all_again(connection: sqlite3.Connection, store: Path) -> None:
-    """Write everything the catalogue has into new files, then remove the closed ones.
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+
+
+def copy_all_again(
+    connection: sqlite3.Connection, store: Path, discard: Callable[[Path], None] = _remove
+) -> None:
+    """Write everything the catalogue has into new files, then discard the closed ones.
 
     What is in a closed file was committed or given up before it was closed, so a reading of the
     catalogue that begins afterwards finds all of it that is still there. Cut off, it leaves
@@ -332,7 +342,7 @@ def copy_all_again(connection: sqlite3.Connection, store: Path) -> None:
     finally:
         files.close()
     for path in outdated:
-        path.unlink(missing_ok=True)
+        discard(path)
 
 
 def _ends_in(paths: Iterable[Path]) -> Iterator[Copy]:

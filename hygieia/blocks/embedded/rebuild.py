@@ -36,18 +36,19 @@ CREATE TEMP TABLE found_pin (number INTEGER, root BLOB, name TEXT, created REAL)
 CREATE TEMP TABLE found_record (number INTEGER, name TEXT, data BLOB);
 CREATE TEMP TABLE found_end (kind TEXT, number INTEGER, PRIMARY KEY (kind, number));
 """
-# Numbers go on above every one ever given: what ended must not come to mean something new.
+# New numbers, above every one ever given: one that was given and rolled back was given again, and
+# what ended must not come to mean something new.
 _KEEP_WHAT_HAS_NOT_ENDED: Final = """
-INSERT OR IGNORE INTO pin (seq, root, name, created)
-    SELECT number, root, name, created FROM found_pin
-    WHERE number NOT IN (SELECT number FROM found_end WHERE kind = 'U') ORDER BY number;
-INSERT OR REPLACE INTO record (seq, name, data)
-    SELECT number, name, data FROM found_record
-    WHERE number NOT IN (SELECT number FROM found_end WHERE kind = 'D') ORDER BY number;
-DELETE FROM sqlite_sequence WHERE name IN ('pin', 'record');
 INSERT INTO sqlite_sequence (name, seq)
     SELECT 'pin', coalesce(max(number), 0) FROM found_pin UNION ALL
     SELECT 'record', coalesce(max(number), 0) FROM found_record;
+INSERT OR IGNORE INTO pin (root, name, created)
+    SELECT root, name, created FROM found_pin
+    WHERE number NOT IN (SELECT number FROM found_end WHERE kind = 'U') ORDER BY number;
+INSERT INTO record (name, data)
+    SELECT name, data FROM found_record
+    WHERE number NOT IN (SELECT number FROM found_end WHERE kind = 'D') ORDER BY number
+    ON CONFLICT (name) DO UPDATE SET data = excluded.data;
 """
 
 
@@ -93,8 +94,10 @@ def rebuild(path: Path, on_progress: Callable[[int], None] = lambda _: None) -> 
         catalogue.prepare(path / _UNFINISHED)
         with contextlib.closing(catalogue.connect(path / _UNFINISHED)) as connection:
             rebuilt = _Rebuild(path, connection, on_progress).run()
-        _put_in_place(path)
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        _put_in_place(path, stamp)
         write_marker(path)
+        _copy_anew(path, stamp, keep_old=rebuilt.unreadable_bytes > 0)
     return rebuilt
 
 
@@ -103,14 +106,26 @@ def _remove_unfinished(path: Path) -> None:
         (path / f"{_UNFINISHED}{side}").unlink(missing_ok=True)
 
 
-def _put_in_place(path: Path) -> None:
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+def _put_in_place(path: Path, stamp: str) -> None:
     for side in _SIDES:
         old = path / f"{CATALOGUE}{side}"
         if old.exists():
             old.rename(path / "quarantine" / f"{stamp}-{old.name}")
     (path / _UNFINISHED).rename(path / CATALOGUE)
     sync_folder(path)
+
+
+def _copy_anew(path: Path, stamp: str, *, keep_old: bool) -> None:
+    """Copies by the new numbers. The old ones, if not all of them could be read, are kept."""
+
+    def set_aside(old: Path) -> None:
+        if keep_old:
+            old.rename(path / "quarantine" / f"{stamp}-copies-{old.name}")
+        else:
+            old.unlink()
+
+    with contextlib.closing(catalogue.connect(path / CATALOGUE)) as connection:
+        copies.copy_all_again(connection, path, set_aside)
 
 
 class _Rebuild:

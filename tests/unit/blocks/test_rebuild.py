@@ -118,6 +118,41 @@ async def test_numbers_go_on_so_that_an_old_end_ends_nothing_new(tmp_path: Path)
     assert rebuild(tmp_path).pins == 1
 
 
+async def test_a_number_given_back_and_given_again_costs_no_pin_and_no_record(
+    tmp_path: Path,
+) -> None:
+    store = open_embedded(tmp_path)
+    dag, other = report(1, 100), report(2, 100)
+    await store.put([*dag.blocks, *other.blocks])
+    await store.pin(dag.root, name="committed")
+    await store.put_record("k51committed", b"committed")
+    await store.close()
+    rolled_back = copies.CopyFiles(tmp_path)  # as by a kill between copy and commit
+    rolled_back.append(
+        [
+            copies.PinCopy(1, other.root.encode(), "rolled back", 1.0),
+            copies.RecordCopy(1, "k51rolled", b"rolled back"),
+        ]
+    )
+    rolled_back.close()
+    for _ in range(2):
+        lose(tmp_path / CATALOGUE)
+        rebuild(tmp_path)
+        store = open_embedded(tmp_path)
+        assert await store.is_pinned(dag.root, name="committed")
+        assert await store.get_record("k51committed") == b"committed"
+        await store.close()
+    store = open_embedded(tmp_path)
+    await store.unpin(dag.root, name="committed")
+    await store.release("nobody")
+    await store.close()
+    lose(tmp_path / CATALOGUE)
+    rebuild(tmp_path)
+    store = open_embedded(tmp_path)
+    assert [pin.name async for pin in store.pins()] == ["rolled back"]
+    await store.close()
+
+
 async def test_a_damaged_copy_costs_the_records_it_hits_and_stops_sweeps(tmp_path: Path) -> None:
     store = open_embedded(tmp_path)
     dags = [report(seed, 60_000) for seed in range(3)]
@@ -134,6 +169,7 @@ async def test_a_damaged_copy_costs_the_records_it_hits_and_stops_sweeps(tmp_pat
     rebuilt = rebuild(tmp_path)
     assert rebuilt.unreadable_bytes > 0
     assert rebuilt.missing == 1
+    assert any(path.read_bytes() == data for path in files_in(tmp_path / "quarantine"))
     store = open_embedded(tmp_path)
     with pytest.raises(IntegrityError):
         await store.sweep()  # would take what the lost root linked
