@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.kubo import KuboServer, free_ports, in_a_swarm, kubo_server
+from tests.kubo import KuboServer, end, free_ports, in_a_swarm, kubo_server
 
 SECRET = "5d" * 32
 USER, PASSWORD = "vault", "a password for tests"
@@ -118,18 +118,13 @@ def cluster_peer(
         wait_until(lambda: bool(peer.ask("/id")), peer)
         yield peer
     finally:
-        process.terminate()
-        try:
-            process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process)
 
 
 def wait_until(done: Any, peer: ClusterPeer) -> None:  # noqa: ANN401  (a question: yes or no)
     """Ask again and again until the answer is yes."""
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
         with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
             if done():
                 return

@@ -233,12 +233,17 @@ def _daemon(node: KuboNode, *options: str) -> Iterator[subprocess.Popen[bytes]]:
         _wait_until_it_answers(node, daemon)
         yield daemon
     finally:
-        daemon.terminate()
-        try:
-            daemon.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            daemon.kill()
-            daemon.wait()
+        end(daemon)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a process as an operator would, and if need be as a power cut."""
+    process.terminate()
+    try:
+        process.wait(timeout=20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _environment(repository: Path) -> dict[str, str]:
@@ -256,8 +261,8 @@ def free_ports(count: int) -> list[int]:
 def _wait_until_it_answers(node: KuboNode, daemon: subprocess.Popen[bytes]) -> None:
     # The empty directory, which every node has.
     address = f"{node.gateway}/ipfs/bafyaabakaieac?format=raw"
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end and daemon.poll() is None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and daemon.poll() is None:
         with contextlib.suppress(urllib.error.URLError, ConnectionError):
             urllib.request.urlopen(address, timeout=5).close()
             return

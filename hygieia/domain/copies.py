@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, cast
 
 from hygieia.blocks.nodes import NodeKind
-from hygieia.errors import Duplicate, NotFound, StaleRevision
+from hygieia.domain.writing_over import write_over
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -97,25 +97,14 @@ class CopyBook:
         """Write what was found, over what was known before."""
         document_id = _id(copies.kind, copies.subject)
         sort = f"{0 if copies.is_short else 1}-{document_id}"
-        while True:
-            known = await self._documents.get(COLLECTION, document_id)
-            try:
-                if known is None:
-                    await self._documents.insert(
-                        COLLECTION, document_id, _body(copies), scope=copies.account, sort=sort
-                    )
-                else:
-                    await self._documents.replace(
-                        COLLECTION,
-                        document_id,
-                        known.rev,
-                        _body(copies),
-                        scope=copies.account,
-                        sort=sort,
-                    )
-            except (Duplicate, StaleRevision, NotFound):
-                continue
-            return
+        await write_over(
+            self._documents,
+            COLLECTION,
+            document_id,
+            _body(copies),
+            scope=copies.account,
+            sort=sort,
+        )
 
     async def get(self, kind: SubjectKind, subject: str) -> Copies | None:
         """What is known of a report or an account's index."""
@@ -166,16 +155,7 @@ class CopyBook:
             "safe": summary.safe,
             "short": summary.short,
         }
-        while True:
-            known = await self._documents.get(SUMMARIES, summary.account)
-            try:
-                if known is None:
-                    await self._documents.insert(SUMMARIES, summary.account, body)
-                else:
-                    await self._documents.replace(SUMMARIES, summary.account, known.rev, body)
-            except (Duplicate, StaleRevision, NotFound):
-                continue
-            return
+        await write_over(self._documents, SUMMARIES, summary.account, body)
 
     async def summary(self, account: str) -> Summary | None:
         """The account's sums, None before its first verification."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, cast
 
-from hygieia.errors import Duplicate, NotFound, StaleRevision
+from hygieia.domain.writing_over import write_over
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,16 +81,7 @@ class RunBook:
         return None if document is None else _read(document.body)
 
     async def _write(self, document_id: str, run: Run) -> None:
-        while True:
-            known = await self._documents.get(COLLECTION, document_id)
-            try:
-                if known is None:
-                    await self._documents.insert(COLLECTION, document_id, _body(run))
-                else:
-                    await self._documents.replace(COLLECTION, document_id, known.rev, _body(run))
-            except (Duplicate, StaleRevision, NotFound):
-                continue
-            return
+        await write_over(self._documents, COLLECTION, document_id, _body(run))
 
 
 def _body(run: Run) -> Body:
