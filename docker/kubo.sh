@@ -3,8 +3,11 @@
 #
 #   kubo.sh run      make the repository if there is none, set it up, run the daemon
 #   kubo.sh ready    the health check: the RPC answers to the vault's token
+#   kubo.sh address  where other nodes reach this one, for their KUBO_PEERS
 #
-# KUBO_STORAGE_MAX is Kubo's Datastore.StorageMax.
+# KUBO_STORAGE_MAX is Kubo's Datastore.StorageMax. With KUBO_ANNOUNCE, the multiaddress that other
+# nodes reach this one by, it is one of a Cluster's: KUBO_PEERS names the others' multiaddresses, by
+# comma, and the RPC needs no token, since Cluster can send none.
 set -eu
 
 die() {
@@ -28,19 +31,36 @@ set_all() {
   done
 }
 
+# {"ID": ..., "Addrs": [...]} of each /.../p2p/ID, by comma.
+peers() {
+  printf '%s\n' "$1" | sed 's/,/\n/g' | sed -n 's|^\(/.*\)/p2p/\([^/]*\)$|{"ID": "\2", "Addrs": ["\1"]}|p' \
+    | paste -s -d, -
+}
+
 configure() {
   [ -e "$IPFS_PATH/config" ] || ipfs init --profile=unixfs-v1-2025,server
   # A repository that was there keeps its datastore, but not other ways of importing.
   ipfs config profile apply unixfs-v1-2025 >/dev/null
   spec=$(ipfs config Datastore.Spec | sed 's/"sync": false/"sync": true/')
+  # The RPC is on the network of the stores alone, whatever others this container is on.
   set_all "Datastore.Spec=$spec" "Datastore.StorageMax=\"$KUBO_STORAGE_MAX\"" \
-    'Addresses.API="/ip4/0.0.0.0/tcp/5001"' 'Addresses.Gateway="/ip4/0.0.0.0/tcp/8080"' \
-    'Discovery.MDNS.Enabled=false' \
-    "API.Authorizations={\"vault\": {\"AuthSecret\": \"bearer:$1\", \"AllowedPaths\": [\"/api/v0\"]}}"
-  # Private: no peers, and nobody is told what it has.
+    'Addresses.API="/dns4/kubo-rpc/tcp/5001"' 'Addresses.Gateway="/ip4/0.0.0.0/tcp/8080"' \
+    'Discovery.MDNS.Enabled=false' 'Swarm.AddrFilters=[]' 'Addresses.NoAnnounce=[]'
+  # Nobody but the nodes that are named, and nobody is told what it has.
   set_all AutoConf.Enabled=false AutoTLS.Enabled=false 'Bootstrap=[]' Provide.Enabled=false \
-    Gateway.NoFetch=true 'Ipns.DelegatedPublishers=[]' 'DNS.Resolvers={}' 'Routing.Type="none"' \
-    'Routing.DelegatedRouters=[]' 'Addresses.Swarm=[]'
+    'Ipns.DelegatedPublishers=[]' 'DNS.Resolvers={}' 'Routing.Type="none"' \
+    'Routing.DelegatedRouters=[]' Gateway.NoFetch=true
+  if [ -n "${KUBO_ANNOUNCE-}" ]; then
+    set_all 'Addresses.Swarm=["/ip4/0.0.0.0/tcp/4001"]' "Addresses.Announce=[\"$KUBO_ANNOUNCE\"]" \
+      "Peering.Peers=[$(peers "${KUBO_PEERS-}")]" 'API.Authorizations={}'
+  else
+    set_all 'Addresses.Swarm=[]' 'Peering.Peers=[]' \
+      "API.Authorizations={\"vault\": {\"AuthSecret\": \"bearer:$1\", \"AllowedPaths\": [\"/api/v0\"]}}"
+  fi
+}
+
+peer_id() {
+  ipfs --api /dns4/kubo-rpc/tcp/5001 --api-auth "bearer:$1" id --format '<id>'
 }
 
 secret=$(token)
@@ -49,8 +69,7 @@ case ${1-} in
     configure "$secret"
     exec ipfs daemon --migrate=true
     ;;
-  ready)
-    ipfs --api /ip4/127.0.0.1/tcp/5001 --api-auth "bearer:$secret" id --format '<id>' >/dev/null
-    ;;
-  *) die "say run or ready" ;;
+  ready) peer_id "$secret" >/dev/null ;;
+  address) echo "${KUBO_ANNOUNCE:?only with compose.cluster.yaml}/p2p/$(peer_id "$secret")" ;;
+  *) die "say run, ready or address" ;;
 esac

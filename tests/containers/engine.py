@@ -122,6 +122,8 @@ class Stack:
     number: int
     image: str
     profiles: str = ""
+    overrides: tuple[str, ...] = ()
+    settings: dict[str, str] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -159,7 +161,7 @@ class Stack:
     @property
     def environment(self) -> dict[str, str]:
         """Its settings, as docker/.env would hold them."""
-        files = [DOCKER / "compose.yaml", DOCKER / "compose.ci.yaml"]
+        files = [DOCKER / file for file in ("compose.yaml", "compose.ci.yaml", *self.overrides)]
         ours = {name: str(port) for name, port in self.ports.items()}
         ours |= {
             "PUBLISH": f"127.0.0.1:{self.ports['PUBLISH']}",
@@ -177,7 +179,7 @@ class Stack:
             "COMPOSE_PROJECT_NAME": self.project,
             "COMPOSE_ANSI": "never",
         }
-        return self.engine.environment | ours | project
+        return self.engine.environment | ours | self.settings | project
 
     def make_secrets(self) -> None:
         """As hosting.md says it."""
@@ -262,7 +264,7 @@ class Stack:
 
     def remove(self) -> None:
         """Everything, the data too."""
-        everything = ("--profile", "tls", "--profile", "backup")
+        everything = ("--profile", "tls", "--profile", "backup", "--profile", "cluster")
         self.start(*everything, "down", "--volumes", "--timeout", "1", "--remove-orphans")
         shutil.rmtree(self.secrets, ignore_errors=True)
 

@@ -14,7 +14,7 @@ from tests.containers.engine import DOCKER, ROOT, Engine
 pytestmark = pytest.mark.containers
 
 Services = dict[str, dict[str, Any]]
-PROFILES = ("--profile", "tls", "--profile", "backup")
+PROFILES = ("--profile", "tls", "--profile", "backup", "--profile", "cluster")
 
 
 @pytest.fixture(scope="module")
@@ -29,12 +29,12 @@ def services(project: dict[str, Any]) -> Services:
     return found
 
 
-def config(containers: Engine, *files: str) -> dict[str, Any]:
+def config(containers: Engine, *files: str, **environment: str) -> dict[str, Any]:
     """What `docker compose config` says of files."""
     named = [word for file in files for word in ("--file", str(DOCKER / file))]
     done = subprocess.run(
         [containers.folder / "docker-compose", *named, *PROFILES, "config", "--format", "json"],
-        env=containers.environment,
+        env=containers.environment | environment,
         capture_output=True,
         text=True,
         check=True,
@@ -70,6 +70,22 @@ def test_what_runs_on_is_bounded_watched_and_started_again(services: Services) -
         assert services[name]["healthcheck"]["test"], name
         assert services["server"]["depends_on"][name]["condition"] == "service_healthy"
     assert "HEALTHCHECK" in (DOCKER / "Dockerfile").read_text()
+
+
+def test_clusters_peer_is_as_confined_and_asked_for_by_its_profile(containers: Engine) -> None:
+    environment = {"ANNOUNCE": "/dns4/one.example"}
+    project = config(containers, "compose.yaml", "compose.cluster.yaml", **environment)
+    peer, hardened = project["services"]["cluster"], project["services"]["server"]
+    for field in ("read_only", "cap_drop", "security_opt", "restart", "logging"):
+        assert peer[field] == hardened[field]
+    assert peer["profiles"] == ["cluster"]
+    assert re.fullmatch(r"docker\.io/ipfs/ipfs-cluster:v1\.1\.6", peer["image"])
+    published = {
+        port["target"] for s in project["services"].values() for port in s.get("ports", [])
+    }
+    assert published == {8460, 80, 443, 4001, 9096}, "no RPC and no REST API"
+    given = {secret["source"] for secret in hardened["secrets"]}
+    assert given == {"documents", "blocks", "server", "cluster"}
 
 
 def test_foreign_images_are_of_a_named_version(services: Services) -> None:
@@ -119,6 +135,7 @@ def test_the_override_of_ci_changes_images_and_mongodb_alone(
     changed = config(containers, "compose.yaml", "compose.ci.yaml")["services"]
     for name in ("kubo", "caddy"):
         ours, theirs = dict(services[name]), dict(changed[name])
+        assert set(ours["networks"]) <= set(theirs["networks"])
         for field in ("image", "networks", "ports"):
             ours.pop(field, None)
             theirs.pop(field, None)
@@ -127,11 +144,14 @@ def test_the_override_of_ci_changes_images_and_mongodb_alone(
 
 
 def test_the_example_names_every_setting_of_compose_with_its_default() -> None:
-    compose = (DOCKER / "compose.yaml").read_text("utf-8")
+    files = ("compose.yaml", "compose.cluster.yaml")
+    compose = "".join((DOCKER / file).read_text("utf-8") for file in files)
     defaults = dict(re.findall(r"\$\{(\w+):-([^}]*)\}", compose))
+    defaults |= dict.fromkeys(re.findall(r"\$\{(\w+):\?", compose), "")
     example = (DOCKER / ".env.example").read_text("utf-8")
     shown = dict(re.findall(r"^# (\w+)=(.*)$", example, re.M))
-    del shown["COMPOSE_PROFILES"]  # compose's own
+    for own in ("COMPOSE_PROFILES", "COMPOSE_FILE"):
+        del shown[own]
     assert {name: value.removeprefix("./") for name, value in shown.items()} == {
         name: value.removeprefix("./") for name, value in defaults.items()
     }

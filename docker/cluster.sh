@@ -1,0 +1,45 @@
+#!/bin/sh
+# The IPFS Cluster peer beside Kubo, set anew at each start.
+#
+#   cluster.sh run      make the peer's identity if there is none, run it
+#   cluster.sh ready    the health check: the peer's REST API answers
+#   cluster.sh address  where other peers reach this one, for their CLUSTER_PEERS
+set -eu
+
+die() {
+  echo "cluster.sh: $*" >&2
+  exit 2
+}
+
+secret() {
+  cat "/run/secrets/$1" 2>/dev/null || die "the secret $1 is not there: run sh docker/make-secrets"
+}
+
+# USER:PASSWORD stands in the address that the server uses: http://USER:PASSWORD@cluster:9094
+login=$(secret cluster)
+case $login in
+  http://?*:?*@*) login=${login#http://} && login=${login%@*} ;;
+  *) die "the secret cluster holds no http://USER:PASSWORD@cluster:9094" ;;
+esac
+# The same on every machine; it shuts their network to strangers.
+CLUSTER_SECRET=$(secret cluster-network)
+export CLUSTER_SECRET
+export CLUSTER_RESTAPI_BASICAUTHCREDENTIALS="$login"
+export CLUSTER_RESTAPI_HTTPLISTENMULTIADDRESS=/ip4/0.0.0.0/tcp/9094
+export CLUSTER_LISTENMULTIADDRESS=/ip4/0.0.0.0/tcp/9096
+export CLUSTER_IPFSHTTP_NODEMULTIADDRESS=/dns4/kubo-rpc/tcp/5001
+export CLUSTER_CRDT_TRUSTEDPEERS='*' # of those who have the secret
+export CLUSTER_MDNSINTERVAL=0
+
+case ${1-} in
+  run)
+    [ -e "$IPFS_CLUSTER_PATH/identity.json" ] || ipfs-cluster-service init --consensus crdt
+    exec ipfs-cluster-service daemon
+    ;;
+  ready) busybox wget -qO /dev/null http://127.0.0.1:9094/health ;;
+  address)
+    id=$(sed -n 's/.*"id": *"\([^"]*\)".*/\1/p' "$IPFS_CLUSTER_PATH/identity.json")
+    echo "$CLUSTER_ANNOUNCE/p2p/$id"
+    ;;
+  *) die "say run, ready or address" ;;
+esac
