@@ -6,15 +6,15 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import aiohttp
 
 from hygieia.ipld.car import CarReader
 from tests.factories.dags import Dag, new_report
 from tests.factories.servers import Api, Member, Reply, new_id
+from tests.listing import every_report
 from tests.people import ADA, Person
 from tests.running import RunningServer
 
@@ -94,12 +94,12 @@ class Uploads:
 
     async def check(self, member: Member) -> None:
         """What was acknowledged is listed, what is listed is whole, and nothing else is there."""
-        listed = {item["id"]: item["root"] for item in await every_report(member)}
+        listed = await every_report(member)
         assert self.told <= set(listed), "an acknowledged report is lost"
         assert set(listed) <= set(self.tried), "a report that nobody stored"
-        for name, root in listed.items():
+        for name, report in listed.items():
             dag = self.tried[name]
-            assert root == str(dag.root)
+            assert report["root"] == str(dag.root)
             await require_whole(member, dag)
 
 
@@ -111,19 +111,6 @@ async def require_whole(member: Member, dag: Dag) -> None:
     found = {block.cid: block.verify() for block in reader.feed_unverified(read.body)}
     reader.finish()
     assert {block.cid for block in dag.blocks} <= set(found), "a half-visible report"
-
-
-async def every_report(member: Member) -> list[Mapping[str, Any]]:
-    """The whole list, page by page."""
-    reports: list[Mapping[str, Any]] = []
-    after = ""
-    while True:
-        reply = await member.call("GET", f"/api/v1/reports?limit=50{after}")
-        assert reply.status == 200, reply.body
-        reports += reply.json["items"]
-        if reply.json["next"] is None:
-            return reports
-        after = f"&after={reply.json['next']}"
 
 
 async def until(done: Callable[[], object], working: Sequence[asyncio.Task[None]]) -> None:

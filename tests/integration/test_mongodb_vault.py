@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
-import random
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -13,16 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pymongo
 import pytest
 
 from tests.cli.shell import OTHER_PASSWORD, Done, by, newcomer, run, sign_up, store
-from tests.factories.dags import Dag, new_report
-from tests.factories.servers import Api, Member, new_id
+from tests.factories.servers import new_id
 from tests.ferretdb import Cluster, FerretDb, ferretdb
 from tests.mongodb import MongoDb
-from tests.people import ADA
 from tests.running import RunningServer, _without_settings, running_server
 from tests.tcp_proxy import TcpProxy, Weather, tcp_proxy
 
@@ -164,60 +159,3 @@ def test_without_its_database_the_server_says_503_and_comes_back_by_itself(
     answers = (sign_in_parameters(behind.server)[0] for _ in range(20))
     assert 200 in answers
     assert ask(behind.server, "/readyz")[0] == 200
-
-
-async def try_to_upload(member: Member) -> dict[str, Dag]:
-    """Reports that the server acknowledged; every other answer is a 503."""
-    named = [(new_id(), new_report(random.randbytes(2000))) for _ in range(3)]
-    reply = await member.call("POST", "/api/v1/uploads", {})
-    upload = reply.json.get("upload", "")
-    if reply.status == 201:
-        reply = await member.put(upload, [block for _, dag in named for block in dag.blocks])
-    if reply.status == 200:
-        reply = await member.commit(upload, [(name, dag.root) for name, dag in named])
-    if reply.status not in {201, 207}:
-        assert (reply.status, reply.code) == (503, "unavailable"), reply.body
-        return {}
-    told = zip(named, reply.json["reports"], strict=True)
-    return dict(one for one, item in told if item.get("report"))
-
-
-async def test_no_acknowledged_report_is_lost_to_pulled_cables(behind: Behind) -> None:
-    acknowledged: dict[str, Dag] = {}
-    calm = asyncio.Event()
-
-    async def upload(member: Member) -> None:
-        while not calm.is_set():
-            acknowledged.update(await try_to_upload(member))
-
-    async def pull_cables() -> None:
-        cuts = 0
-        while cuts < 20 or len(acknowledged) < 6:
-            await asyncio.sleep(random.uniform(0.05, 0.6))
-            behind.proxy.cut()
-            cuts += 1
-        calm.set()
-
-    async with aiohttp.ClientSession() as http:
-        member = Member(Api(behind.server.address, None, http), ADA)  # type: ignore[arg-type]
-        reply = await member.api.call("POST", "/api/v1/accounts", member.sign_up_body())
-        assert reply.status == 201, reply.body
-        member.token = reply.json["token"]
-        await asyncio.gather(pull_cables(), upload(member), upload(member))
-        listed = {item["id"]: item["root"] for item in await every_report(member)}
-        for name, dag in acknowledged.items():
-            assert listed[name] == str(dag.root)
-        for root in listed.values():
-            read = await member.api.call("GET", f"/ipfs/{root}?format=car")
-            assert read.status == 200
-
-
-async def every_report(member: Member) -> list[Any]:
-    reports: list[Any] = []
-    after = ""
-    while True:
-        page = (await member.call("GET", f"/api/v1/reports?limit=50{after}")).json
-        reports += page["items"]
-        if page["next"] is None:
-            return reports
-        after = f"&after={page['next']}"

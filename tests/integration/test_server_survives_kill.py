@@ -12,13 +12,11 @@ import random
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
 
 from hygieia.config import Settings
-from hygieia.documents.port import Document, DocumentStore
 from hygieia.domain.jobs import COLLECTION as JOBS
 from hygieia.domain.reports import COLLECTION as REPORTS
 from hygieia.domain.reports import read_report
@@ -27,6 +25,7 @@ from hygieia.openpgp.times import format_time, now
 from hygieia.server.services import build_services
 from tests.factories.dags import Dag, new_report
 from tests.factories.servers import Api, Member, new_id, settings_in
+from tests.listing import every_document, every_report
 from tests.people import ADA
 from tests.running import running_server
 
@@ -101,17 +100,6 @@ async def test_nothing_acknowledged_is_lost_and_nothing_is_half_visible(tmp_path
     await all_are_whole(data, {str(report["root"]) for report in listed.values()})
 
 
-async def every_report(member: Member) -> dict[str, Any]:
-    reports: dict[str, Any] = {}
-    after = ""
-    while True:
-        page = (await member.call("GET", f"/api/v1/reports?limit=50{after}")).json
-        reports |= {item["id"]: item for item in page["items"]}
-        if page["next"] is None:
-            return reports
-        after = f"&after={page['next']}"
-
-
 async def commit_again(member: Member, named: list[Named], known: set[str]) -> None:
     """What was under way is committed again, whatever the dead server had done of it."""
     for name, dag in named:
@@ -132,7 +120,7 @@ async def all_are_whole(data: Path, roots: set[str]) -> None:
     try:
         stores = services.stores
         # Their time is brought forward rather than waited for.
-        for job in await everything(stores.documents, JOBS):
+        for job in await every_document(stores.documents, JOBS):
             await stores.documents.replace(
                 JOBS, job.id, job.rev, job.body, sort=format_time(now() - timedelta(seconds=1))
             )
@@ -144,21 +132,10 @@ async def all_are_whole(data: Path, roots: set[str]) -> None:
         assert soundness.reports == len(roots)
         usage = await stores.quotas.usage(ADA.account)
         assert usage.holds == ()
-        reports = await everything(stores.documents, REPORTS)
+        reports = await every_document(stores.documents, REPORTS)
         assert usage.report_bytes == sum(read_report(report).size_bytes for report in reports)
     finally:
         await services.close()
-
-
-async def everything(documents: DocumentStore, collection: str) -> list[Document]:
-    found: list[Document] = []
-    after: str | None = None
-    while True:
-        page = await documents.scan(collection, after=after, limit=500)
-        found += page.items
-        after = page.next
-        if after is None:
-            return found
 
 
 def settings_of(data: Path) -> Settings:

@@ -27,7 +27,6 @@ import pytest
 
 from hygieia.config import load_settings
 from hygieia.documents.mongo import open_mongo
-from hygieia.documents.port import Document, DocumentStore
 from hygieia.domain.jobs import Jobs
 from hygieia.domain.sweeper import DROP_ACCOUNT_JOB
 from hygieia.server.services import build_services
@@ -35,6 +34,7 @@ from tests.cli.shell import run
 from tests.factories.dags import ReportParts, new_report, report_parts
 from tests.factories.servers import Api, Member, Reply, new_id
 from tests.kubo import KuboServer
+from tests.listing import every_document
 from tests.mongodb import MongoDb
 from tests.people import ADA, BOB
 from tests.running import RunningServer, _without_settings, free_port, running_server
@@ -338,24 +338,13 @@ async def everything_is_cleaned_up(pair: Pair, members: list[Member]) -> None:
     waiting = {job.body["kind"] for job in (await documents.scan("jobs", limit=1000)).items}
     assert waiting <= {"purge-report"}  # of what is in the trash for thirty days
     charged = Counter[str]()
-    for version in await everything(documents, "versions"):
+    for version in await every_document(documents, "versions"):
         charged[str(version.body["account"])] += int(str(version.body["charged_bytes"]))
     for member in members:
         usage = await services.stores.quotas.usage(member.person.account)
         assert usage.holds == ()
         assert usage.report_bytes == charged[member.person.account]
     await services.close()
-
-
-async def everything(documents: DocumentStore, collection: str) -> list[Document]:
-    found: list[Document] = []
-    after: str | None = None
-    while True:
-        page = await documents.scan(collection, after=after, limit=500)
-        found += page.items
-        after = page.next
-        if after is None:
-            return found
 
 
 async def until_more(

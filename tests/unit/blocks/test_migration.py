@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -81,29 +81,38 @@ async def test_pins_names_blocks_and_records_are_there_in_order(
     assert (await target.sweep()).blocks == 0
 
 
-class Weighing(VerifiedBlockStore):
-    """A store that remembers how much it was given at once."""
+Given = Sequence[AnyBlock]
 
-    heaviest_bytes = 0
+
+class Watched(VerifiedBlockStore):
+    """A store whose puts pass through a function, which sees, changes or refuses what is put."""
+
+    def __init__(self, inner: BlockStore, on_put: Callable[[Given], Given]) -> None:
+        super().__init__(inner)
+        self._on_put = on_put
 
     async def put(
         self,
-        blocks: Sequence[AnyBlock],
+        blocks: Given,
         *,
         holder: str | None = None,
         until: datetime | None = None,
     ) -> int:
-        self.heaviest_bytes = max(self.heaviest_bytes, sum(len(block.data) for block in blocks))
-        return await super().put(blocks, holder=holder, until=until)
+        return await super().put(self._on_put(blocks), holder=holder, until=until)
 
 
 async def test_a_large_report_travels_in_batches(source: BlockStore, target: BlockStore) -> None:
     large = report(1, 4 * BATCH_BYTES)
     await source.put(large.blocks)
     await source.pin(large.root)
-    weighing = Weighing(target)
-    await move_blocks(source, weighing, Place(), Places().note)
-    assert BATCH_BYTES / 2 < weighing.heaviest_bytes <= BATCH_BYTES
+    weights: list[int] = []
+
+    def weigh(blocks: Given) -> Given:
+        weights.append(sum(len(block.data) for block in blocks))
+        return blocks
+
+    await move_blocks(source, Watched(target, weigh), Place(), Places().note)
+    assert BATCH_BYTES / 2 < max(weights) <= BATCH_BYTES
     assert await target.missing(large.cids) == []
 
 
@@ -120,24 +129,16 @@ async def test_a_dag_with_shared_parts_is_copied_once(
     assert place.blocks < 100
 
 
-class Failing(VerifiedBlockStore):
-    """A store that fails after so many puts."""
+def failing_after(puts: int) -> Callable[[Given], Given]:
+    """Takes so many puts and then is away."""
+    left = iter(range(puts))
 
-    def __init__(self, inner: BlockStore, puts: int) -> None:
-        super().__init__(inner)
-        self._puts = puts
-
-    async def put(
-        self,
-        blocks: Sequence[AnyBlock],
-        *,
-        holder: str | None = None,
-        until: datetime | None = None,
-    ) -> int:
-        self._puts -= 1
-        if self._puts < 0:
+    def on_put(blocks: Given) -> Given:
+        if next(left, None) is None:
             raise Unavailable("The block store does not answer.")
-        return await super().put(blocks, holder=holder, until=until)
+        return blocks
+
+    return on_put
 
 
 @pytest.mark.parametrize("puts", [0, 1, 5, 9])
@@ -147,7 +148,7 @@ async def test_a_move_that_was_cut_off_goes_on_and_ends_the_same(
     await fill(source)
     places = Places()
     with pytest.raises(Unavailable):
-        await move_blocks(source, Failing(target, puts), Place(), places.note)
+        await move_blocks(source, Watched(target, failing_after(puts)), Place(), places.note)
     place = await move_blocks(source, target, places.last, places.note)
     assert place.pins == REPORTS + 2
     assert await kept(target) == await kept(source)
@@ -204,24 +205,6 @@ async def test_leftovers_of_a_move_that_was_given_up_are_let_go_of(
     assert await target.get_record("k51gone") is None
 
 
-class Forgetful(VerifiedBlockStore):
-    """A store that loses one block although it took it."""
-
-    def __init__(self, inner: BlockStore, lost: CID) -> None:
-        super().__init__(inner)
-        self._lost = lost
-
-    async def put(
-        self,
-        blocks: Sequence[AnyBlock],
-        *,
-        holder: str | None = None,
-        until: datetime | None = None,
-    ) -> int:
-        others = [block for block in blocks if block.cid != self._lost]
-        return await super().put(others, holder=holder, until=until)
-
-
 async def test_a_target_that_loses_a_block_is_found_out(
     source: BlockStore, target: BlockStore
 ) -> None:
@@ -229,5 +212,9 @@ async def test_a_target_that_loses_a_block_is_found_out(
     await source.put(dag.blocks)
     await source.pin(dag.root)
     leaf = max(dag.blocks, key=lambda block: len(block.data))
+
+    def lose_it(blocks: Given) -> Given:
+        return [block for block in blocks if block.cid != leaf.cid]
+
     with pytest.raises(IntegrityError):
-        await move_blocks(source, Forgetful(target, leaf.cid), Place(), Places().note)
+        await move_blocks(source, Watched(target, lose_it), Place(), Places().note)
