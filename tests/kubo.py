@@ -151,7 +151,8 @@ class KuboServer:
     def peer(self) -> str:
         """Where other nodes reach it: its swarm's address with its identity."""
         about = self.ask("id")[0]
-        return next(address for address in about["Addresses"] if "/tcp/" in address)
+        found: str = next(address for address in about["Addresses"] if "/tcp/" in address)
+        return found
 
     def connect(self, other: KuboServer) -> None:
         """Join another node's swarm, as the only other in it."""

@@ -121,10 +121,10 @@ def test_documents_and_blocks_move_together_and_a_killed_move_goes_on(
     assert moved.code == 0, moved.err
     assert moved.json["documents"] > len(FILES)
     assert moved.json["pins"] > len(FILES)
-    settings = {"documents": database, "blocks": empty_kubo.address}
-    with running_server(tmp_path / "elsewhere", **settings) as server:
+    elsewhere, blocks = tmp_path / "elsewhere", empty_kubo.address
+    with running_server(elsewhere, documents=database, blocks=blocks) as server:
         everything_is_there(server, tmp_path, "second")
-    checked = admin(tmp_path / "elsewhere", "check", **settings)
+    checked = admin(elsewhere, "check", documents=database, blocks=blocks)
     assert checked.code == 0, checked.out
 
 
