@@ -25,6 +25,8 @@ export interface Window {
 
 export async function openWindow(browser: Browser, origin: string): Promise<Window> {
   const context = await browser.newContext({ acceptDownloads: true, locale: "en-GB" });
+  // Two noisy cores: what hangs fails all the same.
+  context.setDefaultTimeout(90_000);
   const page = await context.newPage();
   const faults: string[] = [];
   context.on("request", (request) => {

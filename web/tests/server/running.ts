@@ -12,8 +12,9 @@ import { networkFetch, PASSWORD, type Server } from "./serving.ts";
  * One browser at a time is the one in use: Node has one `fetch` and one `indexedDB`.
  */
 export class Browser {
-  /** Sees each request, and may answer in the network's place. */
-  meddle: (request: Request) => Promise<Response> | Response | null = () => null;
+  /** Sees each request, and may answer in the network's place; `forward` asks the network. */
+  meddle: (request: Request, forward: () => Promise<Response>) => Promise<Response | null> | Response | null =
+    () => null;
   private readonly databases = new IDBFactory();
   private cookie: string | null = null;
   private readonly origin: string;
@@ -31,14 +32,18 @@ export class Browser {
 
   private async fetch(input: RequestInfo | URL, init: RequestInit = {}): Promise<Response> {
     const request = new Request(input, init);
-    const own = await this.meddle(request.clone());
-    if (own !== null) return own;
+    const forward = (): Promise<Response> => this.forward(input, init);
+    return (await this.meddle(request, forward)) ?? forward();
+  }
+
+  private async forward(input: RequestInfo | URL, init: RequestInit): Promise<Response> {
     const headers = new Headers(init.headers);
     headers.set("Origin", this.origin);
     if (this.cookie !== null && init.credentials !== "omit") headers.set("Cookie", this.cookie);
     const response = await networkFetch(input, { ...init, headers });
     const [cookie] = response.headers.getSetCookie();
-    if (cookie !== undefined) this.cookie = cookie.split(";")[0]!.endsWith("=") ? null : cookie.split(";")[0]!;
+    const named = cookie?.split(";")[0];
+    if (named !== undefined) this.cookie = named.endsWith("=") ? null : named;
     return response;
   }
 }
@@ -48,6 +53,7 @@ export class Page {
   readonly engine: EngineInWorker;
   rows: ReportRow[] = [];
   status = "closed";
+  error: unknown = null;
   uploads: Uploads | null = null;
 
   constructor(engine: EngineInWorker) {
@@ -56,6 +62,7 @@ export class Page {
     engine.reports.send = (message: ReportsMessage) => {
       if (message.step === "rows") this.rows = message.isFirst ? [...message.rows] : [...this.rows, ...message.rows];
       this.status = message.step === "begin" ? message.status : "ready";
+      this.error = message.step === "begin" ? message.error : null;
     };
   }
 
