@@ -117,7 +117,7 @@ class RunningServer:
 
 @contextlib.contextmanager
 def running_server(
-    data: Path, *, at_port: int | None = None, **settings: str
+    data: Path, at_port: int | None = None, /, **settings: str
 ) -> Iterator[RunningServer]:
     """Start a server on a free port or the one given, and end it as an operator would.
 

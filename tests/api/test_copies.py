@@ -301,12 +301,14 @@ async def test_a_lease_is_renewed_while_the_work_goes_on(api: Api) -> None:
         assert ours
         begun = await documents.get("leases", "work")
         assert begun is not None
+        renewed = begun
         for _ in range(1000):
             await asyncio.sleep(0.05)
-            renewed = await documents.get("leases", "work")
+            found = await documents.get("leases", "work")
+            assert found is not None
+            renewed = found
             if renewed != begun:
                 break
-        assert renewed is not None
         assert renewed.rev > begun.rev
         async with leases.keep("work", 4) as theirs:
             assert not theirs

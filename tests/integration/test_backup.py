@@ -81,7 +81,7 @@ def test_a_vault_in_use_is_saved_lost_and_served_from_the_copy(tmp_path: Path) -
     assert restore.endswith("hygieia serve\n")
     shell(restore.removesuffix("hygieia serve\n"), tmp_path)
     port = free_port()
-    with running_server(tmp_path / "data", at_port=port) as server:
+    with running_server(tmp_path / "data", port) as server:
         again = server.person(tmp_path / "new", PASSWORD)
         again.run("login", "ana@example.org")
         listed = {report["id"] for report in again.run_json("ls")["reports"]}

@@ -216,7 +216,7 @@ def test_everything_is_readable_and_goes_on_after_one_peer_and_its_kubo_were_kil
     both = ",".join(peer.address for peer in peers)
     data, home, port = tmp_path / "server", tmp_path / "ana", free_port()
     first, second = (peer.kubo.address for peer in peers)
-    with running_server(data, at_port=port, blocks=first, cluster=both) as server:
+    with running_server(data, port, blocks=first, cluster=both) as server:
         ana = server.person(home, PASSWORD)
         (tmp_path / "kit").mkdir()
         ana.run("signup", "ana@example.org", "--name", "Ana", "--kit", str(tmp_path / "kit"))
@@ -229,7 +229,7 @@ def test_everything_is_readable_and_goes_on_after_one_peer_and_its_kubo_were_kil
         assert away.returncode != 0
         assert b"Traceback" not in away.stderr
     # Nothing is moved and nothing restored: the other Kubo has had it all along.
-    with running_server(data, at_port=port, blocks=second, cluster=both):
+    with running_server(data, port, blocks=second, cluster=both):
         back = tmp_path / "back.bin"
         ana.run("get", root, "-o", str(back))
         assert back.read_bytes() == content

@@ -64,7 +64,7 @@ class Pair:
         server = stack.enter_context(
             running_server(
                 self.folder / f"server{which}",
-                at_port=self.ports[which],
+                self.ports[which],
                 log_level="warning",
                 secrets_file=str(self.folder / "secrets.json"),
                 **self.settings,

@@ -57,7 +57,7 @@ class Vault:
 
 def vault_in(folder: Path, **settings: str) -> Iterator[Vault]:
     settings = {"verify_mib_a_second": "10000", "verify_hours": "0"} | settings
-    with running_server(folder / "server", at_port=None, **settings) as server:
+    with running_server(folder / "server", **settings) as server:
         ana = server.person(folder / "ana", PASSWORD)
         (folder / "kit").mkdir()
         ana.run("signup", "ana@example.org", "--name", "Ana", "--kit", str(folder / "kit"))
