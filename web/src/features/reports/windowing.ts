@@ -8,7 +8,7 @@ export interface Range {
 
 /** Above so many rows a list is windowed; below, the browser's own search finds every row. */
 export const windowedAbove = 200;
-const around = 10;
+const around = 6;
 
 /**
  * Rows to draw of `count` rows of `rowHeight` pixels. `top` is where the list begins, relative to the screen's upper

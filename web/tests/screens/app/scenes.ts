@@ -57,7 +57,7 @@ const account: readonly Scene[] = [
     path: "/sign-up",
     prepare: (engine) => {
       outside(engine);
-      engine.failWith = new EngineError("conflict", "taken");
+      engine.failWith = new EngineError("duplicate", "taken");
     },
     act: async (page) => {
       await fillSignUp(page);
@@ -97,6 +97,20 @@ const account: readonly Scene[] = [
       await page.getByLabel("Password", { exact: true }).fill("wrong");
       await page.getByRole("button", { name: "Sign in" }).click();
       await page.getByRole("alert").waitFor();
+    },
+  },
+  {
+    name: "sign-in-other-vault",
+    path: "/sign-in",
+    prepare: (engine) => {
+      outside(engine);
+      engine.failWith = new EngineError("conflict", "another account");
+    },
+    act: async (page) => {
+      await page.getByLabel("Email").fill(email);
+      await page.getByLabel("Password", { exact: true }).fill("something");
+      await page.getByRole("button", { name: "Sign in" }).click();
+      await page.getByRole("button", { name: "Forget it here" }).waitFor();
     },
   },
   {
