@@ -39,6 +39,8 @@ class BatchSender:
         self._transport = transport
         self._upload = upload
         self._sent = sent
+        self.recycle: Callable[[Block], None] | None = None
+        """Called with each block that is acknowledged: nobody here looks at its octets again."""
         self.sample = Sample()
         self._batch: list[Block] = []
         self._batch_bytes = 0
@@ -108,13 +110,14 @@ class BatchSender:
 
     async def _send(self, batch: list[Block], *, ask: bool) -> None:
         try:
-            size = sum(len(block.data) for block in batch)
-            if ask:
-                batch = await self._only_missing(batch)
-            if batch:
-                await self._send_car(batch)
+            missing = await self._only_missing(batch) if ask else batch
+            if missing:
+                await self._send_car(missing)
             if self._sent is not None:
-                self._sent(size)
+                self._sent(sum(len(block.data) for block in batch))
+            if self.recycle is not None:
+                for block in batch:
+                    self.recycle(block)
         finally:
             self._places.release()
 

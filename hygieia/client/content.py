@@ -10,17 +10,19 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from hygieia.errors import ContentChanged
 from hygieia.ipld.block import Block
 from hygieia.ipld.builder import FileBuilder
 from hygieia.ipld.cid import CID, RAW
+from hygieia.limits import CHUNK_BYTES
 from hygieia.openpgp.payload import PayloadWriter
 from hygieia.vault.report_build import ReportSecrets, SealedData
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from hygieia.client.batches import BatchSender
     from hygieia.client.journal import Journal, Pending
@@ -43,22 +45,35 @@ class Encoder:
         self._writer = PayloadWriter(self.secrets.session_key, salt=self.secrets.salt)
 
     def encrypt(self, content: bytes) -> list[bytearray]:
-        """First step: digest and encrypt a piece; an empty one ends the content."""
-        if not content:
-            return self._writer.finish()
+        """First step: digest and encrypt a piece."""
         self._digest.update(content)
         self.size_bytes += len(content)
         return self._writer.update(content)
+
+    def end(self) -> Iterator[bytearray]:
+        """End the content: the remaining leaves, which the padding makes many of a long one."""
+        return self._writer.finishing()
 
     def hash(self, leaves: Sequence[bytearray]) -> list[Block]:
         """Second step: hash leaves, in order, into blocks, with the nodes they complete."""
         blocks = []
         for octets in leaves:
-            # A leaf is handed over by the writer and never written again: as good as bytes,
-            # without copying a MiB to say so.
+            # A leaf is handed over by the writer and not written again before it is recycled:
+            # as good as bytes, without copying a MiB to say so.
             block = Block(CID.of(RAW, octets), cast("bytes", octets))
             blocks += self._builder.add_leaf(block)
         return blocks
+
+    def recycle(self, block: Block) -> None:
+        """Take back the octets of a leaf that is acknowledged, to write another into them."""
+        octets = cast("bytes | bytearray", block.data)
+        if isinstance(octets, bytearray):
+            try:
+                # What somebody still looks into cannot change its size.
+                octets.append(octets.pop())
+            except BufferError:
+                return
+            self._writer.recycle(octets)
 
     def finish(self) -> tuple[list[Block], SealedData]:
         """End the tree, when every leaf has been hashed."""
@@ -93,6 +108,7 @@ async def upload_content(
     """
     encoder = Encoder(secrets)
     maker, record = _Maker(file, encoder), _Recorder(journal, pending)
+    sender.recycle = encoder.recycle
     making = asyncio.create_task(maker.next())
     sending = asyncio.create_task(sender.add([]))
     try:
@@ -108,6 +124,7 @@ async def upload_content(
         making.cancel()
         sending.cancel()
         await asyncio.gather(making, sending, return_exceptions=True)
+        sender.recycle = None
     blocks, sealed = encoder.finish()
     found = await asyncio.to_thread(record.note, blocks)
     await sender.add(found.blocks, maybe_there=found.maybe_there)
@@ -130,30 +147,34 @@ class _Maker:
         self._encoder = encoder
         self._size_bytes = 0
         self._leaves: list[bytearray] = []
+        self._last: Iterator[bytearray] | None = None
         self._ended = False
 
     async def next(self) -> _Piece | None:
         """The next piece; None after the last."""
-        while not self._ended:
+        while self._leaves or not self._ended:
             size, leaves = self._size_bytes, self._leaves
             (self._size_bytes, self._leaves), blocks = await asyncio.gather(
                 asyncio.to_thread(self._encrypt), asyncio.to_thread(self._encoder.hash, leaves)
             )
-            self._ended = self._size_bytes == 0
             if size or blocks:
                 return _Piece(size, blocks)
-        if not self._leaves:
-            return None
-        leaves, self._leaves = self._leaves, []
-        return _Piece(0, await asyncio.to_thread(self._encoder.hash, leaves))
+        return None
 
     def _encrypt(self) -> tuple[int, list[bytearray]]:
         """Read, digest and encrypt; a MiB at a time, which is still in the core's cache."""
         size, leaves = 0, list[bytearray]()
-        while size < PIECE_BYTES and (content := self._file.read(READ_BYTES)):
-            leaves += self._encoder.encrypt(content)
-            size += len(content)
-        return size, leaves if size else self._encoder.encrypt(b"")
+        while size < PIECE_BYTES and self._last is None:
+            if content := self._file.read(READ_BYTES):
+                leaves += self._encoder.encrypt(content)
+                size += len(content)
+            else:
+                self._last = self._encoder.end()
+        if self._last is not None:
+            last = list(islice(self._last, PIECE_BYTES // CHUNK_BYTES))
+            leaves += last
+            self._ended = not last
+        return size, leaves
 
 
 @dataclass(frozen=True, slots=True)

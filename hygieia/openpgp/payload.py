@@ -24,6 +24,8 @@ from hygieia.openpgp.packets import (
 from hygieia.openpgp.padding import padding_bytes, padding_header, padding_octets
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from hygieia.openpgp.session_keys import SessionKey
 
 LITERAL_START: Final = b"b\x00\x00\x00\x00\x00"
@@ -66,24 +68,31 @@ class PayloadWriter:
             leaves += self._outer.take()
         return leaves
 
+    def recycle(self, leaf: bytearray) -> None:
+        """Take a leaf back from a caller who is done with it: it is written anew, in any thread."""
+        self._outer.recycle(leaf)
+
     def finish(self, floor: int = 0) -> list[bytearray]:
         """End the content; the remaining leaves, of which the last may be shorter.
 
         ``floor`` is the least length in bytes of the two packets inside (FORMATS §7).
         """
+        return list(self.finishing(floor))
+
+    def finishing(self, floor: int = 0) -> Iterator[bytearray]:
+        """As :meth:`finish`, leaf by leaf: the padding of a long content is long too."""
         inner = self._inner
         inner.finish()
         length = padding_bytes(inner.written_bytes, floor)
         inner.append(padding_header(length))
-        leaves = []
         for octets in padding_octets(self._session_key, self.salt, length):
             inner.append(octets)
             self._seal(inner.take_whole())
-            leaves += self._outer.take()
+            yield from self._outer.take()
         self._seal(inner.take_rest())
         self._outer.write(self._sealer.finish())
         self._outer.finish()
-        return leaves + self._outer.take_rest()
+        yield from self._outer.take_rest()
 
     def _seal(self, chunks: list[bytearray]) -> None:
         for chunk in chunks:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -30,6 +30,7 @@ class Sender:
         self.sent: list[Block] = []
         self.asked: list[Block] = []
         self._left = breaks_after
+        self.recycle: Callable[[Block], None] | None = None
 
     async def add(self, blocks: Sequence[Block], *, maybe_there: bool = False) -> None:
         if self._left is not None:
@@ -135,3 +136,39 @@ async def test_no_leaf_is_sent_before_it_is_on_disk(tmp_path: Path) -> None:
 
     with Journal(tmp_path, "job", KEY) as journal:
         await upload(CONTENT[: 9 << 20], journal, begin(journal), Watching())
+
+
+async def test_octets_given_back_are_written_anew_and_what_is_sent_stays_the_same() -> None:
+    class GivingBack(Sender):
+        def __init__(self) -> None:
+            super().__init__()
+            self.buffers: set[int] = set()
+
+        async def add(self, blocks: Sequence[Block], *, maybe_there: bool = False) -> None:
+            for block in blocks:
+                self.buffers.add(id(block.data))
+                self.sent.append(Block.of(block.cid.codec, bytes(block.data)))
+                assert self.sent[-1].cid == block.cid
+                if self.recycle is not None:
+                    self.recycle(block)
+
+    made, giving, keeping = ReportSecrets.make(), GivingBack(), Sender()
+    for sender in (giving, keeping):
+        await upload_content(io.BytesIO(CONTENT), made, cast("BatchSender", sender))
+    assert [block.cid for block in giving.sent] == [block.cid for block in keeping.sent]
+    assert len(giving.buffers) < len(giving.sent) - 4
+
+
+async def test_octets_that_somebody_still_looks_into_are_not_written_anew() -> None:
+    class Looking(Sender):
+        async def add(self, blocks: Sequence[Block], *, maybe_there: bool = False) -> None:
+            for block in blocks:
+                self.sent.append(block)
+                views.append(memoryview(block.data))
+                if self.recycle is not None:
+                    self.recycle(block)
+
+    views: list[memoryview] = []
+    sender = Looking()
+    await upload_content(io.BytesIO(CONTENT), ReportSecrets.make(), cast("BatchSender", sender))
+    assert all(Block.of(b.cid.codec, bytes(b.data)).cid == b.cid for b in sender.sent)

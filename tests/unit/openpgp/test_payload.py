@@ -313,3 +313,16 @@ def test_memory_stays_constant_whatever_the_length() -> None:
     tracemalloc.stop()
     assert total == 48 * MIB
     assert peak < 12 * MIB
+
+
+def test_the_end_of_a_long_content_takes_no_more_memory_than_its_middle() -> None:
+    """Its padding may be a 32nd of it: gibibytes, of the longest."""
+    writer = PayloadWriter(make_session_key())
+    tracemalloc.start()
+    try:
+        size = sum(len(leaf) for leaf in writer.finishing(64 << 20))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert size > 64 << 20
+    assert peak < 8 << 20
