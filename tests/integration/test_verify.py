@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
+import signal
+import sqlite3
 import subprocess
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -43,12 +47,24 @@ class Vault:
         done = self._admin(*options)
         return (done.stdout + done.stderr).decode()
 
-    def _admin(self, *options: str) -> subprocess.CompletedProcess[bytes]:
+    def environment(self, **settings: str) -> dict[str, str]:
+        """What the command is told by."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith("HYGIEIA_")}
-        ours = {f"HYGIEIA_{name.upper()}": value for name, value in self.settings.items()}
+        given = self.settings | settings
+        ours = {f"HYGIEIA_{name.upper()}": value for name, value in given.items()}
+        return kept | ours | {"HYGIEIA_DATA_DIR": str(self.server.data)}
+
+    def leases(self) -> set[str]:
+        """The work that somebody is at."""
+        file = f"file:{self.server.data / 'documents.sqlite'}?mode=ro"
+        with contextlib.closing(sqlite3.connect(file, uri=True)) as documents:
+            rows = documents.execute("SELECT id FROM documents WHERE collection = 'leases'")
+            return {row[0] for row in rows}
+
+    def _admin(self, *options: str) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
             [COMMAND, "admin", "verify", *options],
-            env=kept | ours | {"HYGIEIA_DATA_DIR": str(self.server.data)},
+            env=self.environment(),
             capture_output=True,
             timeout=300,
             check=False,
@@ -113,6 +129,26 @@ def test_a_vault_in_a_directory_is_mended_from_a_gateway(
     back = tmp_path / "back.bin"
     vault.ana.run("get", report["id"], "-o", str(back))
     assert back.read_bytes() == (tmp_path / "scan.bin").read_bytes()
+
+
+def test_an_interrupted_verification_is_gone_on_with(vault: Vault, tmp_path: Path) -> None:
+    vault.put(tmp_path / "scan.bin", 6)
+    slow = subprocess.Popen(
+        [COMMAND, "admin", "verify"],
+        env=vault.environment(verify_mib_a_second="1"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    end = time.monotonic() + 60
+    while "verify" not in vault.leases() and time.monotonic() < end:
+        time.sleep(0.05)
+    slow.send_signal(signal.SIGINT)
+    said = slow.communicate(timeout=60)[1]
+    assert slow.returncode == 130
+    assert b"run again to resume" in said
+    assert "verify" not in vault.leases(), "another may begin at once"
+    status, document = vault.verify()
+    assert (status, document["reports"], document["safe"]) == (0, 1, 2)
 
 
 def test_a_gateway_that_is_none_is_refused_before_anything_is_read(vault: Vault) -> None:
