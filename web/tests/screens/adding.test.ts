@@ -1,0 +1,86 @@
+// Files get into the vault however a person brings them.
+
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { scenes } from "./app/scenes.ts";
+import { serveScreens, type Served } from "./serve.ts";
+import { desktop, openWindow, show, startBrowser } from "./stage.ts";
+
+let served: Served;
+let browser: Browser;
+let context: BrowserContext;
+beforeAll(async () => {
+  [served, browser] = await Promise.all([serveScreens(), startBrowser()]);
+  context = await openWindow(browser, desktop);
+});
+afterAll(async () => {
+  await browser.close();
+  await served.close();
+});
+
+async function open(name: string): Promise<Page> {
+  const { page } = await show(context, served.origin, scenes.find((scene) => scene.name === name)!);
+  return page;
+}
+
+/** Names of the files that are being added. */
+const names = (page: Page): Promise<string[]> => page.locator(".up-name").allInnerTexts();
+
+async function fire(page: Page, kind: "drop" | "paste", files: readonly string[]): Promise<void> {
+  await page.evaluate(
+    ([type, list]) => {
+      const transfer = new DataTransfer();
+      for (const name of list) transfer.items.add(new File(["something"], name));
+      const event =
+        type === "drop"
+          ? new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true })
+          : new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true, cancelable: true });
+      document.body.dispatchEvent(event);
+    },
+    [kind, files] as const,
+  );
+  await page.locator(".up-name").first().waitFor();
+}
+
+test("dropped anywhere on the page", async () => {
+  const page = await open("vault");
+  await fire(page, "drop", ["one.pdf", "two.pdf"]);
+  expect(await names(page)).toEqual(["one.pdf", "two.pdf"]);
+});
+
+test("dropped on an empty vault, which shows that it takes them", async () => {
+  const page = await open("vault-empty");
+  await page.evaluate(() => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File(["something"], "one.pdf"));
+    document.body.dispatchEvent(new DragEvent("dragover", { dataTransfer: transfer, bubbles: true, cancelable: true }));
+  });
+  await page.locator(".dropzone.is-over").waitFor();
+  await fire(page, "drop", ["one.pdf"]);
+  expect(await names(page)).toEqual(["one.pdf"]);
+});
+
+test("pasted", async () => {
+  const page = await open("vault");
+  await fire(page, "paste", ["picture.png"]);
+  expect(await names(page)).toEqual(["picture.png"]);
+});
+
+test("chosen, without what systems leave in folders by themselves", async () => {
+  const page = await open("vault");
+  const input = page.locator("input[type=file][multiple]").first();
+  await input.setInputFiles(
+    ["letter.pdf", ".DS_Store", "Thumbs.db"].map((name) => ({ name, mimeType: "", buffer: Buffer.from("x") })),
+  );
+  expect(await names(page)).toEqual(["letter.pdf"]);
+});
+
+test("text that is dropped or pasted is nothing to add, and stays where it was put", async () => {
+  const page = await open("vault");
+  await page.getByRole("searchbox").focus();
+  await page.evaluate(() => navigator.clipboard.writeText("knee"));
+  await page.keyboard.press("Control+v");
+  expect(await page.getByRole("searchbox").inputValue()).toBe("knee");
+  expect(await names(page)).toEqual([]);
+});
