@@ -101,6 +101,7 @@ def packs(vault: Vault) -> list[Path]:
     return [path for path in folder.rglob("*") if path.stat().st_size > FILE_BYTES // 2]
 
 
+@pytest.mark.slow
 def test_a_vault_in_a_directory_is_mended_from_a_gateway(
     vault: Vault, second: RunningServer, tmp_path: Path
 ) -> None:
@@ -131,6 +132,7 @@ def test_a_vault_in_a_directory_is_mended_from_a_gateway(
     assert back.read_bytes() == (tmp_path / "scan.bin").read_bytes()
 
 
+@pytest.mark.slow
 def test_an_interrupted_verification_is_gone_on_with(vault: Vault, tmp_path: Path) -> None:
     vault.put(tmp_path / "scan.bin", 6)
     slow = subprocess.Popen(
