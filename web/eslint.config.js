@@ -57,7 +57,7 @@ export default ts.config(
   mayNotImport(["src/api/**"], [...PAGE, "crypto", "vault", "worker"], KEY_LIBRARIES, "api carries ciphertext."),
   mayNotImport(["src/worker/**"], PAGE, KEY_LIBRARIES, "The worker shows nothing."),
   {
-    files: ["tests/**", "*.config.*"],
+    files: ["tests/**", "bench/**", "*.config.*"],
     languageOptions: { globals: globals.node },
     rules: { "no-console": "off" },
   },

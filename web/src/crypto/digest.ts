@@ -4,8 +4,9 @@
  */
 import { refusal } from "../refusal.ts";
 
-/** Pieces that may wait for the digest: what is behind bounds the memory. */
-const PIECES_WAITING = 4;
+/** Pieces are gathered before they cross, for each message costs; what waits bounds the memory. */
+const GATHERED_BYTES = 1 << 20;
+const WAITING_BYTES = 16 << 20;
 
 export interface ContentDigest {
   /** Takes a piece, which may be used again at once; waits while too much is behind. */
@@ -33,16 +34,22 @@ async function inThisThread(): Promise<ContentDigest> {
 
 class WorkerDigest implements ContentDigest {
   private readonly worker = new Worker(new URL("./digest-worker.ts", import.meta.url), { type: "module" });
+  private readonly sent: number[] = [];
+  /** Buffers that come back from the worker, to be used again. */
+  private readonly spare: Uint8Array<ArrayBuffer>[] = [];
   private waiting = 0;
+  private gathered: Uint8Array[] = [];
+  private gatheredBytes = 0;
   private wake: () => void = () => {};
   private readonly result: Promise<string>;
 
   constructor() {
     this.result = new Promise((resolve, reject) => {
-      this.worker.onmessage = ({ data }: MessageEvent<string | null>) => {
-        this.waiting--;
+      this.worker.onmessage = ({ data }: MessageEvent<string | Uint8Array<ArrayBuffer>[]>) => {
+        this.waiting -= this.sent.shift() ?? 0;
         this.wake();
-        if (data !== null) resolve(data);
+        if (typeof data === "string") resolve(data);
+        else this.spare.push(...data);
       };
       this.worker.onerror = () => reject(refusal("failed", "The digest could not be computed."));
     });
@@ -50,15 +57,36 @@ class WorkerDigest implements ContentDigest {
   }
 
   async update(piece: Uint8Array): Promise<void> {
-    while (this.waiting >= PIECES_WAITING) {
+    this.gathered.push(this.copyOf(piece));
+    this.gatheredBytes += piece.length;
+    if (this.gatheredBytes < GATHERED_BYTES) return;
+    while (this.waiting >= WAITING_BYTES) {
       await Promise.race([new Promise<void>((resolve) => (this.wake = resolve)), this.result]);
     }
-    const copy = piece.slice();
-    this.waiting++;
-    this.worker.postMessage(copy, [copy.buffer]);
+    this.cross();
+  }
+
+  private copyOf(piece: Uint8Array): Uint8Array {
+    const place = this.spare.findIndex(({ length }) => length === piece.length);
+    if (place < 0) return piece.slice();
+    const [buffer] = this.spare.splice(place, 1);
+    buffer!.set(piece);
+    return buffer!;
+  }
+
+  private cross(): void {
+    const { gathered, gatheredBytes } = this;
+    this.gathered = [];
+    this.gatheredBytes = 0;
+    this.sent.push(gatheredBytes);
+    this.waiting += gatheredBytes;
+    const buffers = gathered.map(({ buffer }) => buffer as ArrayBuffer);
+    this.worker.postMessage(gathered, buffers);
   }
 
   async hex(): Promise<string> {
+    if (this.gathered.length > 0) this.cross();
+    this.sent.push(0);
     this.worker.postMessage(null);
     try {
       return await this.result;

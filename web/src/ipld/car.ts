@@ -15,11 +15,19 @@ export function sectionHead(cid: Uint8Array, size: number): Bytes {
   return concat(writeVarint(CID_BYTES + size), cid);
 }
 
-/** One batch as its CAR. */
-export function writeCar(blocks: readonly Block[]): Bytes {
-  const parts: Uint8Array[] = [CAR_HEADER];
-  for (const { cid, data } of blocks) parts.push(sectionHead(cidBytes(cid), data.length), data);
-  return concat(...parts);
+/** One batch as its CAR, in `buffer` where it fits there. */
+export function writeCar(blocks: readonly Block[], buffer: Bytes = new Uint8Array(0)): Bytes {
+  const heads = blocks.map(({ cid, data }) => sectionHead(cidBytes(cid), data.length));
+  const size = blocks.reduce((sum, { data }, i) => sum + heads[i]!.length + data.length, CAR_HEADER.length);
+  const whole = size <= buffer.length ? buffer.subarray(0, size) : new Uint8Array(size);
+  whole.set(CAR_HEADER);
+  let at = CAR_HEADER.length;
+  for (const [i, { data }] of blocks.entries()) {
+    whole.set(heads[i]!, at);
+    whole.set(data, at + heads[i]!.length);
+    at += heads[i]!.length + data.length;
+  }
+  return whole;
 }
 
 /**

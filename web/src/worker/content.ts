@@ -104,6 +104,7 @@ export async function sendContent(
       hashing.push(block);
       await settle(HASHES_IN_FLIGHT);
     });
+    sender.onFree = (leaf) => writer.reuse(leaf);
     for await (const piece of piecesOf(file)) {
       if (signal.aborted) throw refusal("interrupted", "It was stopped.");
       await digest.update(piece);

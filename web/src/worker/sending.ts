@@ -14,6 +14,8 @@ const CAR_TYPE = "application/vnd.ipld.car";
 /** Seven leaves and their nodes: what ran fastest, under the 8 MiB that a batch may have. */
 const BATCH_BYTES = 7.5 * 2 ** 20;
 const PARALLEL = 2;
+/** A full batch and what frames its blocks. */
+const BUFFER_BYTES = BATCH_BYTES + (1 << 18);
 const SAMPLE_BLOCKS = 4;
 
 export async function startUpload(transport: Transport): Promise<string> {
@@ -66,6 +68,9 @@ export class Sample {
 /** Gathers blocks into batches and posts them, two at once; `flush` returns when all is durable. */
 export class BatchSender {
   readonly sample = new Sample();
+  /** Given each block's octets once they are copied into a batch: their memory can be used again. */
+  onFree: (data: Uint8Array) => void = () => {};
+  private readonly buffers: Uint8Array<ArrayBuffer>[] = [];
   private readonly transport: Transport;
   private readonly upload: string;
   private readonly signal: AbortSignal | undefined;
@@ -129,9 +134,15 @@ export class BatchSender {
 
   private async send(batch: readonly Block[], isMaybeThere: boolean): Promise<void> {
     const blocks = isMaybeThere ? await this.onlyMissing(batch) : batch;
+    const bytes = batch.reduce((sum, { data }) => sum + data.length, 0);
+    const isLarge = bytes > BATCH_BYTES / 4;
+    const buffer = isLarge ? (this.buffers.pop() ?? new Uint8Array(BUFFER_BYTES)) : new Uint8Array(0);
+    const car = writeCar(blocks, buffer);
+    for (const { data } of batch) this.onFree(data);
     const path = `/uploads/${this.upload}/blocks`;
-    if (blocks.length > 0) await this.transport.post(path, writeCar(blocks), CAR_TYPE, this.signal);
-    this.onSent(batch.reduce((sum, { data }) => sum + data.length, 0));
+    if (blocks.length > 0) await this.transport.post(path, car, CAR_TYPE, this.signal);
+    if (isLarge) this.buffers.push(buffer);
+    this.onSent(bytes);
   }
 
   /** Those the server lacks; the others are leased to this upload. */
