@@ -28,7 +28,7 @@ from hygieia.server.storage import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from hygieia.blocks.port import BlockStore
     from hygieia.cli.invocation import Invocation
@@ -105,22 +105,34 @@ class _Ends:
 
     async def move_documents(self, old: DocumentStore, new: DocumentStore) -> Moved:
         """Documents, and blocks with them where both ends name some."""
+        if not self._source:
+            return Moved(await self._move_documents(old, new), None)
         placed: list[Place] = []
+        # Opened first: an address that is wrong is found out before anybody is made to wait.
+        async with self._block_stores(old, new) as (old_blocks, new_blocks):
+            await self._check_target(new, new_blocks)
 
-        async def then(migration: str) -> None:
-            placed.append(await self._move_blocks(old, new, migration))
+            async def then(migration: str) -> None:
+                placed.append(await self._copy(new, old_blocks, new_blocks, migration))
 
+            moved = await self._move_documents(old, new, then)
+        return Moved(moved, placed[0])
+
+    async def _move_documents(
+        self,
+        old: DocumentStore,
+        new: DocumentStore,
+        then: Callable[[str], Awaitable[None]] | None = None,
+    ) -> Migrated:
         self._announce()
-        blocks = bool(self._source)
         with progress(self._invocation, "Moving documents", unit="items") as show:
-            moved = await migrate(
+            return await migrate(
                 old,
                 new,
                 on_progress=lambda done: show(done, None, ""),
-                stays=lambda name: blocks and name.startswith(KUBO_BOOKS),
-                then=then if blocks else None,
+                stays=lambda name: then is not None and name.startswith(KUBO_BOOKS),
+                then=then,
             )
-        return Moved(moved, placed[0] if placed else None)
 
     async def move_blocks_alone(self, documents: DocumentStore) -> Place:
         """Blocks, with documents staying where they are."""
@@ -133,12 +145,6 @@ class _Ends:
             place = await self._copy(documents, old, new, migration)
         await blocks_move.unmark_move(documents)
         return place
-
-    async def _move_blocks(self, old: DocumentStore, new: DocumentStore, migration: str) -> Place:
-        async with self._block_stores(old, new) as (old_blocks, new_blocks):
-            if not await blocks_move.read_place(new, migration):
-                await self._check_target(new, new_blocks)
-            return await self._copy(new, old_blocks, new_blocks, migration)
 
     async def _copy(
         self, documents: DocumentStore, old: BlockStore, new: BlockStore, migration: str

@@ -163,3 +163,26 @@ def test_a_folder_without_blocks_is_no_source(tmp_path: Path) -> None:
     assert done.code == 2
     assert "holds none" in done.err
     assert not (tmp_path / "blocks").exists()
+
+
+def is_read_only(data: Path) -> bool:
+    unlocked = admin(data, "--json", "migrate", "--unlock", "sqlite:")
+    was: bool = unlocked.json["was_read_only"]
+    return was
+
+
+def test_what_cannot_be_reached_or_is_another_vaults_stops_nobody(tmp_path: Path) -> None:
+    data, other = tmp_path / "data", tmp_path / "other"
+    for folder in (data, other):
+        with running_server(folder) as server:
+            sign_up(server.address, folder / "ana", "ana@example.org")
+    ends = ["--from", "sqlite:", "--from", "directory:", "--to", f"sqlite:{tmp_path / 'new'}"]
+    away = admin(data, "migrate", *ends, "--to", "kubo+http://hunter2@127.0.0.1:1")
+    assert away.code == 2
+    assert "No Kubo answers" in away.err
+    taken = admin(data, "migrate", *ends, "--to", f"directory:{other / 'blocks'}")
+    assert taken.code == 2
+    assert "holds a vault's blocks" in taken.err
+    assert not is_read_only(data)
+    checked = admin(other, "check")
+    assert checked.code == 0, checked.out
