@@ -125,10 +125,10 @@ class Vault:
 
     @property
     def _environment(self) -> dict[str, str]:
-        """As installed, whatever this shell says: compiled code is kept, here in the folder."""
+        """As installed, whatever this shell says: compiled code is kept, beside the folder."""
         return {
             "PYTHONDONTWRITEBYTECODE": "",
-            "PYTHONPYCACHEPREFIX": str(self.folder / "compiled"),
+            "PYTHONPYCACHEPREFIX": str(self.folder.parent / "compiled"),
             WATCH_LOOPS: "1" if self.watching else "",
         }
 
