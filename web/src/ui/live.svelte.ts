@@ -9,6 +9,12 @@ export function liveWords(): string {
   return polite;
 }
 
+/** Take back what was said: it may name a report, and the vault is closing. */
+export function silence(): void {
+  clearTimeout(timer);
+  polite = "";
+}
+
 /** Say `words` when the reader pauses. The same words twice are said twice. */
 export function announce(words: string): void {
   polite = "";

@@ -24,6 +24,11 @@ export function toast(words: string, undo?: Toast["undo"]): void {
   }, shownMilliseconds);
 }
 
+/** Take all of them away: they may name reports, and the vault is closing. */
+export function clearToasts(): void {
+  shown = [];
+}
+
 export function closeToast(id: number): void {
   shown = shown.filter((one) => one.id !== id);
 }

@@ -139,6 +139,13 @@ test("renaming keeps the focus inside its dialog, and gives it back", async () =
   expect(await focused(page)).toBe("More for Complete blood count");
 });
 
+test("a download that was started in a report can be stopped there", async () => {
+  const page = await open("report-download");
+  await tabTo(page, "Cancel the download of Blood test results.pdf");
+  await page.keyboard.press("Enter");
+  await page.getByRole("region", { name: "Downloads" }).waitFor({ state: "detached" });
+});
+
 test("the slash goes to the search, but not while something is typed, and not when it is turned off", async () => {
   const page = await open("vault");
   await page.keyboard.press("/");
@@ -156,12 +163,12 @@ test("the slash goes to the search, but not while something is typed, and not wh
 });
 
 test("locking takes every name off the page and out of its title", async () => {
-  const page = await open("vault");
+  const page = await open("vault-trashed-toast"); // a message names a report, and so does the reader's line
   await tabTo(page, "Lock now");
   await page.keyboard.press("Enter");
   await page.getByRole("heading", { name: "Welcome back" }).waitFor();
   expect(await page.title()).toBe("Locked · Hygieia");
-  const words = await page.locator("body").innerText();
+  const words = (await page.locator("body").textContent()) ?? "";
   expect(words).not.toContain(mira.name);
   expect(words).not.toContain("Complete blood count");
   await page.keyboard.type(rightPassword); // the field has the focus already
