@@ -240,7 +240,7 @@ class Stack:
 
     def wait(self) -> None:
         """Wait until the server takes requests."""
-        end = time.monotonic() + 60
+        end = time.monotonic() + UP_SECONDS
         while time.monotonic() < end:
             with contextlib.suppress(OSError):
                 urllib.request.urlopen(f"{self.address}/readyz", timeout=5).close()
@@ -250,7 +250,7 @@ class Stack:
 
     def wait_for(self, file: str, service: str) -> None:
         """Wait until a file is there in a container."""
-        end = time.monotonic() + 60
+        end = time.monotonic() + UP_SECONDS
         while time.monotonic() < end:
             if self.start("exec", "-T", service, "test", "-s", file)[0] == 0:
                 return
