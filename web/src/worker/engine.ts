@@ -496,7 +496,7 @@ export class EngineInWorker {
       if (vault !== null) void this.comeBack(vault);
       return;
     }
-    this.tellConnection(this.gateways.records.length > 1 ? "gateways" : "offline");
+    this.tellConnection(globalThis.navigator?.onLine === false ? "offline" : "gateways");
     this.again = setTimeout(() => this.askAgain(), ASK_AGAIN_MS);
   }
 
