@@ -15,6 +15,8 @@ from hygieia.client import Device
 from tests.cli.shell import PASSWORD, by, run, sign_up, store
 from tests.running import Person, RunningServer, running_server
 
+_MOST_COLLECTIONS = 20
+
 
 @dataclass(frozen=True)
 class Left:
@@ -79,8 +81,13 @@ def test_a_report_whose_blocks_the_server_has_lost_is_listed_as_missing(tmp_path
         reports = store(ben, **{"kept.txt": b"kept", "lost.txt": b"lost"})
         lost = reports["lost.txt"]["id"]
         asyncio.run(_lose(Device(ben.home), lost))
-        assert run("admin", "gc", "--data", str(server.data)).code == 0
-        states = {r["file_name"]: r["state"] for r in by(ben, "ls", "--json").json["reports"]}
+        states: dict[str, str] = {}
+        for _ in range(_MOST_COLLECTIONS):
+            # The server's own worker may have a part of the purge in hand when this one begins.
+            assert run("admin", "gc", "--data", str(server.data)).code == 0
+            states = {r["file_name"]: r["state"] for r in by(ben, "ls", "--json").json["reports"]}
+            if states["lost.txt"] == "missing":
+                break
         assert states == {"kept.txt": "stored", "lost.txt": "missing"}
         [row] = [line for line in by(ben, "ls").out.splitlines() if "lost" in line]
         assert row.endswith("missing here")
