@@ -13,7 +13,8 @@ import pytest
 
 from tests.containers.engine import Engine, Stack
 
-pytestmark = pytest.mark.containers
+# The first of them waits for the images.
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(1200)]
 
 SECONDS = 120
 

@@ -11,7 +11,8 @@ import pytest
 
 from tests.containers.engine import DOCKER, ROOT, Engine
 
-pytestmark = pytest.mark.containers
+# The first of them waits for the images.
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(1200)]
 
 Services = dict[str, dict[str, Any]]
 PROFILES = ("--profile", "tls", "--profile", "backup", "--profile", "cluster")

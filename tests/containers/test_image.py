@@ -8,7 +8,8 @@ import pytest
 
 from tests.containers.engine import ROOT, Engine
 
-pytestmark = pytest.mark.containers
+# The first of them waits for the images.
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(1200)]
 
 MOST_MIB = 300
 

@@ -8,7 +8,8 @@ import pytest
 
 from tests.containers.engine import DOCKER, Engine, Stack
 
-pytestmark = pytest.mark.containers
+# The first of them waits for the images.
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(1200)]
 
 
 def started_with(stack: Stack, tmp_path: Path, **changed: str) -> str:

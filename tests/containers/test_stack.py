@@ -17,7 +17,8 @@ from tests.containers.engine import ROOT, Engine, Stack
 from tests.guide import marked
 from tests.running import Person
 
-pytestmark = pytest.mark.containers
+# The first of them waits for the images.
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(1200)]
 
 HOSTING = ROOT / "docs" / "guide" / "hosting.md"
 

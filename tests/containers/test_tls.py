@@ -12,7 +12,8 @@ import pytest
 from tests.containers.engine import Engine, Stack
 from tests.running import Person
 
-pytestmark = pytest.mark.containers
+# The first of them waits for the images.
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(1200)]
 
 
 @pytest.fixture
