@@ -1,16 +1,17 @@
-/** Lists of pieces in, null ends them; pieces are given back, the end with the digest in hex. */
+/** Buffers and how much of each is filled come in and are given back; null ends them. */
 import { createSHA256 } from "hash-wasm";
 
 declare const self: DedicatedWorkerGlobalScope;
 
 const hash = createSHA256().then((made) => made.init());
 
-self.onmessage = async ({ data }: MessageEvent<Uint8Array<ArrayBuffer>[] | null>) => {
+self.onmessage = async ({ data }: MessageEvent<[ArrayBuffer, number] | null>) => {
   const state = await hash;
   if (data === null) {
     self.postMessage(state.digest("hex"));
     return;
   }
-  for (const piece of data) state.update(piece);
-  self.postMessage(data, data.map(({ buffer }) => buffer));
+  const [buffer, filled] = data;
+  state.update(new Uint8Array(buffer, 0, filled));
+  self.postMessage(buffer, [buffer]);
 };

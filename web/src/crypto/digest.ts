@@ -4,9 +4,9 @@
  */
 import { refusal } from "../refusal.ts";
 
-/** Pieces are gathered before they cross, for each message costs; what waits bounds the memory. */
-const GATHERED_BYTES = 1 << 20;
-const WAITING_BYTES = 16 << 20;
+/** Octets cross in buffers of one size, which come back to be used again: so many in all. */
+const BUFFER_BYTES = 1 << 20;
+const BUFFERS = 16;
 
 export interface ContentDigest {
   /** Takes a piece, which may be used again at once; waits while too much is behind. */
@@ -34,22 +34,19 @@ async function inThisThread(): Promise<ContentDigest> {
 
 class WorkerDigest implements ContentDigest {
   private readonly worker = new Worker(new URL("./digest-worker.ts", import.meta.url), { type: "module" });
-  private readonly sent: number[] = [];
-  /** Buffers that come back from the worker, to be used again. */
   private readonly spare: Uint8Array<ArrayBuffer>[] = [];
-  private waiting = 0;
-  private gathered: Uint8Array[] = [];
-  private gatheredBytes = 0;
+  private made = 0;
+  private current: Uint8Array<ArrayBuffer> | null = null;
+  private filled = 0;
   private wake: () => void = () => {};
   private readonly result: Promise<string>;
 
   constructor() {
     this.result = new Promise((resolve, reject) => {
-      this.worker.onmessage = ({ data }: MessageEvent<string | Uint8Array<ArrayBuffer>[]>) => {
-        this.waiting -= this.sent.shift() ?? 0;
-        this.wake();
+      this.worker.onmessage = ({ data }: MessageEvent<string | ArrayBuffer>) => {
         if (typeof data === "string") resolve(data);
-        else this.spare.push(...data);
+        else this.spare.push(new Uint8Array(data));
+        this.wake();
       };
       this.worker.onerror = () => reject(refusal("failed", "The digest could not be computed."));
     });
@@ -57,36 +54,18 @@ class WorkerDigest implements ContentDigest {
   }
 
   async update(piece: Uint8Array): Promise<void> {
-    this.gathered.push(this.copyOf(piece));
-    this.gatheredBytes += piece.length;
-    if (this.gatheredBytes < GATHERED_BYTES) return;
-    while (this.waiting >= WAITING_BYTES) {
-      await Promise.race([new Promise<void>((resolve) => (this.wake = resolve)), this.result]);
+    for (let at = 0; at < piece.length; ) {
+      this.current ??= await this.buffer();
+      const count = Math.min(BUFFER_BYTES - this.filled, piece.length - at);
+      this.current.set(piece.subarray(at, at + count), this.filled);
+      this.filled += count;
+      at += count;
+      if (this.filled === BUFFER_BYTES) this.cross();
     }
-    this.cross();
-  }
-
-  private copyOf(piece: Uint8Array): Uint8Array {
-    const place = this.spare.findIndex(({ length }) => length === piece.length);
-    if (place < 0) return piece.slice();
-    const [buffer] = this.spare.splice(place, 1);
-    buffer!.set(piece);
-    return buffer!;
-  }
-
-  private cross(): void {
-    const { gathered, gatheredBytes } = this;
-    this.gathered = [];
-    this.gatheredBytes = 0;
-    this.sent.push(gatheredBytes);
-    this.waiting += gatheredBytes;
-    const buffers = gathered.map(({ buffer }) => buffer as ArrayBuffer);
-    this.worker.postMessage(gathered, buffers);
   }
 
   async hex(): Promise<string> {
-    if (this.gathered.length > 0) this.cross();
-    this.sent.push(0);
+    this.cross();
     this.worker.postMessage(null);
     try {
       return await this.result;
@@ -97,5 +76,21 @@ class WorkerDigest implements ContentDigest {
 
   stop(): void {
     this.worker.terminate();
+  }
+
+  /** One that came back, or a new one; waits when all are with the worker. */
+  private async buffer(): Promise<Uint8Array<ArrayBuffer>> {
+    while (this.spare.length === 0 && this.made === BUFFERS) {
+      await Promise.race([new Promise<void>((resolve) => (this.wake = resolve)), this.result]);
+    }
+    if (this.spare.length === 0) this.made++;
+    return this.spare.pop() ?? new Uint8Array(BUFFER_BYTES);
+  }
+
+  private cross(): void {
+    if (this.current === null) return;
+    this.worker.postMessage([this.current.buffer, this.filled], [this.current.buffer]);
+    this.current = null;
+    this.filled = 0;
   }
 }
