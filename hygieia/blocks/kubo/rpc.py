@@ -69,8 +69,11 @@ class KuboError(Unavailable):
         self.said = said
 
 
-class Incomplete(Exception):
+class Incomplete(Unavailable):
     """A DAG that was to be pinned lacks blocks, or went on lacking them for the time given."""
+
+    def __init__(self) -> None:
+        super().__init__("The block store could not keep what it was given.")
 
 
 class Rpc:
@@ -138,7 +141,9 @@ class Rpc:
         async with self._imports:
             lines = [line async for line in self.lines("dag/import", query, seconds, body)]
         pinned = [line["Root"] for line in lines if isinstance(line.get("Root"), dict)]
-        if any(one.get("PinErrorMsg") for one in pinned):
+        for error in filter(None, (str(one.get("PinErrorMsg") or "") for one in pinned)):
+            if any(text in error for text in _FULL):
+                raise _full()
             raise Incomplete
         # The status says nothing of how an answer in pieces ends: only its last piece does.
         stats = [line["Stats"] for line in lines if isinstance(line.get("Stats"), dict)]
@@ -338,6 +343,10 @@ async def _car(blocks: Sequence[Block], root: CID) -> AsyncIterator[bytes]:
         yield car_section(block)
 
 
+def _full() -> StorageFull:
+    return StorageFull("The block store has no room left.")
+
+
 def _failure(status: int, body: bytes) -> Unavailable | StorageFull:
     """What an answer other than 200 means."""
     try:
@@ -345,7 +354,7 @@ def _failure(status: int, body: bytes) -> Unavailable | StorageFull:
     except (ValueError, LookupError, TypeError, RecursionError):
         said = ""
     if any(text in said for text in _FULL):
-        return StorageFull("The block store has no room left.")
+        return _full()
     return KuboError(status, said[:1000])
 
 
