@@ -96,7 +96,7 @@ test-browser: .venv/.dev $(BUNDLE) ## tests in a real browser (Debian, root; ins
 
 test-all: test test-rest ## lint and every suite: what .ci/run runs
 
-test-rest: lint test-interop test-servers test-containers # all of test-all but test
+test-rest: lint test-interop test-servers test-containers test-browser # all of test-all but test
 
 attack: .venv/.dev $(NODE) ## play every known attack and say how each ended
 	@mkdir -p $(RESULTS)
