@@ -133,8 +133,11 @@ class ReportChanges:
         shape = await inspect(inspection, stores.facts)
         before = await inspect(inspect_packets(current), stores.facts)
         shared_bytes = _shared_bytes(report, shape, wanted.kind)
-        if report.account != caller.id and not before <= shape.packets:
-            raise AppendOnly("Only the owner of a report can take readers off it.")
+        if report.account != caller.id and not before < shape.packets:
+            # Nor put them in another order: each root stays pinned, and none would be the last.
+            raise AppendOnly(
+                "Somebody who is not the owner of a report can only add readers to it."
+            )
         # A new session key comes with a new content payload, and a packet of the owner's own.
         new_key = str(shape.data_payload.cid) != report.data_payload
         shares = await asyncio.to_thread(
@@ -146,7 +149,7 @@ class ReportChanges:
         )
         new_bytes = shape.size_bytes - shared_bytes
         # What a reader adds is charged to nobody: she has no room here, and the owner did not
-        # ask for it. It is bounded by the header: 1,024 packets that nobody but the owner drops.
+        # ask for it. It is bounded by the header: she adds one of 1,024 packets at least each time.
         known = await self._earlier(report, wanted)
         charged = new_bytes if report.account == caller.id and known is None else 0
         return _Checked(shape, shares, new_bytes, charged, known)

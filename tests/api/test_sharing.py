@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
+from hygieia.openpgp.packets import parse_header_leaf
 from tests.factories.dags import ReportParts, report_parts
 from tests.factories.servers import Api, Member, Reply, new_id
 from tests.people import BOB, Person
@@ -93,6 +95,18 @@ async def test_a_reader_takes_nobody_off_not_even_herself(
         assert (refused.status, refused.code) == (403, "append-only")
     assert (await get(ada, report["id"])).json["rev"] == 2
     assert await shared_with(cleo) == []
+
+
+async def test_a_reader_does_not_fill_the_store_with_the_same_readers_in_another_order(
+    ada: Member, bob: Member
+) -> None:
+    parts = report_parts()
+    (report,) = await ada.upload(parts.dag())
+    reply, shared = await ada.share(report, parts, BOB)
+    turned = replace(shared, header=b"".join(reversed(parse_header_leaf(shared.header))))
+    refused = await bob.change(reply.json, turned.dag(), "readers")
+    assert (refused.status, refused.code) == (403, "append-only")
+    assert (await get(ada, report["id"])).json["rev"] == 2
 
 
 def one_more(parts: ReportParts, reader: Person) -> tuple[ReportParts, str]:
