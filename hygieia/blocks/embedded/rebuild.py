@@ -2,8 +2,9 @@
 
 Small blocks, pins and IPNS records come from ``copies``, the places of large blocks from the packs'
 own tables. Every block is hashed before it is entered: a place in a pack may have been given back.
-What it finds too much, blocks removed but still legible, the next sweep removes again. Holds of
-uploads under way are gone: their clients ask what is missing and send it.
+What it finds too much, blocks removed but still legible, goes again with a sweep: not the next one,
+since a pin that was lost is not missed by anything here, and what it kept would be gone for good.
+Holds of uploads under way are gone: their clients ask what is missing and send it.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
     from hygieia.blocks.embedded.pack_tables import Placed
 
+KEPT_FOR_SECONDS: Final = 30 * 86_400
+"""So long no sweep removes a block that was found: time to see what is no longer pinned."""
+HOLDER: Final = "rebuild"
 _UNFINISHED: Final = "catalogue.sqlite.new"
 _SIDES: Final = ("", "-wal", "-shm", "-journal")
 
@@ -154,6 +158,7 @@ class _Rebuild:
             )
         connection.executescript(f"BEGIN;{_KEEP_WHAT_HAS_NOT_ENDED}COMMIT;")
         self._note_lost_nodes()
+        self._hold_all()
         found = self._rebuilt
         for name in ("block", "pin", "record"):
             (count,) = connection.execute(f"SELECT count(*) FROM {name}").fetchone()  # noqa: S608  (three names of ours)
@@ -249,6 +254,15 @@ class _Rebuild:
         for (root,) in pins:
             marker.mark(self._connection, decode_any(root))
         self._rebuilt.missing = marker.missing
+
+    def _hold_all(self) -> None:
+        holder = self._connection.execute(
+            "INSERT INTO holder (name, until) VALUES (?, ?)",
+            (HOLDER, time.time() + KEPT_FOR_SECONDS),
+        ).lastrowid
+        self._connection.execute(
+            "INSERT INTO hold (block, holder) SELECT id, ? FROM block", (holder,)
+        )
 
     def _step(self) -> None:
         self._done += 1

@@ -45,13 +45,15 @@ def rebuild(invocation: Invocation, data: Path | None) -> None:
 
 def _tell(invocation: Invocation, rebuilt: Rebuilt) -> None:
     human = f"{rebuilt.blocks} blocks, {rebuilt.pins} pins, {rebuilt.records} IPNS records."
-    lost = rebuilt.damaged + rebuilt.missing + rebuilt.unreadable_packs
-    if not lost:
+    lost = rebuilt.damaged + rebuilt.missing + rebuilt.unreadable_packs + rebuilt.unreadable_bytes
+    # Every account has a pinned index: no pin at all means that those were lost.
+    if not lost and rebuilt.pins:
         invocation.result(asdict(rebuilt), human)
         return
     error = IntegrityError(
         f"Not all came back: {rebuilt.missing} blocks that are kept are missing, {rebuilt.damaged} "
-        f"are damaged, {rebuilt.unreadable_packs} packs cannot be read.",
-        hint="To see whose they are, run: hygieia admin check",
+        f"are damaged, {rebuilt.unreadable_packs} packs and {rebuilt.unreadable_bytes} bytes of the "
+        f"copies cannot be read, {rebuilt.pins} pins are left.",
+        hint="To see whose they are, run: hygieia admin check. Nothing found is removed for 30 days.",
     )
     invocation.incomplete(asdict(rebuilt), lambda: human, error)

@@ -12,6 +12,7 @@ import pytest
 
 from hygieia.blocks.embedded import copies, open_embedded, rebuild, sweeper
 from hygieia.blocks.embedded.pack_tables import Placed, encode_table, read_table
+from hygieia.blocks.embedded.rebuild import KEPT_FOR_SECONDS
 from hygieia.errors import BlockMissing, ConfigError, Conflict, IntegrityError, UsageError
 from tests.dags import noise, raw, report
 
@@ -92,11 +93,41 @@ async def test_what_was_unpinned_or_dropped_does_not_come_back(tmp_path: Path) -
     lose(tmp_path / CATALOGUE)
     rebuilt = rebuild(tmp_path)
     assert (rebuilt.pins, rebuilt.records, rebuilt.missing, rebuilt.damaged) == (2, 0, 0, 0)
-    store = open_embedded(tmp_path)
+    store = open_embedded(tmp_path, clock=lambda: time.time() + KEPT_FOR_SECONDS + 1)
     await store.sweep()
     assert await store.missing([*kept.cids, *again_pinned.cids]) == []
     with pytest.raises(BlockMissing):
         await store.get(gone.root)
+    await store.close()
+
+
+@pytest.mark.parametrize("what", ["cut", "gone"])
+async def test_what_lost_its_pin_with_the_copies_outlives_the_next_sweeps(
+    tmp_path: Path, what: str
+) -> None:
+    store = open_embedded(tmp_path)
+    dag = report(1, 60_000)
+    await store.put(dag.blocks)
+    await store.close()  # so that the pin stands in a file of its own
+    store = open_embedded(tmp_path)
+    first = set(files_in(tmp_path / "copies"))
+    await store.pin(dag.root, name="me")
+    await store.close()
+    [with_pin] = set(files_in(tmp_path / "copies")) - first
+    if what == "cut":
+        os.truncate(with_pin, with_pin.stat().st_size - 1)
+    else:
+        with_pin.unlink()
+    lose(tmp_path / CATALOGUE)
+    assert rebuild(tmp_path).pins == 0
+    store = open_embedded(tmp_path)
+    await store.sweep()
+    assert await store.missing(dag.cids) == []
+    await store.pin(dag.root, name="me")
+    await store.close()
+    store = open_embedded(tmp_path, clock=lambda: time.time() + KEPT_FOR_SECONDS + 1)
+    await store.sweep()
+    assert await store.missing(dag.cids) == []
     await store.close()
 
 
