@@ -196,7 +196,7 @@ class Shares:
     async def _make_live(self, share: Share) -> None:
         live = replace(share, state=ShareState.LIVE)
         # The reader's list first: a note that stands as live in the report's own was told to her.
-        with contextlib.suppress(Duplicate):  # another packet of hers is named there already
+        try:
             await self._documents.insert(
                 RECEIVED,
                 _received_id(share.report, share.reader),
@@ -204,18 +204,29 @@ class Shares:
                 scope=share.reader,
                 sort=share.created,
             )
-        if share.state is ShareState.PENDING:
-            document = await self._documents.get(COLLECTION, share.id)
-            if document is not None:
-                with contextlib.suppress(StaleRevision, NotFound):  # somebody else settles it too
-                    await self._documents.replace(COLLECTION, share.id, document.rev, _body(live))
+        except Duplicate:  # told already, or another packet of hers is named there
+            if share.state is ShareState.LIVE:
+                return
+        document = await self._documents.get(COLLECTION, share.id)
+        if document is None:
+            await self._untell(share)  # a later settling has overtaken this one, and dropped it
+        elif share.state is ShareState.PENDING:
+            with contextlib.suppress(StaleRevision, NotFound):  # somebody else settles it too
+                await self._documents.replace(COLLECTION, share.id, document.rev, _body(live))
 
     async def _drop(self, share: Share) -> None:
+        # Her list first: after a crash in between, the note still tells whom to untell. And once
+        # more: an earlier settling under way may have told her, and found the note still there.
+        await self._untell(share)
+        await self._documents.delete(COLLECTION, share.id)
+        await self._untell(share)
+
+    async def _untell(self, share: Share) -> None:
         received = _received_id(share.report, share.reader)
         document = await self._documents.get(RECEIVED, received)
         if document is not None and document.body["pkesk"] == share.pkesk:
-            await self._documents.delete(RECEIVED, received)
-        await self._documents.delete(COLLECTION, share.id)
+            with contextlib.suppress(StaleRevision):
+                await self._documents.delete(RECEIVED, received, rev=document.rev)
 
 
 def _received_id(report: str, reader: str) -> str:

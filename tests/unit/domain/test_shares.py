@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from hygieia.documents.port import Body, Document
 from hygieia.documents.sqlite import open_sqlite
-from hygieia.domain.shares import Share, Shares, ShareState, Sharing, read_notes
+from hygieia.domain.shares import RECEIVED, Share, Shares, ShareState, Sharing, read_notes
 from hygieia.errors import NoteRefused, RecipientRefused
 from hygieia.vault.share_note import Share as SaidShare
 from hygieia.vault.share_note import sign_share
@@ -134,3 +135,21 @@ async def test_a_late_settling_leaves_the_notes_of_a_later_root(shares: Shares) 
     await shares.settle(REPORT, 2, {packet(1)})
     page = await shares.of_report(REPORT, after=None, limit=10)
     assert {share.pkesk for share in page.items} == {packet(1), packet(2)}
+
+
+async def test_a_settling_that_another_overtakes_tells_nobody_who_was_taken_off(
+    shares: Shares, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    documents = shares._documents
+    insert = documents.insert
+
+    async def overtaken(collection: str, name: str, body: Body, scope: str, sort: str) -> Document:
+        assert collection == RECEIVED
+        await shares.settle(REPORT, 3, set())
+        return await insert(collection, name, body, scope=scope, sort=sort)
+
+    await shares.offer(read([note(1)], 1))
+    monkeypatch.setattr(documents, "insert", overtaken)
+    await shares.settle(REPORT, 2, {packet(1)})
+    assert not await shares.reads(boris().key_id, REPORT)
+    assert await received(shares) == []
