@@ -13,6 +13,7 @@ import gc
 import json
 import os
 import re
+import selectors
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -29,8 +30,9 @@ WATCH_LOOPS = "BENCH_WATCH_LOOPS"
 class Watch:
     """Asks the loop for a turn every 2 ms; how late a turn comes is how long the loop stalled.
 
-    ``worst_own_ms`` is the most CPU that the loop's thread itself spent from one turn to the next:
-    what our code does to the loop, without the waits for a core that others had.
+    ``worst_own_ms`` is the most CPU that the loop's thread itself spent in one turn, from one wait
+    for events to the next: what our code does to the loop, without the waits for a core that
+    others had.
 
     It counts once the process has started, which both command and server mark by ``gc.freeze``:
     before that there is nothing under way that could wait.
@@ -42,24 +44,36 @@ class Watch:
     over_10_ms: int = 0
     started: bool = False
 
-    def __post_init__(self) -> None:
-        self._own_seconds = 0.0
-
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         loop.call_later(TICK_SECONDS, self._turn, loop, loop.time() + TICK_SECONDS)
 
     def _turn(self, loop: asyncio.AbstractEventLoop, due: float) -> None:
         late_ms = (loop.time() - due) * 1000
-        own_before, self._own_seconds = self._own_seconds, time.thread_time()
         if self.started:
             self.turns += 1
-            self.worst_own_ms = max(self.worst_own_ms, (self._own_seconds - own_before) * 1000)
             self.over_10_ms += late_ms > 10
             self.worst_ms = max(self.worst_ms, late_ms)
         else:
             # Asked until it is so: the answer counts every object.
             self.started = gc.get_freeze_count() > 0
         self.start(loop)
+
+
+class WatchedSelector(selectors.DefaultSelector):
+    """Knows when a turn of the loop begins and ends: between two waits for events."""
+
+    def __init__(self, watch: Watch) -> None:
+        super().__init__()
+        self._watch = watch
+        self._began: float | None = None
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if self._began is not None and self._watch.started:
+            own_ms = (time.thread_time() - self._began) * 1000
+            self._watch.worst_own_ms = max(self._watch.worst_own_ms, own_ms)
+        found = super().select(timeout)
+        self._began = time.thread_time()
+        return found
 
 
 class WatchedLoops(asyncio.DefaultEventLoopPolicy):
@@ -70,7 +84,7 @@ class WatchedLoops(asyncio.DefaultEventLoopPolicy):
         self._watch = watch
 
     def new_event_loop(self) -> asyncio.AbstractEventLoop:
-        loop = super().new_event_loop()
+        loop = asyncio.SelectorEventLoop(WatchedSelector(self._watch))
         self._watch.start(loop)
         return loop
 
