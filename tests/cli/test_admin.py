@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from hygieia.blocks.embedded import copies
 from hygieia.ipld.block import Block
 from hygieia.ipld.car import car_header, car_section
 from hygieia.ipld.cid import RAW
@@ -135,3 +136,33 @@ def test_a_lost_catalogue_is_made_anew(tmp_path: Path) -> None:
     assert checked.code == 0
     assert (checked.json["reports"], checked.json["damaged"]) == (2, [])
     assert admin(server, "rebuild").code == 2  # there is nothing to do now
+
+
+def test_pins_lost_with_the_copies_come_back_from_the_documents(tmp_path: Path) -> None:
+    with running_server(tmp_path) as server:
+        person = sign_up(server.address, tmp_path / "home", "eva@example.org")
+        store(person, **{"blood.txt": b"13.9"})
+        data = server.data
+    for file in (data / "blocks").glob("catalogue.sqlite*"):
+        file.unlink()
+    forget_pins(data / "blocks")
+    rebuilt = admin(server, "rebuild")
+    assert rebuilt.json["pins"] >= 2
+    checked = admin(server, "check")
+    assert (checked.code, checked.json["damaged"]) == (0, [])
+
+
+def forget_pins(blocks: Path) -> None:
+    """As if the copies had been lost that tell of them."""
+    files = copies.CopyFiles(blocks)
+    old = files.paths()
+    kept = [
+        copy
+        for path in old
+        for copy in copies.read(path)
+        if isinstance(copy, copies.BlockCopy | copies.RecordCopy)
+    ]
+    files.append(kept)
+    files.close()
+    for path in old:
+        path.unlink()

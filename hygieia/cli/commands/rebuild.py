@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hygieia.cli.options import GlobalOptions, pass_invocation
-from hygieia.errors import IntegrityError, UsageError
+from hygieia.errors import HygieiaError, IntegrityError, UsageError
 
 if TYPE_CHECKING:
     from hygieia.blocks.embedded import Rebuilt
@@ -28,7 +28,8 @@ def rebuild(invocation: Invocation, data: Path | None) -> None:
 
     For a server that refuses to start because blocks/catalogue.sqlite is missing or damaged. Stop
     the server first. Every block is read and verified; a broken catalogue is kept in
-    blocks/quarantine. Then see what came back with: hygieia admin check
+    blocks/quarantine. Pins whose copies were lost are made again from the documents. Then see what
+    came back with: hygieia admin check
     """
     from hygieia.blocks.embedded import rebuild as remake
     from hygieia.cli.progress import progress
@@ -40,7 +41,24 @@ def rebuild(invocation: Invocation, data: Path | None) -> None:
         raise UsageError("HYGIEIA_BLOCKS names no directory: only a directory has a catalogue.")
     with progress(invocation, "Reading", unit="items") as show:
         rebuilt = remake(folder, lambda done: show(done, None, ""))
+    rebuilt.pins += _pin_again(data)
     _tell(invocation, rebuilt)
+
+
+def _pin_again(data: Path | None) -> int:
+    """How many pins the documents brought back; none where they cannot be opened either."""
+    from hygieia.cli.commands.admin import opened_services
+    from hygieia.cli.sessions import run
+    from hygieia.domain.pins_again import pin_again
+
+    async def work() -> int:
+        async with opened_services(data) as services:
+            return await pin_again(services.stores)
+
+    try:
+        return run(work())
+    except HygieiaError:
+        return 0  # the catalogue is there: admin check tells what is wrong besides
 
 
 def _tell(invocation: Invocation, rebuilt: Rebuilt) -> None:
