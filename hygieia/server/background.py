@@ -42,7 +42,8 @@ async def _round(services: Services) -> None:
     try:
         done = await services.sweeper.sweep()
     except HygieiaError as error:
-        get_log().warning("sweep failed", code=error.code)
+        # Of a damaged catalogue, this is where its operator hears what to do.
+        get_log().warning("sweep failed", code=error.code, why=str(error), hint=error.hint)
         return
     except Exception as error:  # noqa: BLE001 - a broken round must not end all later ones
         get_log().error("sweep failed", error=type(error).__name__, at=places_of(error))

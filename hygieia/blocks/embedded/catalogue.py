@@ -271,7 +271,10 @@ def translate(error: Exception, folder: Path) -> HygieiaError:
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return Unavailable("The block store is busy.")
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return Unavailable("The catalogue of the block store is damaged.")
+        return Unavailable(
+            "The catalogue of the block store is damaged.",
+            hint="Stop the server, then make it anew: hygieia admin rebuild",
+        )
     return Unavailable(f"The block store cannot be used ({type(error).__name__}).")
 
 

@@ -13,7 +13,14 @@ import pytest
 from hygieia.blocks.embedded import copies, open_embedded, rebuild, sweeper
 from hygieia.blocks.embedded.pack_tables import Placed, encode_table, read_table
 from hygieia.blocks.embedded.rebuild import KEPT_FOR_SECONDS
-from hygieia.errors import BlockMissing, ConfigError, Conflict, IntegrityError, UsageError
+from hygieia.errors import (
+    BlockMissing,
+    ConfigError,
+    Conflict,
+    IntegrityError,
+    Unavailable,
+    UsageError,
+)
 from tests.dags import noise, raw, report
 
 CATALOGUE = "catalogue.sqlite"
@@ -99,6 +106,23 @@ async def test_what_was_unpinned_or_dropped_does_not_come_back(tmp_path: Path) -
     with pytest.raises(BlockMissing):
         await store.get(gone.root)
     await store.close()
+
+
+async def test_damage_that_a_start_does_not_see_is_told_with_what_to_do(tmp_path: Path) -> None:
+    store = open_embedded(tmp_path)
+    for seed in range(40):
+        await store.put([raw(seed, 4000)])
+    await store.close()
+    file = tmp_path / CATALOGUE
+    with file.open("r+b") as catalogue:
+        catalogue.seek(4096)  # the first page, with the schema, stays
+        catalogue.write(noise(1, file.stat().st_size - 4096))
+    store = open_embedded(tmp_path)
+    with pytest.raises(Unavailable) as caught:
+        await store.sweep()
+    assert "admin rebuild" in str(caught.value.hint)
+    await store.close()
+    assert rebuild(tmp_path).blocks == 40
 
 
 @pytest.mark.parametrize("what", ["cut", "gone"])
