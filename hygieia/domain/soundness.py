@@ -18,8 +18,8 @@ from hygieia.domain.inspection import inspect
 from hygieia.domain.report_shape import inspect_report
 from hygieia.domain.reports import COLLECTION as REPORTS
 from hygieia.domain.reports import Report, State, read_report
-from hygieia.errors import BlockMissing, HygieiaError
-from hygieia.ipld.cid import CID
+from hygieia.errors import BlockMissing, HygieiaError, Unavailable
+from hygieia.ipld.cid import CID, RAW
 from hygieia.limits import MAX_INTEGER
 
 if TYPE_CHECKING:
@@ -64,7 +64,10 @@ class Checker:
         self._damaged: list[Damaged] = []
 
     async def check(self) -> Soundness:
-        """Check every visible or kept report, every index."""
+        """Check every visible or kept report, every index.
+
+        Raises ``Unavailable`` when a store does not answer.
+        """
         reports = indexes = 0
         async for document in self._scan(REPORTS):
             report = read_report(document)
@@ -87,7 +90,7 @@ class Checker:
             await self._read(shape.cids)
             await self._require_pin(root, report.pin_name)
         except HygieiaError as error:
-            self._note("report", report.id, report.root, error)
+            await self._note("report", report.id, report.root, error)
 
     async def _index(self, account: str, root_text: str) -> None:
         root = CID.parse(root_text)
@@ -96,7 +99,7 @@ class Checker:
             await self._read(shape.new_cids)
             await self._require_pin(root, index_pin_name(account))
         except HygieiaError as error:
-            self._note("index", account, root_text, error)
+            await self._note("index", account, root_text, error)
 
     async def _read(self, cids: Sequence[CID]) -> None:
         """Read blocks, which the store hashes. Raises ``BlockMissing``, ``BlockRefused``."""
@@ -109,7 +112,10 @@ class Checker:
         if not await self._stores.blocks.is_pinned(root, name=name):
             raise BlockMissing("The root is not pinned, so a sweep may take it.")
 
-    def _note(self, kind: str, subject: str, root: str, error: HygieiaError) -> None:
+    async def _note(self, kind: str, subject: str, root: str, error: HygieiaError) -> None:
+        if isinstance(error, Unavailable):
+            # A store that answers nothing else either says nothing about a report.
+            await self._stores.blocks.size(CID.of(RAW, b""))
         missing = tuple(error.missing) if isinstance(error, BlockMissing) else ()
         self._damaged.append(Damaged(kind, subject, root, error.code, missing))
 

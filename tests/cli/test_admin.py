@@ -138,6 +138,21 @@ def test_a_lost_catalogue_is_made_anew(tmp_path: Path) -> None:
     assert admin(server, "rebuild").code == 2  # there is nothing to do now
 
 
+def test_check_calls_no_report_damaged_when_it_is_the_catalogue_that_is(tmp_path: Path) -> None:
+    with running_server(tmp_path) as server:
+        person = sign_up(server.address, tmp_path / "home", "eva@example.org")
+        store(person, **{"blood.txt": b"13.9"})
+    catalogue = server.data / "blocks" / "catalogue.sqlite"
+    with catalogue.open("r+b") as file:
+        file.seek(4096)  # the first page, with the schema, stays
+        file.write(b"\xa5" * (catalogue.stat().st_size - 4096))
+    checked = admin(server, "check")
+    assert (checked.code, checked.json["error"]["code"]) == (1, "unavailable")
+    assert "admin rebuild" in checked.json["error"]["hint"]
+    assert admin(server, "rebuild").code == 0
+    assert admin(server, "check").code == 0
+
+
 def test_pins_lost_with_the_copies_come_back_from_the_documents(tmp_path: Path) -> None:
     with running_server(tmp_path) as server:
         person = sign_up(server.address, tmp_path / "home", "eva@example.org")
