@@ -165,9 +165,14 @@ def kubo_frozen(clinic: Clinic) -> Iterator[None]:
 
 @contextlib.contextmanager
 def kubo_full(clinic: Clinic) -> Iterator[None]:
-    """Nothing more fits on its disk."""
+    """Nothing more fits on its disk; the operator makes room and restarts it.
+
+    Its LevelDB goes on saying that there is no room once a write of its journal has failed.
+    """
     with filled_up(clinic.kubo.node.repository.parent):
         yield
+    clinic.kubo.stop()
+    clinic.kubo.start()
 
 
 # -- what can happen to either cable -------------------------------------------------------------
