@@ -91,7 +91,7 @@ async def test_an_unexpected_error_says_nothing_of_what_it_met(
     async def fail(*_: object) -> None:
         raise RuntimeError(f"something with {CANARY} in it")
 
-    monkeypatch.setattr(type(api.services.stores.reports), "get", fail)
+    monkeypatch.setattr(type(api.services.stores.reports), "find", fail)
     member = await api.sign_up()
     reply = await member.call("GET", f"/api/v1/reports/{new_id()}")
     assert (reply.status, reply.code) == (500, "failed")
