@@ -105,7 +105,6 @@ def test_a_name_that_is_no_text_is_stored_under_one_that_is(namer: Person, tmp_p
         ("--category", "../lab"),
         ("--category", ""),
         ("--as", "Doctor!"),
-        ("--subject", "constructor"),
     ],
     ids=lambda option: f"{option[0]} {option[1][:12]!r}",
 )
@@ -115,6 +114,16 @@ def test_what_a_person_says_wrongly_is_refused_before_anything_is_sent(
     file = tmp_path / "file.txt"
     file.write_bytes(b"text")
     refused(device, "put", str(file), *option, code="invalid-input", exit_code=1)
+    assert not [r for r in proxy.seen if r.path.endswith("/blocks") or r.method == "PUT"]
+
+
+@pytest.mark.parametrize("name", ["constructor", "__proto__", "person:constructor"])
+def test_a_subject_whom_nobody_named_is_found_nowhere(
+    name: str, proxy: HostileProxy, device: Person, tmp_path: Path
+) -> None:
+    file = tmp_path / "file.txt"
+    file.write_bytes(b"text")
+    refused(device, "put", str(file), "--subject", name, code="not-found", exit_code=4)
     assert not [r for r in proxy.seen if r.path.endswith("/blocks") or r.method == "PUT"]
 
 
