@@ -200,3 +200,12 @@ async def test_an_ended_upload_is_gone(ada: Member) -> None:
     upload = await ada.start_upload()
     assert (await ada.call("DELETE", f"/api/v1/uploads/{upload}")).status == 204
     assert (await ada.put(upload, new_report().blocks)).status == 404
+
+
+async def test_the_buffer_of_a_batch_is_used_again(ada: Member, api: Api) -> None:
+    """Making 9 MiB costs as much as filling them: whoever stored the last batch lets go of it."""
+    upload = await ada.start_upload()
+    for number in range(6):
+        dag = new_report(bytes([number]) * (3 << 20))
+        assert (await ada.put(upload, dag.blocks)).status == 200
+        assert len(api.services.batch_reader._spare) == 1

@@ -97,7 +97,11 @@ class CatalogueWriter:
         except Exception as error:  # noqa: BLE001 - whatever it is, the waiting callers get it
             self._rescue(connection, batch, error)
             return
-        for (_, future), (value, failure) in zip(batch, results, strict=True):
+        futures = [future for _, future in batch]
+        # Before anybody is told: a change holds the octets that it stored, and this thread would
+        # hold the change until the next one comes. Whoever lent them could not use them again.
+        batch.clear()
+        for future, (value, failure) in zip(futures, results, strict=True):
             _settle(future, value, failure)
 
     def _rescue(
