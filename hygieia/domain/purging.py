@@ -19,10 +19,7 @@ from hygieia.domain.reports import (
     VERSIONS,
     Report,
     State,
-    read_report,
     read_version,
-    report_body,
-    scope_of,
 )
 from hygieia.ipld.cid import CID
 
@@ -52,7 +49,7 @@ class Purging:
         """
         if report.state is not State.RELEASING:
             if report.state is not State.PURGING:
-                report = await self._replace(replace(report, state=State.PURGING))
+                report = await self._stores.reports.replace(replace(report, state=State.PURGING))
             released = await self._unpin_some(report)
             if released is None:
                 return False
@@ -60,7 +57,7 @@ class Purging:
             # that the mark has been set. So repeating either gives it back once.
             await self._stores.quotas.hold(report.account, _hold_key(report), 0)
             done = replace(report, state=State.RELEASING, release_bytes=released)
-            report = await self._replace(done)
+            report = await self._stores.reports.replace(done)
         await self._stores.quotas.settle(report.account, _hold_key(report), -report.release_bytes)
         if not await self._forget_some(report):
             return False
@@ -106,16 +103,6 @@ class Purging:
         """Tell the account's devices that the report is gone."""
         change = Change(report.id, None, report.rev, deleted=True)
         await self._stores.changes.record(report.account, change)
-
-    async def _replace(self, report: Report) -> Report:
-        document = await self._stores.documents.replace(
-            COLLECTION,
-            report.id,
-            report.rev,
-            report_body(report),
-            scope=scope_of(report.account, report.state),
-        )
-        return read_report(document)
 
 
 def _hold_key(report: Report) -> str:

@@ -22,14 +22,11 @@ from hygieia.domain.report_shape import (
     inspect_report,
 )
 from hygieia.domain.reports import (
-    COLLECTION,
     ChangeKind,
     Report,
     Stage,
     State,
     Version,
-    read_report,
-    report_body,
 )
 from hygieia.domain.shares import Share, Sharing, read_notes
 from hygieia.errors import (
@@ -198,10 +195,7 @@ class ReportChanges:
             CID.parse(report.root), wanted.root, name=report.pin_name, keep_old=True
         )
         attempt.require_time()
-        document = await stores.documents.replace(
-            COLLECTION, report.id, report.rev, report_body(_with_root(report, checked, created))
-        )
-        changed = read_report(document)
+        changed = await stores.reports.replace(_with_root(report, checked, created))
         change = Change(changed.id, changed.root, changed.rev, deleted=False)
         await asyncio.gather(
             stores.claims.mark_committed(version),

@@ -155,6 +155,20 @@ class Reports:
         found = (read_version(item) for item in page.items)
         return VersionPage(tuple(v for v in found if report.has_committed(v)), page.next)
 
+    async def replace(self, report: Report) -> Report:
+        """Store ``report``, in the list of its state, over the one it was read as.
+
+        Raises ``StaleRevision`` when that has changed since, ``NotFound`` when it is gone.
+        """
+        document = await self._documents.replace(
+            COLLECTION,
+            report.id,
+            report.rev,
+            report_body(report),
+            scope=scope_of(report.account, report.state),
+        )
+        return read_report(document)
+
     async def version(self, root: str) -> Version | None:
         """What is known of a root."""
         document = await self._documents.get(VERSIONS, root)

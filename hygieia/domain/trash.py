@@ -13,12 +13,8 @@ from hygieia.domain.changes import Change
 from hygieia.domain.index import KIT_JOB
 from hygieia.domain.purging import JOB, Purging
 from hygieia.domain.reports import (
-    COLLECTION,
     Report,
     State,
-    read_report,
-    report_body,
-    scope_of,
 )
 from hygieia.errors import Conflict, NotFound, StaleRevision
 from hygieia.openpgp.times import format_time, now
@@ -138,7 +134,7 @@ class Trash:
                 raise StaleRevision("The report was changed meanwhile: read it again.")
             moved = replace(report, state=state, deleted=deleted, changed=format_time(self._now()))
             try:
-                result = await self._replace(moved)
+                result = await self._stores.reports.replace(moved)
             except StaleRevision:
                 continue
             await self._tell(result)
@@ -151,20 +147,10 @@ class Trash:
         created = datetime.fromisoformat(report.created)
         if report.state is State.TRASH and covered_until and created <= covered_until:
             kept = replace(report, state=State.KEPT, deleted=format_time(self._now()))
-            await self._purging.tell_gone(await self._replace(kept))
+            await self._purging.tell_gone(await self._stores.reports.replace(kept))
             await self._stores.jobs.cancel(JOB, report.id)
             return
         await self._purging.turn(report)
-
-    async def _replace(self, report: Report) -> Report:
-        document = await self._stores.documents.replace(
-            COLLECTION,
-            report.id,
-            report.rev,
-            report_body(report),
-            scope=scope_of(report.account, report.state),
-        )
-        return read_report(document)
 
     async def _tell(self, report: Report) -> None:
         change = Change(report.id, report.root, report.rev, report.deleted is not None)

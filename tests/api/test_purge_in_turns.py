@@ -149,7 +149,7 @@ async def test_what_only_the_last_kit_named_goes_in_turns(ada: Member, api: Api)
     reports = [(await report_of_versions(ada, 1))[0] for _ in range(3)]
     for report in reports:
         found = await stores.reports.get(ADA.account, report["id"])
-        await api.services.trash._replace(
+        await stores.reports.replace(
             replace(found, state=State.KEPT, deleted="2020-01-01T00:00:00Z")
         )
     await stores.jobs.schedule(KIT_JOB, ADA.account, api.services.trash._now())
