@@ -147,8 +147,7 @@ class Changer:
 
     async def readers(self, current: Current, listed: Readers) -> Readers:
         """Who reads the report, by the index's entry and by the notes that others handed in."""
-        found = await readers_of(self.session.transport, current.report, listed, self.people)
-        return found.noted
+        return await readers_of(self.session.transport, current.report, listed, self.people)
 
     async def _going_on(self, current: Current) -> NextReaders:
         """Who reads the report under its next session key; who was taken off does not."""

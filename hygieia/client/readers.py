@@ -8,7 +8,7 @@ and the packet it names is in the header.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from hygieia.client import answers
@@ -28,20 +28,9 @@ _PAGE_ITEMS: Final = 500
 _MOST_PAGES: Final = 20
 
 
-@dataclass(frozen=True, slots=True)
-class ReportReaders:
-    """``noted``: those whose packet a verified note names; ``unnoted``: how many packets have none.
-
-    The owner's own packet is not counted when it is the caller's.
-    """
-
-    noted: Readers
-    unnoted: int
-
-
 async def readers_of(
     transport: Transport, report: Report, listed: Readers, people: People
-) -> ReportReaders:
+) -> Readers:
     """The readers that ``listed``, the index's entry, and the server's verified notes tell of."""
     packets = {pkesk_digest(packet) for packet in report.packets}
     found = {each.pkesk: each for each in listed.readers if each.pkesk in packets}
@@ -49,9 +38,7 @@ async def readers_of(
         reader = await asyncio.to_thread(_verified, item, report.meta.id, people)
         if reader is not None and reader.pkesk in packets:
             found.setdefault(reader.pkesk, reader)
-    own = set() if report.own_packet is None else {pkesk_digest(report.own_packet)}
-    noted = replace(listed, readers=tuple(found.values()))
-    return ReportReaders(noted, len(packets - own - set(found)))
+    return replace(listed, readers=tuple(found.values()))
 
 
 def _verified(item: Mapping[str, Any], report_id: str, people: People) -> Reader | None:
