@@ -140,7 +140,7 @@ class Vault:
         end = time.monotonic() + START_SECONDS
         while time.monotonic() < end and process.poll() is None:
             with contextlib.suppress(urllib.error.URLError, ConnectionError):
-                urllib.request.urlopen(f"{self.address}/readyz", timeout=5).close()  # noqa: S310
+                urllib.request.urlopen(f"{self.address}/readyz", timeout=5).close()  # noqa: S310  (our own server, http)
                 return
             time.sleep(0.02)
         log = (self.folder / "server.log").read_text(errors="replace")

@@ -107,6 +107,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(600))
 
 
-def pytest_make_parametrize_id(val: Any) -> str | None:  # noqa: ANN401
+def pytest_make_parametrize_id(val: Any) -> str | None:  # noqa: ANN401  (whatever JSON or arguments it is)
     """Bytes make poor names for cases: their length says more."""
     return f"{len(val)}-bytes" if isinstance(val, bytes) and len(val) > 16 else None

@@ -83,7 +83,7 @@ class Person:
             revocation=armored(MESSAGE, f"revocation {code}"),
         )
 
-    def new_account(self, **changes: Any) -> NewAccount:  # noqa: ANN401
+    def new_account(self, **changes: Any) -> NewAccount:  # noqa: ANN401  (whatever JSON or arguments it is)
         fields: dict[str, Any] = {
             "account": self.account,
             "email": self.email,
@@ -94,7 +94,7 @@ class Person:
         }
         return NewAccount(**{**fields, **changes})
 
-    def reset_proof(self, nonce: str, seal: Seal, /, **changes: Any) -> ResetProof:  # noqa: ANN401
+    def reset_proof(self, nonce: str, seal: Seal, /, **changes: Any) -> ResetProof:  # noqa: ANN401  (whatever JSON or arguments it is)
         """The note that a client signs to set ``seal``; ``changes`` to its body make it wrong."""
         body: dict[str, Any] = {
             "origin": ORIGIN,

@@ -24,10 +24,10 @@ def on_the_loop(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     counted: Counter[str] = Counter()
     loop_thread = threading.get_ident()
 
-    def watch(owner: Any, name: str) -> None:  # noqa: ANN401
+    def watch(owner: Any, name: str) -> None:  # noqa: ANN401  (whatever JSON or arguments it is)
         original = getattr(owner, name)
 
-        def wrapper(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401
+        def wrapper(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401  (whatever JSON or arguments it is)
             if threading.get_ident() == loop_thread:
                 counted[name] += 1
             return original(*arguments, **named)

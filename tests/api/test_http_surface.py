@@ -207,7 +207,7 @@ def test_forwarded_addresses_count_from_trusted_proxies_only(
         headers = CIMultiDict({"X-Forwarded-For": forwarded} if forwarded else {})
 
     settings = settings_in(tmp_path, trusted_proxies=(ip_network("10.0.0.0/8"),))
-    assert client_address(Request(), settings) == expected  # type: ignore[arg-type]
+    assert client_address(Request(), settings) == expected  # type: ignore[arg-type]  # a stand-in for the test
 
 
 @pytest.mark.parametrize(

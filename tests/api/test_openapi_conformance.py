@@ -64,7 +64,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 def token(server: RunningServer) -> str:
     async def sign_up() -> str:
         async with aiohttp.ClientSession() as http:
-            member = Member(Api(server.address, None, http), ADA)  # type: ignore[arg-type]
+            member = Member(Api(server.address, None, http), ADA)  # type: ignore[arg-type]  # a stand-in for the test
             reply = await member.api.call("POST", "/api/v1/accounts", member.sign_up_body())
             return str(reply.json["token"])
 

@@ -23,7 +23,7 @@ async def test_a_transfer_that_outlasts_the_grace_time_is_cut_and_leaves_nothing
     dag = new_report(bytes(2 << 20))
     async with aiohttp.ClientSession() as http:
         with running_server(tmp_path / "data", shutdown_grace_seconds="1") as server:
-            member = Member(Api(server.address, None, http), ADA)  # type: ignore[arg-type]
+            member = Member(Api(server.address, None, http), ADA)  # type: ignore[arg-type]  # a stand-in for the test
             signed_up = await member.api.call("POST", "/api/v1/accounts", member.sign_up_body())
             member.token = signed_up.json["token"]
             upload = await member.start_upload()
@@ -39,7 +39,7 @@ async def test_a_transfer_that_outlasts_the_grace_time_is_cut_and_leaves_nothing
                 await http.post(url, data=never_ends(), headers=headers)
             assert await asyncio.to_thread(server.process.wait, 20) == 0
         with running_server(tmp_path / "data") as server:
-            member = Member(Api(server.address, None, http), ADA, token=member.token)  # type: ignore[arg-type]
+            member = Member(Api(server.address, None, http), ADA, token=member.token)  # type: ignore[arg-type]  # a stand-in for the test
             path = f"/api/v1/uploads/{upload}/missing"
             asked = await member.call("POST", path, {"cids": dag.cids})
             assert asked.json["missing"] == dag.cids

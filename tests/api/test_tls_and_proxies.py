@@ -229,7 +229,7 @@ async def test_a_cookie_is_for_tls_only_however_the_request_came(
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"host": "0.0.0.0"}, None),  # noqa: S104
+        ({"host": "0.0.0.0"}, None),  # noqa: S104  (a name to judge, not bound to)
         ({"host": "localhost"}, "Hygieia is running at http://localhost:8460\n"),
     ],
 )

@@ -75,7 +75,7 @@ async def test_a_deletion_right_after_a_restore_is_purged_all_the_same(
     deleted_again: list[object] = []
 
     async def delete_meanwhile(self: object, account: str, change: object) -> None:
-        await original(self, account, change)  # type: ignore[arg-type]
+        await original(self, account, change)  # type: ignore[arg-type]  # the method, unbound
         if not deleted_again:
             deleted_again.append(change)
             await api.services.trash.put(account, report["id"], None)

@@ -60,7 +60,7 @@ async def test_an_attempt_that_died_after_its_claims_is_taken_back(ada: Member, 
         original = getattr(services.commits, step)
 
         async def die(*arguments: object, _original: object = original) -> None:
-            await _original(*arguments)  # type: ignore[operator]
+            await _original(*arguments)  # type: ignore[operator]  # the method, kept as an object
             raise Died
 
         with pytest.MonkeyPatch.context() as patch:
@@ -147,7 +147,7 @@ def _only_claimed(original: object) -> object:
 
     async def mark(self: object, version: object) -> None:
         if getattr(version, "change", "") == "create":
-            await original(self, version)  # type: ignore[operator]
+            await original(self, version)  # type: ignore[operator]  # the method, kept as an object
 
     return mark
 
@@ -155,7 +155,7 @@ def _only_claimed(original: object) -> object:
 async def test_a_transfer_under_way_is_finished_when_the_server_stops(tmp_path: Path) -> None:
     with running_server(tmp_path / "data", log_level="error") as server:
         async with aiohttp.ClientSession() as http:
-            member = Member(Api(server.address, None, http), ADA)  # type: ignore[arg-type]
+            member = Member(Api(server.address, None, http), ADA)  # type: ignore[arg-type]  # a stand-in for the test
             signed_up = await member.api.call("POST", "/api/v1/accounts", member.sign_up_body())
             member.token = signed_up.json["token"]
             upload = await member.start_upload()
@@ -174,7 +174,7 @@ async def test_a_transfer_under_way_is_finished_when_the_server_stops(tmp_path: 
             url = f"{server.address}/api/v1/uploads/{upload}/blocks"
             request = asyncio.create_task(_post(http, url, drip(), headers))
             # The upload and the question itself.
-            while b"requests_in_flight 2.0" not in await metrics(member):  # noqa: ASYNC110
+            while b"requests_in_flight 2.0" not in await metrics(member):  # noqa: ASYNC110  (polled: nothing announces it)
                 await asyncio.sleep(0.05)
             server.process.send_signal(signal.SIGTERM)
             stopping.set()
@@ -194,7 +194,7 @@ async def _post(
         return reply.status
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1"])  # noqa: S104
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1"])  # noqa: S104  (a name to judge, not bound to)
 def test_plain_http_beyond_this_machine_is_refused_with_the_reason(host: str) -> None:
     from hygieia.config import load_settings
     from hygieia.errors import ConfigError

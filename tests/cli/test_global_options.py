@@ -172,7 +172,7 @@ def test_something_else_at_the_address_is_no_defect_of_ours(tmp_path: Path) -> N
             self.end_headers()
             self.wfile.write(b"<html>\x1b[2J welcome")
 
-        do_GET = do_POST  # noqa: N815
+        do_GET = do_POST  # noqa: N815  (the base class's name)
 
         def log_message(self, *_: object) -> None:
             pass

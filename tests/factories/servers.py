@@ -81,7 +81,7 @@ class Api:
                 answer.status, answer.headers, read, await answer.json() if is_json else None
             )
 
-    async def sign_up(self, person: Person = ADA, **changes: Any) -> Member:  # noqa: ANN401
+    async def sign_up(self, person: Person = ADA, **changes: Any) -> Member:  # noqa: ANN401  (whatever JSON or arguments it is)
         """A person's account, opened over HTTP."""
         member = Member(self, person)
         reply = await self.call("POST", "/api/v1/accounts", member.sign_up_body() | changes)
@@ -167,7 +167,7 @@ class Member:
 
     async def change(
         self,
-        report: Any,  # noqa: ANN401
+        report: Any,  # noqa: ANN401  (whatever JSON or arguments it is)
         dag: Dag,
         kind: str,
         rev: int | None = None,
@@ -191,7 +191,7 @@ class Member:
 
     async def share(
         self,
-        report: Any,  # noqa: ANN401
+        report: Any,  # noqa: ANN401  (whatever JSON or arguments it is)
         parts: ReportParts,
         *readers: Person,
     ) -> tuple[Reply, ReportParts]:
@@ -234,7 +234,7 @@ def new_id() -> str:
     return secrets.token_hex(16)
 
 
-def settings_in(folder: Path, **overrides: Any) -> Settings:  # noqa: ANN401
+def settings_in(folder: Path, **overrides: Any) -> Settings:  # noqa: ANN401  (whatever JSON or arguments it is)
     """Settings of a server for tests; fields of ``Settings`` may be overridden."""
     plain = load_settings({}, None, {"data_dir": folder / "data", "port": 0, "host": "127.0.0.1"})
     usual: dict[str, Any] = {

@@ -115,7 +115,7 @@ class Forgetful(Transport):
 
     lost = False
 
-    async def call(self, method: str, path: str, **options: Any) -> Answer:  # noqa: ANN401
+    async def call(self, method: str, path: str, **options: Any) -> Answer:  # noqa: ANN401  (whatever JSON or arguments it is)
         answer = await super().call(method, path, **options)
         if (method, path) == ("PUT", "/index") and not self.lost:
             self.lost = True

@@ -72,7 +72,7 @@ def answering(answers: dict[str, tuple[int, object]]) -> Iterator[int]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (the base class's name)
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -30,16 +30,16 @@ class LateStore:
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  (whatever the store has)
         return getattr(self.inner, name)
 
-    async def replace(self, collection: str, *arguments: Any, **fields: Any) -> Document:  # noqa: ANN401
+    async def replace(self, collection: str, *arguments: Any, **fields: Any) -> Document:  # noqa: ANN401  (whatever JSON or arguments it is)
         write = self.inner.replace(collection, *arguments, **fields)
         if collection not in self.late:
             return await write
         self.writes.append(asyncio.ensure_future(self._later(write)))
         raise Unavailable("The database does not answer in time.")
 
-    async def _later(self, write: Any) -> Document:  # noqa: ANN401
+    async def _later(self, write: Any) -> Document:  # noqa: ANN401  (whatever JSON or arguments it is)
         await asyncio.sleep(0.3)
-        return await write  # type: ignore[no-any-return]
+        return await write  # type: ignore[no-any-return]  # what the store answers
 
 
 @pytest.fixture

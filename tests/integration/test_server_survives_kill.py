@@ -70,7 +70,7 @@ async def kill_during_uploads(
 
 
 async def signed_in(address: str, http: aiohttp.ClientSession) -> Member:
-    member = Member(Api(address, None, http), ADA)  # type: ignore[arg-type]
+    member = Member(Api(address, None, http), ADA)  # type: ignore[arg-type]  # a stand-in for the test
     sign_in = {"email": ADA.email, "login_secret": ADA.seal().login_secret}
     reply = await member.api.call("POST", "/api/v1/sessions", sign_in)
     if reply.status == 401:

@@ -119,7 +119,7 @@ class Edited:
     async def keep_editing(self, member: Member, enough: asyncio.Event) -> None:
         """Change the meta again and again, always of what is there now."""
 
-        async def edit(current: Any, parts: ReportParts) -> Reply:  # noqa: ANN401
+        async def edit(current: Any, parts: ReportParts) -> Reply:  # noqa: ANN401  (whatever JSON or arguments it is)
             edited = parts.edited()
             self.parts[str(edited.dag().root)] = edited
             return self._note(await member.change(current, edited.dag(), "edit"), "edit", edited)
@@ -129,7 +129,7 @@ class Edited:
     async def keep_sharing(self, member: Member, enough: asyncio.Event) -> None:
         """Add one reader after the other."""
 
-        async def share(current: Any, parts: ReportParts) -> Reply:  # noqa: ANN401
+        async def share(current: Any, parts: ReportParts) -> Reply:  # noqa: ANN401  (whatever JSON or arguments it is)
             reader = replace(BOB, email=f"{new_id()}@example.org")
             before = set(parts.packets())
             shared = parts.with_readers(reader.key.certificate)

@@ -231,7 +231,7 @@ def read_whole_car(car: bytes) -> None:
     reader.finish()
 
 
-@given(st.integers(0, (1 << 53) - 1), st.integers(0, 1 << 30), st.datetimes(datetime(2027, 1, 1)))  # noqa: DTZ001
+@given(st.integers(0, (1 << 53) - 1), st.integers(0, 1 << 30), st.datetimes(datetime(2027, 1, 1)))  # noqa: DTZ001  (hypothesis wants naive bounds)
 def test_an_ipns_record_reads_back(sequence: int, ttl: int, until: datetime) -> None:
     until = until.replace(microsecond=0, tzinfo=UTC)
     value = f"/ipfs/{CID.of(RAW, b'root')}"

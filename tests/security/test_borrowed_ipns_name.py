@@ -70,5 +70,5 @@ async def test_a_slow_writer_leaves_the_newest_record_behind(api: Api) -> None:
                 await fast.give_out("ada", name, 2, "bmV3")
             await stores.blocks.put_record(name, record)
 
-    await Published(stores.documents, Slow()).give_out("bob", "k51name", 1, "b2xk")  # type: ignore[arg-type]
+    await Published(stores.documents, Slow()).give_out("bob", "k51name", 1, "b2xk")  # type: ignore[arg-type]  # a stand-in for the test
     assert await stores.blocks.get_record("k51name") == b"new"

@@ -104,7 +104,7 @@ async def test_more_batches_at_once_than_memory_is_meant_for_are_refused(poor: M
     held = [asyncio.create_task(begin()) for _ in range(BATCHES_AT_ONCE_EACH)]
     for _ in held:
         await begun.acquire()
-    while poor.api.services.batches.running < BATCHES_AT_ONCE_EACH:  # noqa: ASYNC110
+    while poor.api.services.batches.running < BATCHES_AT_ONCE_EACH:  # noqa: ASYNC110  (polled: nothing announces it)
         await asyncio.sleep(0.01)
     refused = await poor.put_car(upload, car)
     assert (refused.status, refused.code) == (429, "too-many-attempts")

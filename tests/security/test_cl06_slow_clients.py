@@ -81,13 +81,13 @@ async def test_an_answer_that_is_not_read_is_given_up(quick: Api) -> None:
         await member.put(upload, dag.blocks[start : start + 6])
     await member.commit(upload, [("0" * 32, dag.root)])
     reader, writer = await connect(quick)
-    reader._transport.pause_reading()  # type: ignore[attr-defined]
+    reader._transport.pause_reading()  # type: ignore[attr-defined]  # a private part, on purpose
     writer.write(f"GET /ipfs/{dag.root}/data.pgp HTTP/1.1\r\nHost: a\r\n\r\n".encode())
     gauge = quick.services.metrics.in_flight
     async with asyncio.timeout(20):
         while gauge._value.get() == 0:  # noqa: ASYNC110 - a gauge is no event
             await asyncio.sleep(0.01)
-        while gauge._value.get() > 0:  # noqa: ASYNC110
+        while gauge._value.get() > 0:  # noqa: ASYNC110  (polled: nothing announces it)
             await asyncio.sleep(0.05)
     writer.close()
 

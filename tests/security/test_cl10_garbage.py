@@ -102,7 +102,7 @@ async def _stranger(member: Member) -> Member:
     return Member(member.api, member.person, token="A" * 43)
 
 
-def sample(schema: dict[str, Any], definitions: dict[str, Any]) -> Any:  # noqa: ANN401
+def sample(schema: dict[str, Any], definitions: dict[str, Any]) -> Any:  # noqa: ANN401  (whatever JSON or arguments it is)
     """Something of the right types, if not of the right sense."""
     if "$ref" in schema:
         return sample(definitions[schema["$ref"].rpartition("/")[2]], definitions)

@@ -33,7 +33,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def _flip(place: int) -> Any:  # noqa: ANN401
+def _flip(place: int) -> Any:  # noqa: ANN401  (whatever JSON or arguments it is)
     """The sealed key with one bit of its encrypted part changed."""
 
     def change(answer: dict[str, Any]) -> None:

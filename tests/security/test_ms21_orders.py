@@ -65,7 +65,7 @@ def _requests(proxy: HostileProxy) -> list[str]:
     return sorted(f"{r.method} {r.path.split('/')[1:4]} {r.query[:5]}" for r in proxy.seen)
 
 
-def _order(value: Any, where: str) -> Any:  # noqa: ANN401
+def _order(value: Any, where: str) -> Any:  # noqa: ANN401  (whatever JSON or arguments it is)
     """The answer with the orders in every object of it."""
     if isinstance(value, list):
         return [_order(each, where) for each in value]

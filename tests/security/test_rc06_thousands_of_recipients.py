@@ -46,5 +46,5 @@ def test_a_header_that_never_ends_is_not_collected() -> None:
 
     source = Endless()
     with pytest.raises(LimitExceeded):
-        list(open_envelope(source, ana()))  # type: ignore[arg-type]
+        list(open_envelope(source, ana()))  # type: ignore[arg-type]  # a stand-in for the test
     assert source.given_bytes <= 2 << 20

@@ -22,7 +22,7 @@ class Counting(io.BytesIO):
     written_bytes = 0
 
     def write(self, octets: object) -> int:
-        size = memoryview(octets).nbytes  # type: ignore[arg-type]
+        size = memoryview(octets).nbytes  # type: ignore[arg-type]  # typed as object only
         self.written_bytes += size
         return size
 

@@ -8,7 +8,7 @@ from tests.factories.servers import Api, Member
 from tests.people import ADA, login_secret
 
 
-def sign_in_body(**changes: Any) -> dict[str, Any]:  # noqa: ANN401
+def sign_in_body(**changes: Any) -> dict[str, Any]:  # noqa: ANN401  (whatever JSON or arguments it is)
     return {"email": ADA.email, "login_secret": login_secret(ADA.password)} | changes
 
 

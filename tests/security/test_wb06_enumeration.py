@@ -31,10 +31,10 @@ class CountingStore:
         self.inner = inner
         self.calls: Counter[tuple[str, ...]] = Counter()
 
-    def __getattr__(self, method: str) -> Any:  # noqa: ANN401
+    def __getattr__(self, method: str) -> Any:  # noqa: ANN401  (whatever JSON or arguments it is)
         wrapped = getattr(self.inner, method)
 
-        def counted(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401
+        def counted(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401  (whatever JSON or arguments it is)
             self.calls[method, *map(str, arguments[:1])] += 1
             return wrapped(*arguments, **named)
 
@@ -61,7 +61,7 @@ async def counted(
     await store.close()
 
 
-async def steps_of(store: CountingStore, call: Any) -> tuple[str, Counter[tuple[str, ...]]]:  # noqa: ANN401
+async def steps_of(store: CountingStore, call: Any) -> tuple[str, Counter[tuple[str, ...]]]:  # noqa: ANN401  (whatever JSON or arguments it is)
     """How the call ended, word for word, and every step it took."""
     store.calls.clear()
     try:

@@ -21,7 +21,7 @@ EXAMPLE = Path(__file__).parents[2] / ".env.example"
 
 
 def load(environ: dict[str, str] | None = None, **fields: object) -> Settings:
-    return load_settings(environ or {}, env_file=None, **fields)  # type: ignore[arg-type]
+    return load_settings(environ or {}, env_file=None, **fields)  # type: ignore[arg-type]  # fields by name
 
 
 def env_file(folder: Path, text: str) -> Path:
@@ -68,7 +68,7 @@ def test_the_command_line_is_stronger_than_the_environment_and_that_than_the_fil
 
 def test_settings_never_change() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
-        Settings().port = 1  # type: ignore[misc]
+        Settings().port = 1  # type: ignore[misc]  # frozen: that is tried
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_lists_are_separated_by_commas_and_slashes_at_the_end_do_not_matter() ->
 class TestPlainHttp:
     def test_is_refused_where_other_machines_could_reach_it(self) -> None:
         with pytest.raises(ConfigError, match="plain HTTP") as caught:
-            load({"HYGIEIA_HOST": "0.0.0.0"})  # noqa: S104
+            load({"HYGIEIA_HOST": "0.0.0.0"})  # noqa: S104  (a name to judge, not bound to)
         assert "HYGIEIA_TLS_CERT" in (caught.value.hint or "")
 
     @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.0.1", "::1"])
@@ -207,7 +207,7 @@ class TestPlainHttp:
         assert is_loopback(host)
         assert load({"HYGIEIA_HOST": host}).host == host
 
-    @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "vault.example"])  # noqa: S104
+    @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "vault.example"])  # noqa: S104  (a name to judge, not bound to)
     def test_elsewhere_is_not_loopback(self, host: str) -> None:
         assert not is_loopback(host)
 
@@ -234,7 +234,7 @@ class TestTls:
         for name in ("CERT", "KEY"):
             (tmp_path / name).touch()
         names = {f"HYGIEIA_TLS_{n}": str(tmp_path / n) for n in ("CERT", "KEY")}
-        settings = load({"HYGIEIA_HOST": "0.0.0.0", **names})  # noqa: S104
+        settings = load({"HYGIEIA_HOST": "0.0.0.0", **names})  # noqa: S104  (a name to judge, not bound to)
         assert settings.tls
         assert not Settings().tls
 

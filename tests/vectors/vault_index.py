@@ -44,7 +44,7 @@ def indexes() -> Iterator[Case]:
     yield from _segments()
 
 
-def vector(what: str, vault: Vault, root: CID | None = None, floor: Floor | None = None) -> Any:  # noqa: ANN401
+def vector(what: str, vault: Vault, root: CID | None = None, floor: Floor | None = None) -> Any:  # noqa: ANN401  (whatever JSON or arguments it is)
     root = root or vault.state.root
     recorder = Recorder(vault.blocks)
     made: dict[str, Any] = {
@@ -133,7 +133,7 @@ def _notes() -> Iterator[Case]:
     vault = _vault()
     body = vault.state.note.to_body()
 
-    def noted(what: str, **changes: Any) -> Any:  # noqa: ANN401
+    def noted(what: str, **changes: Any) -> Any:  # noqa: ANN401  (whatever JSON or arguments it is)
         note = sign_note(ana(), INDEX_CONTEXT, body | changes)
         return vector(what, vault, forgeries.with_note(vault, note))
 
@@ -169,7 +169,7 @@ def _segments() -> Iterator[Case]:
     vault = _vault()
     rows = [row.to_json() for row in vault.state.reports()]
 
-    def listed(what: str, items: list[Any] | bytes, table: str = "reports") -> Any:  # noqa: ANN401
+    def listed(what: str, items: list[Any] | bytes, table: str = "reports") -> Any:  # noqa: ANN401  (whatever JSON or arguments it is)
         content = items if isinstance(items, bytes) else dumps(items).encode()
         segment = forgeries.envelope(vault, content)
         return vector(what, vault, forgeries.with_segment(vault, segment, table))

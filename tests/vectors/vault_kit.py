@@ -81,7 +81,7 @@ def _other_name() -> str:
     return IpnsKey(bytes(32)).name
 
 
-def changed(what: str, *, code: str | None = None, **fields: Any) -> dict[str, Any]:  # noqa: ANN401
+def changed(what: str, *, code: str | None = None, **fields: Any) -> dict[str, Any]:  # noqa: ANN401  (whatever JSON or arguments it is)
     body = json.loads(sealed().kit.to_bytes()) | fields
     return vector(what, json.dumps(body, indent=1), code=code)
 

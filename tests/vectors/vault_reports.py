@@ -218,7 +218,7 @@ def _notes() -> Iterator[tuple[str, Case]]:
         data = report.encrypted.data
         return Case(what, first, assemble(first.meta, note, data, header, report.session_key))
 
-    def changed(what: str, **changes: Any) -> Case:  # noqa: ANN401
+    def changed(what: str, **changes: Any) -> Case:  # noqa: ANN401  (whatever JSON or arguments it is)
         return signed(what, sign_note(ana(), META_CONTEXT, body | changes))
 
     yield (

@@ -40,7 +40,7 @@ async def record_of(api: Api, vault: Vault) -> bytes:
 
 
 def no_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def asked(*_: object, **__: object) -> Any:  # noqa: ANN401
+    async def asked(*_: object, **__: object) -> Any:  # noqa: ANN401  (whatever JSON or arguments it is)
         raise AssertionError("the server was asked")
 
     monkeypatch.setattr(Transport, "_once", asked)

@@ -145,7 +145,7 @@ def cut_at(monkeypatch: pytest.MonkeyPatch, number: int) -> Callable[[], int]:
     """Let the request of this number be sent and its answer be lost, and all after it fail."""
     real, seen = Transport._once, 0
 
-    async def once(self: Transport, *arguments: Any, **named: Any) -> Answer:  # noqa: ANN401
+    async def once(self: Transport, *arguments: Any, **named: Any) -> Answer:  # noqa: ANN401  (whatever JSON or arguments it is)
         nonlocal seen
         seen += 1
         if seen > number:
@@ -222,7 +222,7 @@ async def test_a_file_that_changes_while_it_is_stored_is_not_committed(
     path = file_in(tmp_path, "log.txt", b"one")
     real = Transport.call
 
-    async def call(self: Transport, method: str, url: str, **named: Any) -> Answer:  # noqa: ANN401
+    async def call(self: Transport, method: str, url: str, **named: Any) -> Answer:  # noqa: ANN401  (whatever JSON or arguments it is)
         if url == "/uploads":
             path.write_bytes(b"another")
         return await real(self, method, url, **named)
@@ -256,7 +256,7 @@ async def test_a_full_server_says_so_and_the_put_is_finished_once_there_is_room(
     path = file_in(tmp_path, "long.bin", bytes(5 << 20))
     real = Transport.send
 
-    async def full(self: Transport, method: str, url: str, *rest: Any, **named: Any) -> Answer:  # noqa: ANN401
+    async def full(self: Transport, method: str, url: str, *rest: Any, **named: Any) -> Answer:  # noqa: ANN401  (whatever JSON or arguments it is)
         if url.endswith("/blocks"):
             raise StorageFull("The server's disk is full.")
         return await real(self, method, url, *rest, **named)
@@ -274,7 +274,7 @@ async def test_a_sign_up_whose_answer_was_lost_is_taken_up_again(
     device = Device(tmp_path / "state")
     real = Transport.call
 
-    async def lost(self: Transport, method: str, url: str, **named: Any) -> Answer:  # noqa: ANN401
+    async def lost(self: Transport, method: str, url: str, **named: Any) -> Answer:  # noqa: ANN401  (whatever JSON or arguments it is)
         answer = await real(self, method, url, **named)
         if url == "/accounts":
             raise Unreachable("The line is cut.")

@@ -44,7 +44,7 @@ async def _house(folder: Path, mode: Mode) -> AsyncIterator[House]:
     await documents.close()
 
 
-async def sign_up(house: House, person: Person = ADA, **changes: Any) -> None:  # noqa: ANN401
+async def sign_up(house: House, person: Person = ADA, **changes: Any) -> None:  # noqa: ANN401  (whatever JSON or arguments it is)
     await house.identity.registration.sign_up(person.new_account(**changes), HOME)
 
 
@@ -121,7 +121,7 @@ async def test_a_sign_up_with_a_wrong_part_is_refused_and_leaves_nothing(
     await house.sign_up()
 
 
-@pytest.mark.parametrize("name", ["", "Zoë Żółć", "نیم\u200cفاصله", "x" * 256])  # noqa: RUF001
+@pytest.mark.parametrize("name", ["", "Zoë Żółć", "نیم\u200cفاصله", "x" * 256])  # noqa: RUF001  (a name may have these letters)
 async def test_names_of_all_scripts_are_taken(house: House, name: str) -> None:
     await sign_up(house, name=name)
     assert (await house.identity.accounts.get(ADA.account)).name == name

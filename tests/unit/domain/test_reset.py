@@ -15,7 +15,7 @@ from tests.people import ADA, BOB, HOME, House, Person
 NEW = ADA.seal("new")
 
 
-async def reset(house: House, person: Person = ADA, **changes: Any) -> Started:  # noqa: ANN401
+async def reset(house: House, person: Person = ADA, **changes: Any) -> Started:  # noqa: ANN401  (whatever JSON or arguments it is)
     started = await house.identity.reset.start(person.email, HOME)
     proof = person.reset_proof(started.nonce, NEW, **changes)
     return await house.identity.reset.finish(person.email, proof, NEW, HOME)

@@ -30,7 +30,7 @@ def record(**other: object) -> bytes:
         "Sequence": 7,
         "TTL": 300 * 10**9,
     }
-    signed.update(other)  # type: ignore[arg-type]
+    signed.update(other)  # type: ignore[arg-type]  # typed as object only
     data = dagcbor.encode({key: value for key, value in signed.items() if value is not None})
     return signed_record(data)
 

@@ -62,7 +62,7 @@ def boris() -> UnlockedKey:
     return key_of("Boris")
 
 
-def contact(key: UnlockedKey, **changes: Any) -> Contact:  # noqa: ANN401
+def contact(key: UnlockedKey, **changes: Any) -> Contact:  # noqa: ANN401  (whatever JSON or arguments it is)
     fields: dict[str, Any] = {
         "key": key.key_id,
         "certificate": key.certificate.armored,
@@ -94,7 +94,7 @@ class Blocks:
         return self.blocks[cid]
 
 
-def draft(author: UnlockedKey | None = None, **changes: Any) -> Draft:  # noqa: ANN401
+def draft(author: UnlockedKey | None = None, **changes: Any) -> Draft:  # noqa: ANN401  (whatever JSON or arguments it is)
     me = ana().key_id
     fields: dict[str, Any] = {
         "title": "Blutbild März",
@@ -115,7 +115,7 @@ def make_report(
     recipients: list[Certificate] | None = None,
     revision: Revision | None = None,
     secrets: ReportSecrets | None = None,
-    **changes: Any,  # noqa: ANN401
+    **changes: Any,  # noqa: ANN401  (whatever JSON or arguments it is)
 ) -> BuiltReport:
     author = author or ana()
     return seal_report(
@@ -151,7 +151,7 @@ def open_in(
 
 def resigned(built: BuiltReport, report: Report, **changes: object) -> BuiltReport:
     """The same report with another signed meta, under its own session key."""
-    meta = replace(built.meta, **changes)  # type: ignore[arg-type]
+    meta = replace(built.meta, **changes)  # type: ignore[arg-type]  # fields by name
     note = sign_note(ana(), META_CONTEXT, meta.to_body())
     header = make_header(report.session_key, [ana().certificate])
     return assemble(meta, note, report.encrypted.data, header, report.session_key)
@@ -166,7 +166,7 @@ def content_of(report: Report, blocks: Blocks) -> bytes:
 _NUMBERS = itertools.count(1)
 
 
-def entry(**changes: Any) -> ReportEntry:  # noqa: ANN401
+def entry(**changes: Any) -> ReportEntry:  # noqa: ANN401  (whatever JSON or arguments it is)
     """An index entry of a made-up report: an index does not look at what its CIDs hold."""
     number = next(_NUMBERS)
     rnd = random.Random(number)
@@ -228,7 +228,7 @@ class Vault:
         self.blocks.add(*update.blocks)
         return update.blocks
 
-    def reopen(self, **options: Any) -> IndexState:  # noqa: ANN401
+    def reopen(self, **options: Any) -> IndexState:  # noqa: ANN401  (whatever JSON or arguments it is)
         return read_now(open_index(self.state.root, self.key, **options), self.blocks.get)
 
     def copy(self) -> Vault:

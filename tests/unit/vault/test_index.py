@@ -81,7 +81,7 @@ class TestReadingBack:
         changes = puts(64 * 32 + 5)
         vault.change(*changes)
         assert len(vault.state.table("reports").directories) == 2
-        vault.change(PutReport(entry()), SetDeleted(changes[0].entry.id, NOW))  # type: ignore[union-attr]
+        vault.change(PutReport(entry()), SetDeleted(changes[0].entry.id, NOW))  # type: ignore[union-attr]  # it is a PutReport
         state = vault.reopen()
         assert len(list(state.reports())) == 64 * 32 + 6
         assert next(state.reports()).deleted == NOW

@@ -28,7 +28,7 @@ def kit() -> Kit:
     return sealed().kit
 
 
-def changed(**changes: Any) -> bytes:  # noqa: ANN401
+def changed(**changes: Any) -> bytes:  # noqa: ANN401  (whatever JSON or arguments it is)
     """The kit's file with fields changed; None takes one out."""
     body: dict[str, Any] = json.loads(kit().to_bytes()) | changes
     return json.dumps({name: value for name, value in body.items() if value is not None}).encode()

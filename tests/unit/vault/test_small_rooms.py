@@ -140,7 +140,7 @@ class TestLists:
         return vault
 
     def titles(self, **options: object) -> list[str]:
-        listed = list_reports(self.vault().state.reports(), **options)  # type: ignore[arg-type]
+        listed = list_reports(self.vault().state.reports(), **options)  # type: ignore[arg-type]  # fields by name
         return [found.title for found in listed.reports]
 
     def test_newest_first(self) -> None:

@@ -109,6 +109,6 @@ async def test_a_gap_is_met_and_an_abandoned_feed_leaves_nothing_running(
             pass
     pieces = aiter(CarFeed(store, [], dag.root, ALL))
     await anext(pieces)
-    await pieces.aclose()  # type: ignore[attr-defined]
+    await pieces.aclose()  # type: ignore[attr-defined]  # a private part, on purpose
     await asyncio.sleep(0.05)
     assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
