@@ -24,6 +24,9 @@ export type ErrorCode =
   | "key-mismatch"
   | "sealed-key-refused"
   | "certificate-refused"
+  | "certificate-changed"
+  | "recipient-refused"
+  | "delegation-refused"
   | "envelope-refused"
   | "limit-exceeded"
   | "note-refused"
@@ -60,6 +63,8 @@ export interface ErrorFacts {
   readonly groups?: readonly number[];
   /** duplicate: the report that is the same. */
   readonly report?: string;
+  /** certificate-changed, certificate-refused, forbidden: whose key it is, by email. */
+  readonly person?: string;
 }
 
 export class EngineError extends Error {

@@ -7,6 +7,7 @@
  */
 import type { EngineError } from "./errors.ts";
 import type { Feed } from "./feed.ts";
+import type { SharingEngine } from "./sharing.ts";
 
 // ---- the vault's state ---------------------------------------------------------------------
 
@@ -302,7 +303,7 @@ export interface ServerFacts {
 
 // ---- the engine ----------------------------------------------------------------------------
 
-export interface Engine {
+export interface Engine extends SharingEngine {
   readonly state: Feed<VaultState>;
   readonly reports: Feed<ReportList>;
   readonly uploads: Feed<Uploads>;
@@ -390,3 +391,4 @@ export interface Engine {
 
 export type { EngineError, ErrorCode, ErrorFacts } from "./errors.ts";
 export type { Feed } from "./feed.ts";
+export type * from "./sharing.ts";

@@ -1,0 +1,346 @@
+/**
+ * Sharing, for the screens: people, readers, what others share, standing delegations, activity
+ * (docs/spec 15-18). `Engine` has all of it; it stands in a file of its own for its length.
+ *
+ * A person is named by email where she is looked for or decided on, and by key id where something
+ * signed is shown. Ids of reports and delegations are 32 lower-case hex digits, keys 64.
+ */
+import type { EngineError } from "./errors.ts";
+import type { Feed } from "./feed.ts";
+import type { SignatureVerdict } from "./interface.ts";
+
+// ---- people --------------------------------------------------------------------------------
+
+/** How far the owner of this vault trusts that a key is this person's (spec 15.1). */
+export type Trust = "unverified" | "verified" | "changed";
+
+/** A contact as this vault's own signed index says it, not as a server does. */
+export interface Contact {
+  /** The pinned key. */
+  readonly key: string;
+  readonly email: string;
+  /** Her own words, or the server's: text, never proof. May be empty. */
+  readonly name: string;
+  /**
+   * `unverified`: one report at a time, no delegation. `changed`: the server shows another key;
+   * nothing is encrypted to either until `acceptPerson`, or `forget`.
+   */
+  readonly trust: Trust;
+  /** The pinned certificate is revoked or expired: nothing can be shared with her. */
+  readonly isUsable: boolean;
+  /** Keys she had before that count as her. */
+  readonly formerKeys: readonly string[];
+}
+
+/** A person looked up: pinned now, with what has to be compared. */
+export interface Meeting {
+  readonly contact: Contact;
+  /** Whether she was met for the first time just now. */
+  readonly isNew: boolean;
+  /** The server shows no key for her (any more): the pin still stands. */
+  readonly isGone: boolean;
+  /** The key whose number is to be compared: the offered one where it has changed. */
+  readonly key: string;
+  /** Eight groups of five digits, the same on her screen: Argon2id, some 200 ms. */
+  readonly groups: readonly string[];
+  /** What the QR code holds (`hygieia:safety:1:…`): the same on both screens. */
+  readonly code: string;
+}
+
+/** How both convinced themselves that `Meeting.key` is hers. */
+export type Comparison =
+  /** "They match": `key` is the one whose number was on the screen. */
+  | { readonly kind: "seen"; readonly key: string }
+  /** The number as she read it out, however spaced. */
+  | { readonly kind: "number"; readonly text: string }
+  /** What the camera read off her screen. */
+  | { readonly kind: "code"; readonly text: string };
+
+/** Whoever a key belongs to, as far as this vault knows. */
+export interface Named {
+  readonly key: string;
+  /** Null for a key that is nobody's in this vault. */
+  readonly email: string | null;
+  readonly name: string;
+  readonly trust: Trust | "me" | "stranger";
+}
+
+// ---- who reads a report --------------------------------------------------------------------
+
+export interface Reader extends Named {
+  readonly isOwner: boolean;
+  /** The delegation that she reads it by; null when it was shared by hand. */
+  readonly delegation: string | null;
+}
+
+/** Who reads a report now: by the index, and by notes of others that verified. */
+export interface Readers {
+  readonly report: string;
+  readonly readers: readonly Reader[];
+  /** Taken off since the session key was last new: old copies may still open for them. */
+  readonly removed: readonly Named[];
+  /** Packets of the header that nobody's note names ("readers differ"); a new key drops them. */
+  readonly unnamed: number;
+  /** Only the owner takes readers off, or gives a new key. */
+  readonly isMine: boolean;
+}
+
+/** What somebody changed in a report since it was last read here. */
+export interface Meanwhile {
+  /** Revision before and now; equal when only its readers changed. */
+  readonly revisions: readonly [before: number, now: number];
+  /** Title before and now, where it changed. */
+  readonly titles: readonly [before: string, now: string] | null;
+  readonly isContentNew: boolean;
+  readonly areReadersNew: boolean;
+}
+
+/** What became of one report of a share, an unshare or a giving back. */
+export interface ShareOutcome {
+  readonly report: string;
+  readonly state:
+    /** Durable at the server, and in the index. */
+    | "done"
+    /** They could read it already, or could not read it anyway. */
+    | "unchanged"
+    /** Somebody changed it at the same moment; nothing was written. Share it again with `retry`. */
+    | "stale"
+    | "failed"
+    /** Not begun: an error before it stopped the rest. */
+    | "left";
+  readonly error: EngineError | null;
+  readonly meanwhile: Meanwhile | null;
+}
+
+export interface ShareProgress {
+  readonly done: number;
+  readonly total: number;
+}
+
+/** What a new session key will do to the readers of a report, before it is made. */
+export interface RekeyPlan {
+  readonly report: string;
+  readonly sizeBytes: number;
+  /** Wrapped anew. */
+  readonly kept: readonly Reader[];
+  /** Left out unless kept by name: nobody this vault knows, a changed key, a revoked one. */
+  readonly leftOut: readonly (Reader & { readonly why: "stranger" | "changed" | "unusable" })[];
+  readonly removed: readonly Named[];
+  readonly unnamed: number;
+}
+
+// ---- what others share with me ---------------------------------------------------------------
+
+export interface Received {
+  readonly report: string;
+  /**
+   * `accepted`: in the index, an ordinary row of `reports`. `stranger`: waits, closed; nothing of it
+   * is shown. `refused`: does not verify, for `error`. `ended`: in the index, no longer shared.
+   */
+  readonly standing: "accepted" | "stranger" | "refused" | "ended";
+  /** Who signed the note that shared it; of a stranger `email` and `name` are the server's words. */
+  readonly sharer: Named;
+  readonly shared: string;
+  readonly sizeBytes: number;
+  /** Of the report's own author; null where it was not opened. */
+  readonly signature: SignatureVerdict | null;
+  readonly author: Named | null;
+  /** `claimed`: the owner herself has not signed any revision yet. */
+  readonly ownership: "confirmed" | "claimed" | null;
+  readonly error: EngineError | null;
+}
+
+export interface ReceivedList {
+  readonly status: "closed" | "loading" | "ready" | "failed";
+  /** Newest first. */
+  readonly items: readonly Received[];
+  readonly error: EngineError | null;
+}
+
+// ---- standing delegations --------------------------------------------------------------------
+
+export type Right = "read" | "redelegate" | "upload";
+
+/** Which reports a delegation is about; `"*"` is all of them. */
+export interface Scope {
+  readonly categories: readonly string[] | "*";
+  /** Subjects as in `ReportRow.subject`. */
+  readonly subjects: readonly string[] | "*";
+  /** In which capacity the author wrote. */
+  readonly professions: readonly string[] | "*";
+}
+
+export interface Delegation extends Scope {
+  readonly id: string;
+  readonly from: Named;
+  readonly to: Named;
+  readonly rights: readonly Right[];
+  /** The delegation that this one passes on. */
+  readonly parent: string | null;
+  readonly created: string;
+  readonly expires: string;
+  /** `waiting`: not announced yet, or a re-delegation that its owner has not confirmed. */
+  readonly state: "active" | "waiting" | "expired" | "ended";
+  readonly ended: string | null;
+  /** Given by me, received by me, or passed on between others about my record. */
+  readonly side: "given" | "received" | "passed-on";
+}
+
+export interface DelegationList {
+  readonly status: "closed" | "loading" | "ready" | "failed";
+  /** Newest first, ended ones too. */
+  readonly items: readonly Delegation[];
+  readonly error: EngineError | null;
+}
+
+export interface NewDelegation extends Scope {
+  /** Email of a verified contact. */
+  readonly to: string;
+  readonly rights: readonly Right[];
+  /** At most a year from now. */
+  readonly expires: string;
+  /** The received delegation that this one passes on; null for my own record. */
+  readonly parent: string | null;
+}
+
+/** What an end leaves behind: reports that the person can still open. */
+export interface Ended {
+  readonly delegation: Delegation;
+  readonly stillReadable: readonly string[];
+}
+
+// ---- what waits for a decision ---------------------------------------------------------------
+
+export type Request =
+  /** Somebody made a new key and asks for what she could read before (FORMATS §5, giving back). */
+  | {
+      readonly kind: "give-back";
+      readonly id: string;
+      readonly person: Contact;
+      readonly formerKey: string;
+      readonly reports: readonly string[];
+    }
+  /** A delegate of mine passes my delegation on; acts once I say so. */
+  | { readonly kind: "redelegation"; readonly id: string; readonly delegation: Delegation }
+  /** A key of mine before this one: reports it owned are mine again once I confirm it. */
+  | { readonly kind: "former-key"; readonly id: string; readonly key: string; readonly reports: readonly string[] };
+
+// ---- activity --------------------------------------------------------------------------------
+
+export interface ActivityEntry {
+  readonly number: number;
+  readonly time: string;
+  /** A word of the specification: `shared`, `fetched`, `unshared`, `signed-in`, … */
+  readonly action: string;
+  readonly by: Named | null;
+  readonly report: string | null;
+  readonly address: string | null;
+  readonly device: string | null;
+}
+
+export interface ActivityPage {
+  /** Newest first. */
+  readonly items: readonly ActivityEntry[];
+  /** For the page after this one. */
+  readonly next: string | null;
+}
+
+/** Whether the trail hangs together, and agrees with what this vault's index last anchored. */
+export interface ActivityCheck {
+  readonly state: "whole" | "gap" | "altered" | "never-anchored";
+  readonly entries: number;
+  /** The last entry that is proven by the signed index. */
+  readonly anchored: number | null;
+  /** The first entry that does not fit. */
+  readonly firstBad: number | null;
+}
+
+// ---- the engine's part -----------------------------------------------------------------------
+
+export interface SharingEngine {
+  /** In the order in which they were met; empty while the vault is closed. */
+  readonly contacts: Feed<readonly Contact[]>;
+  readonly received: Feed<ReceivedList>;
+  readonly delegations: Feed<DelegationList>;
+  /** What waits for the person: contacts whose key has changed are in `contacts`. */
+  readonly requests: Feed<readonly Request[]>;
+
+  // -- people
+  /**
+   * Asks the server for a person, and holds its answer against the pin: a new one is pinned,
+   * unverified; another key makes her `changed` and is not used. Rejects with `invalid-input`
+   * (no address, or one's own), `not-found` (nobody there), `certificate-refused`.
+   */
+  meet(email: string): Promise<Meeting>;
+  /**
+   * Enters that the numbers match. Rejects with `certificate-changed` when they differ, or when the
+   * key is no longer the one that was seen, or is changed and not accepted; `invalid-input`, field
+   * `number` or `code`, for what is no safety number.
+   */
+  verifyPerson(email: string, comparison: Comparison): Promise<Contact>;
+  /** Takes the new key of a changed contact, the one that `key` was seen: unverified until compared. */
+  acceptPerson(email: string, key: string): Promise<Contact>;
+  /** Whose a key is: authors, owners and subjects of rows. */
+  named(keys: readonly string[]): Promise<readonly Named[]>;
+
+  // -- readers
+  /**
+   * Lets people read reports. Rejects, with nothing shared, when it must not begin:
+   * `certificate-changed`, `certificate-refused` (`facts.person`), `forbidden` (several reports for
+   * somebody unverified), `limit-exceeded` (more than 100 people), `conflict` (a report in the
+   * trash), `invalid-input`. Afterwards each report has its own outcome.
+   */
+  share(
+    request: { reports: readonly string[]; people: readonly string[]; retry?: boolean },
+    onProgress?: (progress: ShareProgress) => void,
+  ): Promise<readonly ShareOutcome[]>;
+  /** Takes a person off reports of mine, under all her keys. What she could open she may have kept. */
+  unshare(
+    request: { reports: readonly string[]; person: string },
+    onProgress?: (progress: ShareProgress) => void,
+  ): Promise<readonly ShareOutcome[]>;
+  /** Asks the server for notes of others too; without it, what the index lists. */
+  readersOf(report: string): Promise<Readers>;
+  /** By the index alone: keys of who else reads, by report; reports that nobody else reads are absent. */
+  sharedWith(): Promise<ReadonlyMap<string, readonly string[]>>;
+  planRekey(report: string): Promise<RekeyPlan>;
+  /** New session key, new payloads streamed through this device; `keep` names who stays though left out. */
+  rekey(
+    report: string,
+    options: { keep: readonly string[] },
+    onProgress?: (progress: { doneBytes: number; totalBytes: number }) => void,
+  ): Promise<Readers>;
+
+  // -- shared with me
+  refreshReceived(): Promise<void>;
+  /** Enters a report from a stranger because the person says so. Rejects with what refused it. */
+  acceptReceived(report: string): Promise<void>;
+
+  // -- delegations
+  refreshDelegations(): Promise<void>;
+  /** Reports of mine that a scope is about now, trash excluded. */
+  reportsIn(scope: Scope): Promise<readonly string[]>;
+  /** Rejects with `forbidden` (not verified), `invalid-input` (field `expires`, `categories`, …). */
+  delegate(request: NewDelegation): Promise<Delegation>;
+  /** Wraps reports of the past for a delegate; call again to go on where it stopped. */
+  applyToPast(
+    delegation: string,
+    onProgress?: (progress: ShareProgress) => void,
+  ): Promise<readonly ShareOutcome[]>;
+  endDelegation(delegation: string): Promise<Ended>;
+
+  // -- requests
+  /** Says yes to a request: shares again, confirms a former key, enters a re-delegation. */
+  grant(
+    request: string,
+    onProgress?: (progress: ShareProgress) => void,
+  ): Promise<readonly ShareOutcome[]>;
+  /** Not now: it is shown again at the next unlock. */
+  postpone(request: string): Promise<void>;
+
+  // -- activity
+  activity(query: { after: string | null; limit: number }): Promise<ActivityPage>;
+  checkActivity(): Promise<ActivityCheck>;
+  /** The whole trail as JSON lines, to be saved. */
+  exportActivity(): Promise<{ fileName: string; bytes: Uint8Array<ArrayBuffer> }>;
+}
