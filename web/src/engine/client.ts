@@ -141,7 +141,8 @@ export async function registerServiceWorker(): Promise<void> {
 
 /** Calls that nobody waits for: what they could fail at shows in a feed. */
 const UNAWAITED: readonly string[] = [
-  ...["lock", "stillHere", "pauseUploads", "continueUploads", "clearUploads", "cancelDownload"],
+  ...["lock", "stillHere", "clearUploads", "cancelDownload"],
+  ...["pauseUploads", "continueUploads", "pauseUpload", "continueUpload"],
 ];
 const FEEDS = ["state", "uploads", "downloads", "connection", "settings", "copies", "lockingIn"] as const;
 

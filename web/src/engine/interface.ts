@@ -198,6 +198,8 @@ export interface Upload {
   readonly report: string | null;
   /** Copies checked when saved. */
   readonly copies: number;
+  /** In `needs-file`: the browser knows where the file is, and `reopenUploads` can ask for it. */
+  readonly canReopen: boolean;
   readonly error: EngineError | null;
 }
 
@@ -374,8 +376,18 @@ export interface Engine extends SharingEngine {
   update(report: string, item: UploadItem): Promise<string>;
   /** Gives interrupted uploads their files again; ids of those that go on. */
   resumeUploads(files: readonly File[]): Promise<readonly string[]>;
+  /**
+   * Opens the files of interrupted uploads again without their being chosen anew, all or those named;
+   * call it from a click, for the browser asks the person first. Ids of those that go on: where she
+   * says no, or the file is gone, the upload still needs it (`resumeUploads`).
+   */
+  reopenUploads(ids?: readonly string[]): Promise<readonly string[]>;
+  /** All of them, and what is added meanwhile (`Uploads.isPaused`). */
   pauseUploads(): void;
   continueUploads(): void;
+  /** This one alone; the others go on. `continueUpload` also ends its wait for the network. */
+  pauseUpload(id: string): void;
+  continueUpload(id: string): void;
   cancelUpload(id: string): Promise<void>;
   uploadAnyway(id: string): Promise<void>;
   /** Takes finished, failed and cancelled ones off the list. */

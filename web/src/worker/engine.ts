@@ -336,6 +336,14 @@ export class EngineInWorker {
     this.openUploads().continue();
   }
 
+  pauseUpload(id: string): void {
+    this.openUploads().pauseOne(id);
+  }
+
+  continueUpload(id: string): void {
+    this.openUploads().continueOne(id);
+  }
+
   cancelUpload(id: string): Promise<void> {
     return this.openUploads().cancel(id);
   }

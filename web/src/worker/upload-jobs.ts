@@ -2,10 +2,21 @@
 import { base64, fromBase64, randomBytes } from "../bytes.ts";
 import { makeSalt } from "../crypto/payload.ts";
 import type { StateKey } from "../crypto/state-key.ts";
+import { formatTime, nowSeconds } from "../crypto/times.ts";
 import type { EngineError } from "../engine/errors.ts";
-import type { Upload, UploadState } from "../engine/interface.ts";
-import { cleanFileName, makeId } from "../vault/words.ts";
-import type { ContentSecrets } from "./content.ts";
+import type { Upload, UploadItem, UploadState } from "../engine/interface.ts";
+import { LIMITS } from "../limits.ts";
+import type { ReportMeta } from "../vault/report-meta.ts";
+import {
+  checkCategory,
+  checkTitle,
+  cleanFileName,
+  DEFAULT_CATEGORY,
+  makeId,
+  mediaTypeOf,
+  titleFromFileName,
+} from "../vault/words.ts";
+import type { ContentSecrets, SealedContent } from "./content.ts";
 import type { UploadRecord } from "./store.ts";
 
 const CONTEXT = "upload 1";
@@ -60,6 +71,23 @@ export class Job {
     this.file = file;
   }
 
+  /** A file as the person gave it; throws `invalid-input`. */
+  static of(item: UploadItem, updates: string | null): Job {
+    const { file } = item;
+    if (item.title !== undefined) checkTitle(item.title);
+    if (item.category !== undefined) checkCategory(item.category);
+    const fileName = cleanFileName(file.name);
+    const labels: Labels = {
+      fileName,
+      title: item.title ?? null,
+      category: item.category ?? null,
+      profession: item.profession ?? null,
+      mediaType: mediaTypeOf(fileName, file.type),
+      updates,
+    };
+    return new Job(labels, { sizeBytes: file.size, lastModified: file.lastModified }, file);
+  }
+
   /** New secrets: for a content that is not the one before. */
   refresh(): ContentSecrets {
     this.secrets = { sessionKey: randomBytes(32), salt: makeSalt() };
@@ -72,6 +100,16 @@ export class Job {
     return this.state !== "saved" && this.state !== "failed" && this.state !== "cancelled";
   }
 
+  /** Whether it is being stored, or would be if the server answered. */
+  get isActive(): boolean {
+    return this.state === "sending" || this.state === "checking" || this.state === "waiting";
+  }
+
+  /** Whether it goes together with others, and begins anew where it was stopped. */
+  get isShort(): boolean {
+    return this.sizeBytes <= LIMITS.SMALL_REPORT_BYTES && this.labels.updates === null;
+  }
+
   shown(secondsLeft: number | null): Upload {
     return {
       id: this.id,
@@ -82,6 +120,7 @@ export class Job {
       secondsLeft,
       report: this.state === "duplicate" ? this.repeats || null : this.state === "saved" ? this.report : null,
       copies: this.copies,
+      canReopen: false,
       error: this.error,
     };
   }
@@ -120,4 +159,36 @@ export class Job {
     }
     return job;
   }
+}
+
+/** What a report's meta says of its content. */
+export function contentOf({ labels }: Job, { payload, sizeBytes, sha256 }: SealedContent) {
+  return {
+    file_name: labels.fileName,
+    media_type: labels.mediaType,
+    size_bytes: sizeBytes,
+    sha256,
+    data_payload_cid: payload.cid,
+  };
+}
+
+/** The meta of a new report of the owner of `me`. */
+export function metaOf(job: Job, sealed: SealedContent, me: string): ReportMeta {
+  const { labels } = job;
+  return {
+    id: job.report,
+    kind: "document",
+    owner: me,
+    subject: me,
+    author: me,
+    profession: labels.profession,
+    revision: 1,
+    previous: null,
+    title: labels.title ?? titleFromFileName(labels.fileName),
+    ...contentOf(job, sealed),
+    category: labels.category ?? DEFAULT_CATEGORY,
+    links: [],
+    created: formatTime(nowSeconds()),
+    extra: {},
+  };
 }

@@ -183,6 +183,7 @@ function upload(number: number, fileName: string, state: UploadState, change: Pa
     secondsLeft: null,
     report: null,
     copies: 0,
+    canReopen: false,
     error: null,
     ...change,
   };

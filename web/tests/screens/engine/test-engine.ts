@@ -236,6 +236,7 @@ export class TestEngine implements Engine {
         secondsLeft: null,
         report: null,
         copies: 0,
+        canReopen: false,
         error: null,
       }),
     );
@@ -251,6 +252,18 @@ export class TestEngine implements Engine {
     return Promise.resolve([]);
   }
 
+  reopenUploads(): Promise<readonly string[]> {
+    return Promise.resolve([]);
+  }
+
+  pauseUpload(id: string): void {
+    this.become(id, "paused");
+  }
+
+  continueUpload(id: string): void {
+    this.become(id, "queued");
+  }
+
   pauseUploads(): void {
     this.uploads.set({ ...this.uploads.current, isPaused: true });
   }
@@ -260,9 +273,13 @@ export class TestEngine implements Engine {
   }
 
   cancelUpload(id: string): Promise<void> {
-    const items = this.uploads.current.items.map((one) => (one.id === id ? { ...one, state: "cancelled" as const } : one));
-    this.uploads.set({ ...this.uploads.current, items });
+    this.become(id, "cancelled");
     return Promise.resolve();
+  }
+
+  private become(id: string, state: Upload["state"]): void {
+    const items = this.uploads.current.items.map((one) => (one.id === id ? { ...one, state } : one));
+    this.uploads.set({ ...this.uploads.current, items });
   }
 
   uploadAnyway(): Promise<void> {

@@ -1,0 +1,162 @@
+/**
+ * Storing files (FORMATS §9): encrypt, send, commit, enter in the index, read back. Short files go
+ * in groups; a long one is streamed, and can be resumed after a reload or a lost network.
+ */
+import { randomBytes } from "../bytes.ts";
+import { makeSalt } from "../crypto/payload.ts";
+import { formatTime, nowSeconds } from "../crypto/times.ts";
+import { isRefusal } from "../refusal.ts";
+import { requireReport } from "../vault/index/state.ts";
+import { finishReport, headerFor, nextMeta, type BuiltReport } from "../vault/report-build.ts";
+import type { ReportMeta } from "../vault/report-meta.ts";
+import { commitRevision, currentOf } from "./changing.ts";
+import { Recorder, sendContent, type SealedContent } from "./content.ts";
+import type { Repeats } from "./repeats.ts";
+import { BatchSender, commitReports, endUpload, isOpen, readBack, startUpload } from "./sending.ts";
+import { contentOf, metaOf, type Job } from "./upload-jobs.ts";
+import type { UploadList } from "./upload-list.ts";
+import type { Vault } from "./vault.ts";
+
+export class Storing {
+  private readonly vault: Vault;
+  private readonly list: UploadList;
+  private readonly repeats: Repeats;
+
+  constructor(vault: Vault, list: UploadList, repeats: Repeats) {
+    this.vault = vault;
+    this.list = list;
+    this.repeats = repeats;
+  }
+
+  /** Stores one long file, or short ones together; those that the vault has already become `duplicate`. */
+  async store(group: readonly Job[], signal: AbortSignal): Promise<void> {
+    const fresh: Job[] = [];
+    for (const job of group) {
+      this.list.become(job, "sending");
+      job.sentBytes = 0;
+      const same = await this.repeats.find(job, signal);
+      if (same === null) {
+        fresh.push(job);
+      } else {
+        job.repeats = same;
+        this.list.become(job, "duplicate");
+      }
+    }
+    const [first] = fresh;
+    if (first === undefined) return;
+    if (first.isShort) await this.storeShort(fresh, signal);
+    else await this.storeLong(first, signal);
+  }
+
+  private async storeShort(jobs: readonly Job[], signal: AbortSignal): Promise<void> {
+    const { vault, list } = this;
+    const upload = await startUpload(vault.transport);
+    try {
+      const sender = new BatchSender(vault.transport, upload, { signal });
+      const built: BuiltReport[] = [];
+      for (const job of jobs) {
+        // Sealed under a key of its own each time, so that a later attempt needs no memory of it.
+        const secrets = { sessionKey: randomBytes(32), salt: makeSalt() };
+        const sealed = await sendContent(job.file!, secrets, Recorder.plain(sender), sender, signal);
+        const report = await this.build(job, sealed, secrets.sessionKey);
+        await sender.addAll(report.blocks);
+        built.push(report);
+        list.sent(job, job.sizeBytes);
+      }
+      await sender.flush();
+      await this.commit(jobs, built, upload, sender);
+    } finally {
+      await endUpload(vault.transport, upload);
+    }
+  }
+
+  private async storeLong(job: Job, signal: AbortSignal): Promise<void> {
+    const { transport, store, session } = this.vault;
+    if (job.upload === null || !(await isOpen(transport, job.upload))) {
+      job.upload = await startUpload(transport);
+    }
+    const secrets = job.secrets ?? job.refresh();
+    await store.saveUpload(await job.toRecord(session.stateKey));
+    const onSent = (bytes: number): void => this.list.sent(job, bytes);
+    const sender = new BatchSender(transport, job.upload, { signal, onSent });
+    const recorder = await Recorder.resumable(store, job.id, sender);
+    let sealed: SealedContent;
+    try {
+      sealed = await sendContent(job.file!, secrets, recorder, sender, signal);
+    } catch (error) {
+      // Another content now: nothing of the old one is used, and the next try begins anew.
+      if (isRefusal(error, "content-changed")) await this.startAfresh(job);
+      throw error;
+    }
+    if (job.labels.updates !== null) {
+      await this.commitUpdate(job, sealed, sender, job.upload);
+    } else {
+      const report = await this.build(job, sealed, secrets.sessionKey);
+      await sender.addAll(report.blocks);
+      await sender.flush();
+      await this.commit([job], [report], job.upload, sender);
+    }
+    await endUpload(transport, job.upload);
+  }
+
+  private async startAfresh(job: Job): Promise<void> {
+    const { store, session } = this.vault;
+    await store.dropLeaves(job.id);
+    job.refresh();
+    await store.saveUpload(await job.toRecord(session.stateKey));
+  }
+
+  private async build(job: Job, sealed: SealedContent, sessionKey: Uint8Array<ArrayBuffer>) {
+    const { key } = this.vault;
+    const header = await headerFor(sessionKey, [key.certificate]);
+    const meta = metaOf(job, sealed, key.keyId);
+    return finishReport(meta, sealed.payload, header, sessionKey, key);
+  }
+
+  private async commit(
+    jobs: readonly Job[],
+    built: readonly BuiltReport[],
+    upload: string,
+    sender: BatchSender,
+  ): Promise<void> {
+    const { vault } = this;
+    for (const job of jobs) this.list.become(job, "checking");
+    const entries = built.map(({ entry }) => entry);
+    await commitReports(vault.transport, upload, entries);
+    await readBack(vault.gateways, sender.sample, entries.at(-1)!.cid);
+    await vault.index.change(entries.map((entry) => ({ kind: "put-report", entry })));
+    for (const [place, job] of jobs.entries()) await this.saved(job, built[place]!.meta);
+  }
+
+  /** New content is a new revision under a new session key; title and category stay. */
+  private async commitUpdate(
+    job: Job,
+    sealed: SealedContent,
+    sender: BatchSender,
+    upload: string,
+  ): Promise<void> {
+    const { vault } = this;
+    this.list.become(job, "checking");
+    const entry = requireReport(vault.index.state, job.labels.updates!);
+    const current = await currentOf(vault, entry);
+    const meta = nextMeta(current.report, vault.key.keyId, formatTime(nowSeconds()), {
+      content: contentOf(job, sealed),
+    });
+    const { sessionKey } = job.secrets!;
+    const header = await headerFor(sessionKey, [vault.key.certificate]);
+    const built = await finishReport(meta, sealed.payload, header, sessionKey, vault.key);
+    job.report = entry.id;
+    await commitRevision(vault, built, current, upload, sender, "update");
+    await this.saved(job, built.meta);
+  }
+
+  private async saved(job: Job, meta: ReportMeta): Promise<void> {
+    this.repeats.remember(meta);
+    job.sentBytes = job.sizeBytes;
+    job.copies = 1;
+    job.file = null;
+    job.secrets = null;
+    this.list.become(job, "saved");
+    await this.vault.store.dropUpload(job.id);
+  }
+}
