@@ -24,22 +24,27 @@ each says what to do next. docs/guide/sdk.md tells more.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import importlib
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from hygieia.client.put import Labels
-    from hygieia.client.sdk import Device, Vault
+    from hygieia.client.device import Device
+    from hygieia.client.labels import Labels
+    from hygieia.client.sdk import Vault
 
 __all__ = ["Device", "Labels", "Vault"]
+
+_MODULES: Final = {
+    "Device": "hygieia.client.device",
+    "Labels": "hygieia.client.labels",
+    "Vault": "hygieia.client.sdk",
+}
 
 
 def __getattr__(name: str) -> object:
     # Imported when asked for (PEP 562): the command line needs a part of this package, quickly.
-    if name == "Labels":
-        from hygieia.client import put as module  # noqa: PLC0415  (lazy, as the module says)
-    elif name in __all__:
-        from hygieia.client import sdk as module  # type: ignore[no-redef]  # noqa: PLC0415  (lazy, as the module says)
-    else:
+    module = _MODULES.get(name)
+    if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found: object = getattr(module, name)
+    found: object = getattr(importlib.import_module(module), name)
     return found

@@ -25,13 +25,13 @@ from hygieia.client.commits import (
 from hygieia.client.content import upload_content
 from hygieia.client.index_sync import IndexSync
 from hygieia.client.journal import Journal, Pending, Source, job_name
+from hygieia.client.labels import Labels
 from hygieia.client.read_back import Sample, read_back
 from hygieia.client.session import Session
 from hygieia.client.sources import (
     FoundFile,
     check_unchanged,
     found_now,
-    media_type_of,
     reading,
 )
 from hygieia.client.stored_digests import StoredDigests
@@ -51,31 +51,17 @@ from hygieia.vault.report_build import (
     seal_report,
 )
 from hygieia.vault.report_entry import ReportEntry
-from hygieia.vault.report_meta import Draft
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from hygieia.vault.report_meta import Draft
 
     Progress = Callable[[int, int | None, str], None]
 
 _GROUP_REPORTS: Final = 128
 # An index change writes whole segments: 2,000 reports renew 63 of them, once.
 _INDEX_EVERY_REPORTS: Final = 2000
-
-
-@dataclass(frozen=True, slots=True)
-class Labels:
-    """What a person says about what she stores; None leaves it to the file."""
-
-    title: str | None = None
-    file_name: str | None = None
-    category: str = words.DEFAULT_CATEGORY
-    subject: str | None = None
-    profession: str | None = None
-
-    def as_options(self) -> list[str]:
-        """The labels as text, to tell one job from another."""
-        return [repr(self)]
 
 
 @dataclass(slots=True)
@@ -330,18 +316,8 @@ class Putter:
     # -- both ----------------------------------------------------------------------------
 
     def _draft(self, file_name: str, title: str) -> Draft:
-        name = file_name if self.labels.file_name is None else self.labels.file_name
         me = self.session.key.key_id
-        return Draft(
-            title=title if self.labels.title is None else self.labels.title,
-            file_name=name,
-            media_type=media_type_of(name),
-            owner=me,
-            author=me,
-            subject=self.labels.subject or me,
-            category=self.labels.category,
-            profession=self.labels.profession,
-        )
+        return self.labels.draft(file_name, title, owner=me, author=me)
 
     async def _commit_reports(
         self,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from hygieia.cli.invocation import Invocation
-    from hygieia.client.put import Labels
+    from hygieia.client.labels import Labels
     from hygieia.client.sdk import Vault
     from hygieia.vault.report_entry import ReportEntry
 
@@ -134,7 +134,7 @@ async def _put_stream(invocation: Invocation, said: Mapping[str, Any]) -> Report
 def _labels(vault: Vault, said: Mapping[str, Any]) -> Labels:
     """The labels, with the id of whoever was named."""
     # Imported once the vault is open: it came in while the password was being stretched.
-    from hygieia.client.put import Labels
+    from hygieia.client.labels import Labels
 
     who = said["subject"]
     return Labels(**{**said, "subject": None if who is None else vault.subject(who)})
