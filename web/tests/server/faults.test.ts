@@ -158,13 +158,16 @@ describe("an upload", () => {
     const page = await signedUp(browser);
     const file = fileOf("long.bin", 20_000_000, 10);
     let batches = 0;
-    browser.meddle = (request) => {
+    let stored = 0;
+    browser.meddle = async (request, forward) => {
       if (!request.url.endsWith("/blocks")) return null;
       if (++batches > 1) throw new TypeError("network");
-      return null;
+      const answer = await forward();
+      stored++;
+      return answer;
     };
     await page.engine.upload([{ file }]);
-    await until(() => batches > 1);
+    await until(() => batches > 1 && stored === 1);
     const again = await browser.page();
     page.engine.lock();
     browser.meddle = () => null;

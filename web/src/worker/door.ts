@@ -1,0 +1,179 @@
+/** Opens and closes the vault: one is open at a time, and what belongs to it comes and goes with it. */
+import type { Gateways } from "../api/gateways.ts";
+import type { Transport } from "../api/transport.ts";
+import { Source } from "../engine/feed.ts";
+import type { LockReason, Person, VaultState } from "../engine/interface.ts";
+import { isRefusal, refusal } from "../refusal.ts";
+import { AutoLock } from "./auto-lock.ts";
+import { Copies } from "./copies.ts";
+import { Downloads } from "./downloads.ts";
+import type { Preferences } from "./preferences.ts";
+import type { Reach } from "./reach.ts";
+import { ReportFeed } from "./report-feed.ts";
+import type { Session, Sessions } from "./session.ts";
+import type { Profile, Store } from "./store.ts";
+import { Uploads } from "./uploads.ts";
+import { Vault } from "./vault.ts";
+
+interface Parts {
+  readonly store: Store;
+  readonly transport: Transport;
+  readonly gateways: Gateways;
+  readonly sessions: Sessions;
+  readonly reach: Reach;
+  readonly preferences: Preferences;
+}
+
+export class Door {
+  readonly state = new Source<VaultState>({ kind: "starting" });
+  readonly lockingIn = new Source<number | null>(null);
+  readonly reports = new ReportFeed();
+  readonly downloads = new Downloads();
+  readonly copies = new Copies();
+  /** Told of what an upload queue shows: there is one for each open vault. */
+  onUploads: (uploads: Uploads["view"]["current"]) => void = () => {};
+  private readonly parts: Parts;
+  private readonly autoLock: AutoLock;
+  private opened: { readonly vault: Vault; readonly uploads: Uploads } | null = null;
+
+  constructor(parts: Parts) {
+    this.parts = parts;
+    parts.transport.onSessionEnd = () => {
+      // While a vault is being opened, who opens it is told and decides.
+      if (this.opened?.vault.isRead === true) this.close("session-ended");
+    };
+    parts.reach.onReturn = () => {
+      if (this.opened !== null) void this.comeBack(this.opened.vault);
+    };
+    this.autoLock = new AutoLock(this.lockingIn, {
+      isBusy: () => this.opened?.uploads.isBusy === true,
+      lock: () => this.close("quiet"),
+    });
+  }
+
+  /** The open vault; throws `not-signed-in`. */
+  get vault(): Vault {
+    if (this.opened === null) throw refusal("not-signed-in", "The vault is locked.");
+    return this.opened.vault;
+  }
+
+  /** The open vault's uploads; throws `not-signed-in`. */
+  get uploads(): Uploads {
+    if (this.opened === null) throw refusal("not-signed-in", "The vault is locked.");
+    return this.opened.uploads;
+  }
+
+  /** What a page that has just been loaded shows. */
+  async start(): Promise<void> {
+    const profile = await this.parts.store.profile();
+    this.state.set(
+      profile?.isSignedIn ? { kind: "locked", email: profile.email, reason: "reload" } : { kind: "none", notice: null },
+    );
+  }
+
+  /** Opens the vault: the state is `open` or `kit` once its list could be read, or why it could not. */
+  async open(session: Session, options: { isReset?: boolean } = {}): Promise<Vault> {
+    this.discard();
+    const vault = new Vault(this.parts, session);
+    const uploads = new Uploads(vault);
+    this.opened = { vault, uploads };
+    this.follow(vault, uploads);
+    this.reports.begin("loading");
+    this.autoLock.begin(this.parts.preferences.current.lockMinutes);
+    try {
+      await vault.read();
+    } catch (error) {
+      if (options.isReset === true || isRefusal(error, "not-signed-in")) {
+        this.discard();
+        throw error;
+      }
+      // An open vault that says why its list cannot be shown.
+      this.reports.fail(error);
+      this.state.set({ kind: "open", person: this.person(vault.session) });
+      return vault;
+    }
+    await uploads.load();
+    this.show(vault);
+    this.parts.reach.setWaiting(vault.changer.waiting.length);
+    const person = this.person(vault.session);
+    const hasKit = vault.session.profile.sealedKit !== null;
+    this.state.set(hasKit ? { kind: "kit", person, isFirst: true } : { kind: "open", person });
+    return vault;
+  }
+
+  /** Shows the list of reports as `vault` has it now. */
+  show(vault: Vault): void {
+    if (vault === this.opened?.vault) this.reports.show(vault.rows(), vault.refused);
+  }
+
+  person({ profile }: { profile: Profile }): Person {
+    const { email, name, account, fingerprint, keyId, ipnsName } = profile;
+    const sharedComputer = this.parts.store.isSharedComputer;
+    return { email, name, account, fingerprint, keyId, ipnsName, sharedComputer };
+  }
+
+  stillHere(): void {
+    this.autoLock.stillHere();
+  }
+
+  setLockMinutes(minutes: number): void {
+    this.autoLock.setMinutes(minutes);
+  }
+
+  /** Locks the vault. */
+  close(reason: LockReason): void {
+    const email = this.opened?.vault.session.profile.email;
+    this.discard();
+    if (email === undefined) return;
+    const { store } = this.parts;
+    // On a shared computer nothing is kept to open it again with.
+    const isKept = !store.isSharedComputer;
+    if (!isKept) void store.forget();
+    this.state.set(isKept ? { kind: "locked", email, reason } : { kind: "none", notice: "signed-out" });
+  }
+
+  /** Ends the session on this device; what it has pinned stays unless `isForgotten`. */
+  async leave(notice: "signed-out" | "deleted", isForgotten: boolean): Promise<void> {
+    const { store, transport } = this.parts;
+    const profile = await store.profile();
+    this.discard();
+    transport.token = null;
+    if (isForgotten) await store.forget();
+    else if (profile !== null) await store.save({ ...profile, isSignedIn: false });
+    store.shareComputer(false);
+    this.state.set({ kind: "none", notice });
+  }
+
+  private follow(vault: Vault, uploads: Uploads): void {
+    uploads.view.subscribe((view) => {
+      this.onUploads(view);
+      if (view.items.some(({ state }) => state === "saved") && vault.isRead) this.show(vault);
+    });
+    vault.onWaiting = () => {
+      this.parts.reach.setWaiting(vault.changer.waiting.length);
+      this.show(vault);
+    };
+  }
+
+  private discard(): void {
+    this.parts.reach.rest();
+    this.autoLock.end();
+    this.opened?.uploads.close();
+    this.downloads.close();
+    this.copies.close();
+    this.opened?.vault.key.close();
+    this.opened = null;
+    this.reports.begin("closed");
+  }
+
+  /** The server answers again: what waits is sent. */
+  private async comeBack(vault: Vault): Promise<void> {
+    try {
+      if (vault.isRead) await vault.changer.sendWaiting();
+      await vault.read();
+      this.show(vault);
+    } catch {
+      // The next answer or the next change tells.
+    }
+  }
+}

@@ -1,0 +1,65 @@
+/** Whether the vault's server answers, what waits for it, and which gateways are read from. */
+import type { Gateways } from "../api/gateways.ts";
+import type { Transport } from "../api/transport.ts";
+import { Source } from "../engine/feed.ts";
+import type { Connection } from "../engine/interface.ts";
+
+const ASK_AGAIN_MS = 5000;
+
+export class Reach {
+  readonly view = new Source<Connection>({ kind: "online", waiting: 0, gateways: [], retryAt: null });
+  /** Told when the server answers again. */
+  onReturn: () => void = () => {};
+  private readonly transport: Transport;
+  private readonly gateways: Gateways;
+  private waiting = 0;
+  private again: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(transport: Transport, gateways: Gateways) {
+    this.transport = transport;
+    this.gateways = gateways;
+    transport.onReach = (isReached) => this.reached(isReached);
+    gateways.onChange = () => this.tell();
+  }
+
+  /** How many changes wait to be sent. */
+  setWaiting(waiting: number): void {
+    this.waiting = waiting;
+    this.tell();
+  }
+
+  /** The vault is closed: nobody waits for an answer. */
+  rest(): void {
+    clearTimeout(this.again);
+    this.waiting = 0;
+  }
+
+  private reached(isReached: boolean): void {
+    if (isReached === (this.view.current.kind === "online")) return;
+    clearTimeout(this.again);
+    if (isReached) {
+      this.tell("online");
+      this.onReturn();
+      return;
+    }
+    this.tell(globalThis.navigator?.onLine === false ? "offline" : "gateways");
+    this.again = setTimeout(() => this.askAgain(), ASK_AGAIN_MS);
+  }
+
+  /** Asks until the server answers. */
+  private askAgain(): void {
+    this.transport.call("GET", "/server", { isRepeatable: false }).catch(() => {
+      clearTimeout(this.again);
+      this.again = setTimeout(() => this.askAgain(), ASK_AGAIN_MS);
+    });
+  }
+
+  private tell(kind: Connection["kind"] = this.view.current.kind): void {
+    this.view.set({
+      kind,
+      waiting: this.waiting,
+      gateways: this.gateways.records.map(({ url, blocks, bytes, state }) => ({ url, blocks, bytes, state })),
+      retryAt: null,
+    });
+  }
+}
