@@ -6,13 +6,14 @@ Run from the repository's root:
 
 from __future__ import annotations
 
-from tests.vectors import vault_index, vault_kit, vault_reports
+from tests.vectors import vault_delegations, vault_index, vault_kit, vault_reports
 from tests.vectors.writing import Maker, write_new
 
 MAKERS: dict[str, Maker] = {
     "reports": vault_reports.reports,
     "index": vault_index.indexes,
     "kit": vault_kit.kits,
+    "delegations": vault_delegations.delegations,
 }
 
 

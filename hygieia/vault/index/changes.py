@@ -57,7 +57,7 @@ class PutContact:
 
 @dataclass(frozen=True, slots=True)
 class PutDelegation:
-    """Enter a delegation's note, or replace it by its end."""
+    """Enter a delegation's note, or replace it by its end: an end sticks."""
 
     delegation: DelegationNote
 

@@ -27,6 +27,7 @@ from hygieia.vault.index.rows import (
     DELEGATIONS,
     READERS,
     REPORTS,
+    DelegationNote,
     Purged,
     Row,
     row_key,
@@ -74,7 +75,7 @@ class Draft:
             case PutContact(contact, instead_of):
                 self._put_contact(contact, instead_of)
             case PutDelegation(delegation):
-                self._put(DELEGATIONS, delegation)
+                self._put_delegation(delegation)
             case SetCursor(cursor):
                 self.cursor = _checked_cursor(cursor)
             case SetDigests() | SetKeys() | PutSubject():
@@ -123,12 +124,15 @@ class Draft:
         else:
             self._set(CONTACTS, place, contact)
 
-    def _put(self, table: str, row: Row) -> None:
-        place = self._place(table, row_key(row))
+    def _put_delegation(self, delegation: DelegationNote) -> None:
+        place = self._place(DELEGATIONS, row_key(delegation))
         if place is None:
-            self._append(table, row)
-        else:
-            self._set(table, place, row)
+            self._append(DELEGATIONS, delegation)
+            return
+        known = self._row(DELEGATIONS, place)
+        # An end sticks, whoever delivers the delegation once more (17.2).
+        if delegation.is_end or not (isinstance(known, DelegationNote) and known.is_end):
+            self._set(DELEGATIONS, place, delegation)
 
     def _place(self, table: str, key: str) -> int | None:
         place = (self._state.table(table).places or {}).get(key)

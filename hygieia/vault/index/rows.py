@@ -27,6 +27,7 @@ REPORTS: Final = "reports"
 READERS: Final = "readers"
 CONTACTS: Final = "contacts"
 DELEGATIONS: Final = "delegations"
+_END_CONTEXT: Final = "hygieia delegation-end 1"
 TABLES: Final = (REPORTS, READERS, CONTACTS, DELEGATIONS)
 
 
@@ -47,6 +48,12 @@ class DelegationNote:
 
     id: str
     note: Mapping[str, Any]
+
+    @property
+    def is_end(self) -> bool:
+        """Whether it says that the delegation has ended."""
+        text = self.note.get("note")
+        return isinstance(text, str) and text.partition("\n")[0] == _END_CONTEXT
 
     def to_json(self) -> dict[str, Any]:
         """The entry as it stands in a segment."""

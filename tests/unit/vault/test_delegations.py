@@ -1,0 +1,138 @@
+"""Delegations: what a note must say, which of them act, and that an end sticks."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hygieia.errors import DelegationRefused, InvalidInput, RecipientRefused
+from hygieia.openpgp.times import parse_time
+from hygieia.vault.delegation import (
+    Delegation,
+    DelegationEnd,
+    Right,
+    Scope,
+    sign_delegation,
+    sign_end,
+    words_of,
+)
+from hygieia.vault.delegations import Delegations, require_counted
+from hygieia.vault.index import DelegationNote, PutDelegation
+from tests.unit.vault.factories import NOW, Vault, ana, boris, contact, draft, key_of, people
+from tests.vectors.vault_delegations import read_note_vector, read_table_vector
+
+FOLDER = Path(__file__).parents[2] / "vectors" / "delegations"
+READ = {"delegation": read_note_vector, "readers": read_table_vector}
+LATER = f"{int(NOW[:4]) + 1}{NOW[4:]}".replace("-02-29T", "-02-28T")
+ID = "d" * 32
+
+
+def delegation(**changes: object) -> Delegation:
+    plain = Delegation(
+        ID, ana().key_id, boris().key_id, Scope(), frozenset({Right.READ}), NOW, LATER
+    )
+    return replace(plain, **changes)  # type: ignore[arg-type]  # fields by name
+
+
+def row(said: Delegation | DelegationEnd) -> DelegationNote:
+    sign = sign_end if isinstance(said, DelegationEnd) else sign_delegation
+    return DelegationNote.from_json(json.loads(sign(ana(), said)))  # type: ignore[arg-type]  # each its own
+
+
+def table(*rows: DelegationNote) -> Delegations:
+    return Delegations(rows, people(boris()), [contact(boris())])
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.json")), ids=lambda path: path.stem)
+def test_a_vector_gives_its_verdict(path: Path) -> None:
+    vector = json.loads(path.read_text("ascii"))
+    assert READ[vector["kind"]](vector) == vector["expect"]
+
+
+def test_there_are_vectors_of_both_kinds() -> None:
+    assert len(list(FOLDER.glob("*.json"))) >= 50
+
+
+def test_what_cannot_be_delegated_is_said_before_anything_is_signed() -> None:
+    wrong: list[dict[str, object]] = [
+        {"receiver": ana().key_id},
+        {"rights": frozenset()},
+        {"expires": NOW},
+        {"expires": f"{int(NOW[:4]) + 2}{NOW[4:]}"},
+        {"scope": Scope(categories=frozenset())},
+        {"scope": Scope(categories=frozenset(map(str, range(257))))},
+    ]
+    for changes in wrong:
+        with pytest.raises(InvalidInput):
+            sign_delegation(ana(), delegation(**changes))
+
+
+def test_an_end_sticks_whoever_delivers_the_delegation_once_more() -> None:
+    vault = Vault.new()
+    begin, end = row(delegation()), row(DelegationEnd(ID, NOW))
+    vault.change(PutDelegation(begin))
+    assert [each.is_end for each in vault.state.delegations()] == [False]
+    vault.change(PutDelegation(end))
+    vault.change(PutDelegation(begin))
+    assert [each.is_end for each in vault.reopen().delegations()] == [True]
+
+
+def test_a_delegate_reads_only_while_the_own_index_says_so() -> None:
+    at = parse_time(NOW)
+    acting = table(row(delegation())).readers(draft(), None, at)
+    assert acting.delegations == {boris().key_id: ID}
+    ended = table(row(DelegationEnd(ID, NOW))).readers(draft(), None, at)
+    assert ended.certificates == ()
+
+
+def test_a_report_of_somebody_else_has_no_delegates_of_mine() -> None:
+    foreign = draft(owner=boris().key_id)
+    assert table(row(delegation())).readers(foreign, None, parse_time(NOW)).certificates == ()
+
+
+def test_nobody_stores_for_the_user_without_the_right_at_each_time() -> None:
+    at, after = parse_time(NOW), parse_time(f"{int(NOW[:4]) + 3}{NOW[4:]}")
+    reads = table(row(delegation()))
+    assert not reads.may_upload(boris().key_id, draft(), None, [at])
+    stores = table(row(delegation(rights=frozenset({Right.UPLOAD}))))
+    assert stores.may_upload(boris().key_id, draft(), None, [at])
+    assert not stores.may_upload(boris().key_id, draft(), None, [at, after])
+    assert not stores.may_upload(key_of("Cleo").key_id, draft(), None, [at])
+
+
+def test_what_was_passed_on_may_be_confirmed_only_within_its_parent() -> None:
+    rights = frozenset({Right.READ, Right.REDELEGATE})
+    mine = table(row(delegation(rights=rights)))
+    on = replace(
+        delegation(rights=frozenset({Right.READ})),
+        id="e" * 32,
+        giver=boris().key_id,
+        receiver=key_of("Cleo").key_id,
+        parent=ID,
+        owner=ana().key_id,
+        email="cleo@example.org",
+    )
+    mine.check_passed_on(on, parse_time(NOW))
+    for wider in (
+        replace(on, rights=frozenset({Right.UPLOAD})),
+        replace(on, giver=key_of("Cleo").key_id, receiver=boris().key_id),
+        replace(on, parent="f" * 32),
+        replace(on, owner=key_of("Dora").key_id),
+    ):
+        with pytest.raises(DelegationRefused):
+            mine.check_passed_on(wider, parse_time(NOW))
+
+
+def test_a_server_that_counts_other_recipients_is_refused() -> None:
+    require_counted(2, 2)
+    with pytest.raises(RecipientRefused):
+        require_counted(2, 3)
+
+
+def test_nothing_typed_is_everything() -> None:
+    assert words_of(()) is None
+    assert words_of(("eye", "*")) is None
+    assert words_of(("eye", "lab")) == frozenset({"eye", "lab"})
