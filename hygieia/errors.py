@@ -23,6 +23,7 @@ what to do next. ``exit_code`` is what the command line ends with.
     │   ├── EnvelopeRefused, LimitExceeded, NoteRefused, MetaMismatch
     │   ├── BlockRefused, DagRefused, RecordRefused, KitRefused
     │   ├── RecipientRefused, DelegationRefused
+    │   ├── ActivityAltered ── ActivityGap
     │   ├── NotSaved               acknowledged, but not there
     │   └── Rollback ── Fork
     ├── Unreachable                a server or gateway does not answer
@@ -235,6 +236,22 @@ class DelegationRefused(IntegrityError):
     """A delegation does not verify, has ended, or reaches further than its parent."""
 
     code = "delegation-refused"
+
+
+class ActivityAltered(IntegrityError):
+    """The activity trail is not the one that was written. Look at it: ``hygieia log --verify``."""
+
+    code = "activity-altered"
+    default_hint = (
+        "Somebody at the server may be hiding what happened. If it was set up again from a "
+        "backup: hygieia log --accept"
+    )
+
+
+class ActivityGap(ActivityAltered):
+    """Entries of the activity trail were left out."""
+
+    code = "activity-gap"
 
 
 class NotSaved(IntegrityError):

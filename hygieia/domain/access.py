@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from typing import TYPE_CHECKING
 
 from hygieia.domain.reports import Report, Reports, State
@@ -16,7 +17,13 @@ if TYPE_CHECKING:
 
 async def key_id_of(account: Account) -> str:
     """The key id of an account's certificate."""
-    return (await asyncio.to_thread(Certificate.parse, account.certificate)).key_id
+    return await asyncio.to_thread(_key_id, account.certificate)
+
+
+@functools.lru_cache(maxsize=1024)
+def _key_id(armored: str) -> str:
+    """Asked for with nearly every request of a reader; the same text is the same key for ever."""
+    return Certificate.parse(armored).key_id
 
 
 class Access:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -15,8 +16,9 @@ from hygieia.domain.account import (
     read_account,
     read_open_account,
 )
+from hygieia.domain.activity import Activity, Event, Happening
 from hygieia.domain.sessions import token_hash
-from hygieia.errors import Conflict, InvalidInput, NotFound, StaleRevision
+from hygieia.errors import Conflict, HygieiaError, InvalidInput, NotFound, StaleRevision
 from hygieia.openpgp.certificates import Certificate
 from hygieia.openpgp.parameters import normalise_email
 
@@ -77,7 +79,7 @@ class Accounts:
             InvalidInput, CertificateRefused: a part is not what it should be, or of another key.
         """
         account = _at(signed_in, rev)
-        await self._sign_in.prove(account, current_login_secret)
+        await self._sign_in.prove(signed_in, current_login_secret)
         certificate = await asyncio.to_thread(merged, account, seal, self._clock())
         login_hash = await self._hasher.hash(seal.login_secret)
         changed = await self._store(account.with_seal(seal, certificate, login_hash), rev)
@@ -90,7 +92,7 @@ class Accounts:
         """Stores what a new recovery code seals. Raises as :meth:`change_seal` does."""
         account = _at(signed_in, rev)
         await asyncio.to_thread(recovery.check)
-        await self._sign_in.prove(account, current_login_secret)
+        await self._sign_in.prove(signed_in, current_login_secret)
         return await self._store(account.with_recovery(recovery), rev)
 
     async def delete(self, signed_in: SignedIn, confirm: str, login_secret: str) -> None:
@@ -104,7 +106,7 @@ class Accounts:
         account = signed_in.account
         if normalise_email(confirm) != account.email:
             raise InvalidInput("To delete the account, type its email address.")
-        await self._sign_in.prove(account, login_secret)
+        await self._sign_in.prove(signed_in, login_secret)
         gone = replace(account.emptied(AccountState.DELETING), email="", name="")
         try:
             await self._documents.replace(
@@ -158,6 +160,9 @@ class Accounts:
         await self._store(vacant, account.rev)
         await self._sign_out_everywhere(account.id)
         await forget_index(account.id)
+        freed = Happening(Event.ACCOUNT_FREED)
+        with contextlib.suppress(HygieiaError):  # the code is what must not get lost
+            await Activity(self._documents, self._clock).append(account.id, freed)
         return code
 
     async def list(self, *, after: str | None, limit: int) -> tuple[list[Account], str | None]:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from hygieia.domain.accounts import Accounts
+from hygieia.domain.activity import Activity
 from hygieia.domain.attempts import Attempts, Limit
 from hygieia.domain.devices import Devices
 from hygieia.domain.directory import Directory
@@ -85,6 +86,7 @@ def build_identity(
         hasher=hasher,
         strangers=Strangers(documents, server_secrets),
         rates=_rates(policy, QUESTIONS_AN_ATTEMPT),
+        activity=Activity(documents, clock),
     )
     registration = Registration(
         documents,

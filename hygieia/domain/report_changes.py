@@ -28,7 +28,7 @@ from hygieia.domain.reports import (
     State,
     Version,
 )
-from hygieia.domain.shares import Share, Sharing, read_notes
+from hygieia.domain.shares import Share, ShareState, Sharing, read_notes
 from hygieia.errors import (
     AppendOnly,
     BlockMissing,
@@ -62,6 +62,15 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
+class Changed:
+    """A changed report, and the key ids of those who came to read it or were taken off."""
+
+    report: Report
+    added: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class _Checked:
     """A change found sound: what it adds, and the room that it takes."""
 
@@ -78,7 +87,7 @@ class ReportChanges:
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
 
-    async def change(self, caller: Account, upload: Upload, wanted: Wanted) -> Report:
+    async def change(self, caller: Account, upload: Upload, wanted: Wanted) -> Changed:
         """Give a report a new root.
 
         Raises:
@@ -180,7 +189,7 @@ class ReportChanges:
 
     async def _replace_root(
         self, attempt: Attempt, report: Report, wanted: Wanted, checked: _Checked
-    ) -> Report:
+    ) -> Changed:
         stores = self._stores
         # The current root's claim may still await its mark, if a crash came in between; once this
         # change has gone through, the report no longer tells that it was committed.
@@ -197,12 +206,16 @@ class ReportChanges:
         attempt.require_time()
         changed = await stores.reports.replace(_with_root(report, checked, created))
         change = Change(changed.id, changed.root, changed.rev, deleted=False)
-        await asyncio.gather(
+        _, _, ended = await asyncio.gather(
             stores.claims.mark_committed(version),
             stores.changes.record(changed.account, change),
             stores.shares.settle(changed.id, changed.rev, checked.shape.packets),
         )
-        return changed
+        return Changed(
+            changed,
+            added=tuple(share.reader for share in checked.shares),
+            dropped=tuple(share.reader for share in ended if share.state is ShareState.LIVE),
+        )
 
     async def _settle(self, upload: Upload, attempt: Attempt, checked: _Checked) -> None:
         """Room taken becomes use, and the upload's share of it is no longer counted twice."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from hygieia.domain.account import COLLECTION as ACCOUNTS
 from hygieia.domain.account import Account, read_account
 from hygieia.errors import NotFound, NotSignedIn, ReadOnly, StaleRevision
+from hygieia.limits import MAX_ADDRESS_CHARACTERS, MAX_LABEL_CHARACTERS
 from hygieia.openpgp.times import format_time, parse_time
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ IDLE: Final = timedelta(days=14)
 MAX_SESSIONS: Final = 100
 """Sessions an account has at a time; one more ends the oldest."""
 
-MAX_LABEL_CHARACTERS: Final = 120
 _TOUCH_AFTER: Final = timedelta(minutes=10)
 _CARRY_OVER_TRIES: Final = 5
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
@@ -83,7 +83,7 @@ class Sessions:
             "created": format_time(now),
             "ends": format_time(ends),
             "label": clean_label(label),
-            "address": address[:64],
+            "address": address[:MAX_ADDRESS_CHARACTERS],
         }
         document = await self._documents.insert(
             COLLECTION,

@@ -12,6 +12,7 @@ reader's client decides by the certificates it has pinned.
 from __future__ import annotations
 
 import contextlib
+import json
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Final, cast
@@ -104,6 +105,12 @@ def read_notes(
     return shares
 
 
+def readers_named(notes: Iterable[str]) -> list[str]:
+    """The readers that notes name which ``read_notes`` has found sound."""
+    bodies = (json.loads(note)["note"].partition("\n")[2] for note in notes)
+    return [json.loads(body)["reader"] for body in bodies]
+
+
 def _unmatched() -> RecipientRefused:
     return RecipientRefused("Each recipient added needs just one share note that names its packet.")
 
@@ -148,19 +155,20 @@ class Shares:
                     COLLECTION, share.id, _body(share), scope=share.report, sort=share.created
                 )
 
-    async def settle(self, report: str, rev: int, packets: Collection[str]) -> None:
+    async def settle(self, report: str, rev: int, packets: Collection[str]) -> list[Share]:
         """Bring a report's notes in line with ``packets``, the digests of its header at ``rev``.
 
         Notes of a later ``rev`` are left to whoever commits that. May be repeated, and must be
-        after a root was replaced or its commit was taken back.
+        after a root was replaced or its commit was taken back. Returns the notes that ended.
         """
         shares = [share async for share in self._all(report) if share.rev <= rev]
-        for share in shares:
-            if share.pkesk not in packets:
-                await self._drop(share)
+        ended = [share for share in shares if share.pkesk not in packets]
+        for share in ended:
+            await self._drop(share)
         for share in shares:
             if share.pkesk in packets:
                 await self._make_live(share)
+        return ended
 
     async def of_report(self, report: str, *, after: str | None, limit: int) -> SharePage:
         """A report's notes, oldest first, pending ones included."""

@@ -6,14 +6,17 @@ the same Argon2, the same refusal.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from hygieia.domain.access import key_id_of
 from hygieia.domain.account import COLLECTION, Account, read_account
+from hygieia.domain.activity import FOR_A_STRANGER, Activity, Event, Happening
 from hygieia.domain.attempts import Attempts, Bucket, InFlight, network_of
 from hygieia.domain.seals import check_login_secret
 from hygieia.domain.sessions import Session
-from hygieia.errors import CredentialsError
+from hygieia.errors import CredentialsError, HygieiaError
 from hygieia.openpgp.parameters import KdfParams, normalise_email
 
 if TYPE_CHECKING:
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
     from hygieia.domain.devices import Devices
     from hygieia.domain.login_hashing import LoginHasher
     from hygieia.domain.rates import Rates
-    from hygieia.domain.sessions import Sessions
+    from hygieia.domain.sessions import Sessions, SignedIn
     from hygieia.domain.strangers import Strangers
 
 AT_ONCE: Final = 64
@@ -62,7 +65,7 @@ class Origin:
 class SignIn:
     """Answers for stretching parameters, begins sessions, checks passwords."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (the parts of signing in, each by its name)
         self,
         documents: DocumentStore,
         *,
@@ -72,6 +75,7 @@ class SignIn:
         hasher: LoginHasher,
         strangers: Strangers,
         rates: Rates,
+        activity: Activity,
     ) -> None:
         self._documents = documents
         self._sessions = sessions
@@ -80,6 +84,7 @@ class SignIn:
         self._hasher = hasher
         self._strangers = strangers
         self._rates = rates
+        self._activity = activity
         # Apart, so that a flood of strangers leaves room for the devices of owners.
         self._unknown = InFlight(AT_ONCE, AT_ONCE_EACH)
         self._known = InFlight(AT_ONCE_KNOWN, AT_ONCE_EACH_KNOWN)
@@ -117,6 +122,7 @@ class SignIn:
             async with self._attempts.attempt(*self._buckets(device, normal, origin)):
                 matches = await self._hasher.verify(kept, login_secret)
                 if account is None or not matches:
+                    await self._tell_wrong(account, normal, origin)
                     raise CredentialsError("The email or the password is wrong.")
         return await self.begin(account, origin)
 
@@ -128,7 +134,7 @@ class SignIn:
         device = await self._devices.remember(account.id, origin.device)
         return Started(account, started.session, started.token, device)
 
-    async def prove(self, account: Account, login_secret: str) -> None:
+    async def prove(self, signed_in: SignedIn, login_secret: str) -> None:
         """Checks the password of someone signed in, before a change that needs it.
 
         Raises:
@@ -136,10 +142,36 @@ class SignIn:
             TooManyAttempts: it was, too often.
         """
         check_login_secret(login_secret)
+        account, session = signed_in.account, signed_in.session
         with self._known.enter(account.id):
             async with self._attempts.attempt(self._attempts.of_account(account.id)):
                 if not await self._hasher.verify(account.login_hash, login_secret):
+                    told = Happening(
+                        Event.WRONG_PASSWORD,
+                        by=await key_id_of(account),
+                        address=session.address,
+                        device=session.label,
+                    )
+                    with contextlib.suppress(HygieiaError):
+                        await self._activity.append_once(account.id, told, key=session.id)
                     raise CredentialsError("The password is wrong.")
+
+    async def _tell_wrong(self, account: Account | None, email: str, origin: Origin) -> None:
+        """Have the owner find the wrong password in her activity, once an hour a network.
+
+        The steps are the same for an email without an account (WB-06). A store that cannot be
+        written to must not make the attempt uncounted, hence no error.
+        """
+        known = account is not None
+        trail = account.id if account is not None else self._strangers.account_id(email)
+        told = Happening(Event.WRONG_PASSWORD, address=origin.address if known else "")
+        with contextlib.suppress(HygieiaError):
+            await self._activity.append_once(
+                trail,
+                told,
+                key=network_of(origin.address),
+                keep=None if known else FOR_A_STRANGER,
+            )
 
     def _enter(self, device: str | None, origin: Origin) -> AbstractContextManager[None]:
         if device is None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hygieia.blocks.port import BlockStore
 from hygieia.documents.port import DocumentStore
 from hygieia.domain.access import Access
+from hygieia.domain.activity import Activity
 from hygieia.domain.block_facts import BlockFacts
 from hygieia.domain.changes import Changes
 from hygieia.domain.claims import Claims
@@ -30,3 +31,4 @@ class Stores:
     jobs: Jobs
     shares: Shares
     access: Access
+    activity: Activity

@@ -179,6 +179,8 @@ class Sweeper:
         await self._rules.indexes.forget(account)
         if not await self._stores.changes.drop_account(account):
             return False
+        if not await self._stores.activity.drop_account(account):
+            return False
         await self._stores.quotas.drop(account)
         await CopyBook(self._stores.documents).drop_account(account)
         return True

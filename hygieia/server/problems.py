@@ -49,6 +49,8 @@ STATUS_OF_CODE: Final[Mapping[str, int]] = {
     "certificate-changed": 422,
     "envelope-refused": 422,
     "limit-exceeded": 422,
+    "activity-altered": 422,
+    "activity-gap": 422,
     "not-saved": 422,
     "note-refused": 422,
     "meta-mismatch": 422,

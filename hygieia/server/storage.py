@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from hygieia.documents.guarded import GuardedDocumentStore
 from hygieia.domain.access import Access
+from hygieia.domain.activity import Activity
 from hygieia.domain.block_facts import BlockFacts
 from hygieia.domain.changes import Changes
 from hygieia.domain.claims import Claims
@@ -17,6 +18,7 @@ from hygieia.domain.reports import Reports
 from hygieia.domain.shares import Shares
 from hygieia.domain.stores import Stores
 from hygieia.errors import ConfigError
+from hygieia.openpgp.times import now
 from hygieia.server.blocks_home import blocks_kind
 from hygieia.server.logs import get_log
 
@@ -129,4 +131,5 @@ def build_stores(documents: DocumentStore, blocks: BlockStore, quota_bytes: int)
         jobs=Jobs(documents),
         shares=shares,
         access=Access(reports, shares),
+        activity=Activity(documents, now),
     )

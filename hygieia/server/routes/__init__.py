@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hygieia.server.routes.accounts import routes as accounts
+from hygieia.server.routes.activity import routes as activity
 from hygieia.server.routes.copies import routes as copies
 from hygieia.server.routes.index import routes as index
 from hygieia.server.routes.reports import routes as reports
@@ -20,4 +21,5 @@ ALL_ROUTES = (
     *index.declared,
     *copies.declared,
     *sharing.declared,
+    *activity.declared,
 )

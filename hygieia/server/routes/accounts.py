@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hygieia.domain.activity import Event
 from hygieia.domain.registration import NewAccount
 from hygieia.domain.reset import ResetProof
 from hygieia.domain.seals import RecoverySeal, Seal
@@ -23,6 +24,7 @@ from hygieia.server.account_answers import (
     origin_of,
     signed_in_answer,
 )
+from hygieia.server.activity import record, record_started
 from hygieia.server.api import Answer, Call, IfMatch, Repeats, Role, Routes
 from hygieia.server.schemas.accounts import (
     AccountOut,
@@ -68,6 +70,7 @@ async def sign_up(call: Call, body: SignUp) -> Answer:
     )
     origin = origin_of(call, label=body.label)
     started = await call.services.identity.registration.sign_up(new, origin)
+    await record_started(call, Event.SIGNED_UP, started)
     return await signed_in_answer(call, started, cookie=body.cookie)
 
 
@@ -115,6 +118,7 @@ async def change_seal(call: Call, body: SealIn) -> AccountOut:
     changed = await call.services.identity.accounts.change_seal(
         call.caller.signed_in, call.rev, body.current_login_secret, seal
     )
+    await record(call, Event.PASSWORD_CHANGED)
     return await account_out(call, changed)
 
 
@@ -133,6 +137,7 @@ async def change_recovery(call: Call, body: RecoveryIn) -> AccountOut:
         body.current_login_secret,
         RecoverySeal(body.recovery_key, body.recovery_mac, body.revocation),
     )
+    await record(call, Event.KIT_CHANGED)
     return await account_out(call, changed)
 
 
@@ -176,6 +181,7 @@ async def reset_password(call: Call, body: ResetIn) -> Answer:
     proof = ResetProof(body.note, body.signature, body.nonce)
     origin = origin_of(call, label=body.label)
     started = await call.services.identity.reset.finish(body.email, proof, seal, origin)
+    await record_started(call, Event.PASSWORD_RESET, started)
     return await signed_in_answer(call, started, cookie=body.cookie)
 
 

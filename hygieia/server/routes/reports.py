@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
+from hygieia.domain.activity import Event
 from hygieia.domain.commits import NewReport
-from hygieia.domain.report_changes import Wanted
+from hygieia.domain.report_changes import Changed, Wanted
 from hygieia.domain.reports import Report, ReportPage, State
+from hygieia.domain.shares import readers_named
 from hygieia.errors import (
     AppendOnly,
     BlockMissing,
@@ -24,6 +27,7 @@ from hygieia.errors import (
     StorageFull,
 )
 from hygieia.ipld.cid import CID
+from hygieia.server.activity import record, record_fetched
 from hygieia.server.api import Answer, Call, IfMatch, Routes
 from hygieia.server.problems import problem_body
 from hygieia.server.request_ids import REQUEST_ID
@@ -42,6 +46,9 @@ from hygieia.server.schemas.reports import (
     VersionOut,
     VersionsOut,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SHAPE_PROBLEMS = (BlockMissing, DagRefused, EnvelopeRefused, LimitExceeded)
 SHARE_PROBLEMS = (AppendOnly, RecipientRefused, NoteRefused)
@@ -72,6 +79,7 @@ async def commit_reports(call: Call, body: CommitIn) -> Answer:
         _commit_item(report.id, outcome, request_id)
         for report, outcome in zip(wanted, outcomes, strict=True)
     ]
+    await _record_stored(call, wanted, outcomes)
     committed = sum(item.report is not None for item in items)
     services.metrics.committed_reports.inc(committed)
     return Answer(CommitOut(reports=items), status=201 if committed == len(items) else 207)
@@ -91,7 +99,9 @@ async def list_reports(call: Call, query: ReportsQuery) -> ReportsOut:
 @routes.add("GET", "/api/v1/reports/{report}", ReportOut, problems=(NotFound,))
 async def read_report(call: Call, path: ReportPath) -> ReportOut:
     """Read what the server knows of a report that is yours, or that somebody shares with you."""
-    return _report_out(await call.services.stores.access.report(call.caller.account, path.report))
+    report = await call.services.stores.access.report(call.caller.account, path.report)
+    await record_fetched(call, report.account, report.id)
+    return _report_out(report)
 
 
 @routes.add(
@@ -119,7 +129,9 @@ async def change_report(call: Call, path: ReportPath, body: ChangeIn) -> ReportO
     await services.stores.access.report(caller.account, path.report)
     upload = await services.uploads.get(caller.account_id, body.upload)
     wanted = Wanted(path.report, call.rev, CID.parse(body.root), body.change, body.shares)
-    return _report_out(await services.report_changes.change(caller.account, upload, wanted))
+    changed = await services.report_changes.change(caller.account, upload, wanted)
+    await _record_changed(call, body.change, changed)
+    return _report_out(changed.report)
 
 
 @routes.add("GET", "/api/v1/reports/{report}/versions", VersionsOut, problems=(NotFound,))
@@ -150,9 +162,9 @@ async def list_versions(call: Call, path: ReportPath, query: PageQuery) -> Versi
 )
 async def trash_report(call: Call, path: ReportPath) -> ReportOut:
     """Put a report in the trash, from which it is purged after 30 days."""
-    return _report_out(
-        await call.services.trash.put(call.caller.account_id, path.report, call.if_match)
-    )
+    report = await call.services.trash.put(call.caller.account_id, path.report, call.if_match)
+    await record(call, Event.DELETED, reports=[report.id])
+    return _report_out(report)
 
 
 @routes.add(
@@ -164,15 +176,16 @@ async def trash_report(call: Call, path: ReportPath) -> ReportOut:
 )
 async def restore_report(call: Call, path: ReportPath, body: Nothing) -> ReportOut:
     """Take a report out of the trash."""
-    return _report_out(
-        await call.services.trash.restore(call.caller.account_id, path.report, call.if_match)
-    )
+    report = await call.services.trash.restore(call.caller.account_id, path.report, call.if_match)
+    await record(call, Event.RESTORED, reports=[report.id])
+    return _report_out(report)
 
 
 @routes.add("DELETE", "/api/v1/reports/{report}/purge", None, problems=(NotFound, Conflict))
 async def purge_report(call: Call, path: ReportPath) -> None:
     """Purge a report that is in the trash, now and for good."""
     await call.services.trash.purge(call.caller.account_id, path.report)
+    await record(call, Event.PURGED, reports=[path.report])
 
 
 @routes.add("GET", "/api/v1/changes", ChangesOut)
@@ -188,6 +201,38 @@ async def list_changes(call: Call, query: PageQuery) -> ChangesOut:
         for change in page.items
     ]
     return ChangesOut(items=items, next=page.next, more=page.more)
+
+
+async def _record_stored(
+    call: Call, wanted: Sequence[NewReport], outcomes: Sequence[Report | HygieiaError]
+) -> None:
+    """Tell each owner's trail of the reports committed for her: one entry, however many."""
+    owners: dict[str, list[str]] = {}
+    people: list[str] = []
+    for new, outcome in zip(wanted, outcomes, strict=True):
+        if isinstance(outcome, Report):
+            owners.setdefault(outcome.account, []).append(outcome.id)
+            people += readers_named(new.shares)
+    for owner, reports in owners.items():
+        await record(call, Event.STORED, account=owner, reports=reports, people=people)
+
+
+_EVENT_OF_CHANGE = {"update": Event.UPDATED, "edit": Event.EDITED, "rekey": Event.RE_KEYED}
+
+
+async def _record_changed(call: Call, kind: str, changed: Changed) -> None:
+    """Tell the owner's trail what became of her report, and who came to read it or was taken off."""
+    report, added = changed.report, set(changed.added)
+    events: list[tuple[Event, Sequence[str]]] = []
+    if kind in _EVENT_OF_CHANGE:
+        events.append((_EVENT_OF_CHANGE[kind], changed.added))
+    elif added:
+        events.append((Event.SHARED, changed.added))
+    taken_off = [reader for reader in changed.dropped if reader not in added]
+    if taken_off:
+        events.append((Event.UNSHARED, taken_off))
+    for event, people in events:
+        await record(call, event, account=report.account, reports=[report.id], people=people)
 
 
 def _reports_out(page: ReportPage) -> ReportsOut:

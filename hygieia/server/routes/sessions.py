@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from hygieia.domain.activity import Event
 from hygieia.errors import CredentialsError, NotFound, TooManyAttempts
 from hygieia.openpgp.times import format_time
 from hygieia.server.account_answers import origin_of, signed_in_answer
+from hygieia.server.activity import record, record_started
 from hygieia.server.api import Answer, Call, Repeats, Role, Routes
 from hygieia.server.schemas.accounts import (
     SessionOut,
@@ -33,6 +35,7 @@ async def sign_in(call: Call, body: SignIn) -> Answer:
     """
     origin = origin_of(call, device=body.device, label=body.label)
     started = await call.services.identity.sign_in.start(body.email, body.login_secret, origin)
+    await record_started(call, Event.SIGNED_IN, started)
     return await signed_in_answer(call, started, cookie=body.cookie)
 
 
@@ -61,6 +64,7 @@ async def sign_out(call: Call) -> Answer:
     """End this session."""
     caller = call.caller
     await call.services.identity.sessions.end(caller.account_id, caller.session.id)
+    await record(call, Event.SIGNED_OUT)
     return Answer(None, cookie="")
 
 
@@ -73,7 +77,10 @@ async def sign_out(call: Call) -> Answer:
 )
 async def end_session(call: Call, path: SessionPath) -> None:
     """End one session."""
-    await call.services.identity.sessions.end(call.caller.account_id, path.session)
+    caller = call.caller
+    await call.services.identity.sessions.end(caller.account_id, path.session)
+    own = path.session == caller.session.id
+    await record(call, Event.SIGNED_OUT if own else Event.SESSION_ENDED)
 
 
 @routes.add("DELETE", "/api/v1/sessions", None)
@@ -81,3 +88,4 @@ async def end_other_sessions(call: Call) -> None:
     """End all sessions but this one."""
     caller = call.caller
     await call.services.identity.sessions.end_all(caller.account_id, but=caller.session.id)
+    await record(call, Event.SESSION_ENDED)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from hygieia.domain.account import COLLECTION, Account
+from hygieia.domain.account import COLLECTION
 from hygieia.domain.sessions import SignedIn
 from hygieia.errors import (
     CertificateRefused,
@@ -172,8 +172,9 @@ async def test_a_deletion_that_meets_a_new_password_is_a_conflict_and_deletes_no
     _, caller = await signed_in(house)
     prove = house.identity.sign_in.prove
 
-    async def prove_and_be_overtaken(account: Account, secret: str) -> None:
-        await prove(account, secret)
+    async def prove_and_be_overtaken(signed_in: SignedIn, secret: str) -> None:
+        await prove(signed_in, secret)
+        account = signed_in.account
         document = await house.documents.get(COLLECTION, account.id)
         assert document is not None
         await house.documents.replace(COLLECTION, account.id, account.rev, document.body)
