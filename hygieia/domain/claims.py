@@ -73,7 +73,7 @@ class Claims:
                     version.root,
                     version_body(version),
                     scope=version.report,
-                    sort=f"{version.rev:016d}",
+                    sort=version.sort,
                 )
             except Duplicate:
                 taken = await self._take_over(version)
@@ -102,6 +102,10 @@ class Claims:
         if version.stage is not Stage.COMMITTED:
             await self._replace(version, replace(version, stage=Stage.COMMITTED))
 
+    async def begin_drop(self, version: Version) -> Version | None:
+        """Take a version that a re-key ended for dropping; None when somebody else has."""
+        return await self._replace(version, replace(version, stage=Stage.DROPPED))
+
     async def begin_undo(self, version: Version) -> Version | None:
         """Take a dead claim for undoing; None when it has moved on meanwhile."""
         if version.stage is Stage.UNDOING:
@@ -119,7 +123,7 @@ class Claims:
                 old.root,
                 old.document_rev,
                 version_body(new),
-                sort=f"{new.rev:016d}",
+                sort=new.sort,
             )
         except (StaleRevision, NotFound):
             return None

@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, cast
 
 from hygieia.domain.changes import Change
+from hygieia.domain.dropping import drop_versions
 from hygieia.domain.reports import (
     COLLECTION,
     VERSIONS,
@@ -50,7 +51,9 @@ class Purging:
         if report.state is not State.RELEASING:
             if report.state is not State.PURGING:
                 report = await self._stores.reports.replace(replace(report, state=State.PURGING))
-            released = await self._unpin_some(report)
+            # What a re-key ended counts by itself, so it is dropped first.
+            dropped = await drop_versions(self._stores, report)
+            released = await self._unpin_some(report) if dropped else None
             if released is None:
                 return False
             # A hold of nothing marks that the room is still to be given back; the state after it,

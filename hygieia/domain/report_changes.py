@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING
 from hygieia.domain.changes import Change
 from hygieia.domain.claims import CLEAN_UP_AFTER, Attempt
 from hygieia.domain.commit_cleanup import JOB, clean_up
+from hygieia.domain.dropping import JOB as DROP_JOB
+from hygieia.domain.dropping import drop_versions
 from hygieia.domain.inspection import MAX_MISSING_NAMED, inspect
+from hygieia.domain.rekeying import inspect_earlier, require_new_packets
 from hygieia.domain.report_shape import (
     ReportShape,
     inspect_packets,
@@ -36,11 +39,12 @@ from hygieia.errors import (
     DagRefused,
     Duplicate,
     HygieiaError,
+    InvalidInput,
     StaleRevision,
     Unavailable,
 )
 from hygieia.ipld.cid import CID
-from hygieia.limits import MAX_HEADER_BYTES
+from hygieia.limits import MAX_HEADER_BYTES, MAX_PAGE_ITEMS
 from hygieia.openpgp.times import format_time, now
 
 if TYPE_CHECKING:
@@ -52,13 +56,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A change that a client asks for; ``shares`` are the notes for packets that it adds."""
+    """A change that a client asks for; ``shares`` are the notes for packets that it adds.
+
+    ``earlier`` are the roots that a re-key issues again before ``root``, oldest first.
+    """
 
     report: str
     rev: int
     root: CID
     kind: ChangeKind
     shares: Sequence[str] = ()
+    earlier: Sequence[CID] = ()
+
+    @property
+    def roots(self) -> list[str]:
+        """Every root that it commits, the new one last."""
+        return [*map(str, self.earlier), str(self.root)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +88,16 @@ class _Checked:
     """A change found sound: what it adds, and the room that it takes."""
 
     shape: ReportShape
+    earlier: list[ReportShape]
     shares: list[Share]
     new_bytes: int
     charged: int
     known: Version | None
+
+    @property
+    def charged_in_all(self) -> int:
+        """What the new root and those issued again take together."""
+        return self.charged + sum(shape.size_bytes for shape in self.earlier)
 
 
 class ReportChanges:
@@ -98,12 +117,14 @@ class ReportChanges:
             RecipientRefused, NoteRefused: packets added and share notes do not match.
             DagRefused, EnvelopeRefused, LimitExceeded, BlockMissing, QuotaExceeded, Duplicate: as
                 ``Commits.create``.
+            InvalidInput: earlier revisions come with another change than a re-key.
         """
         report = await self._readable(caller, wanted)
         checked = await self._check(caller, upload, report, wanted)
-        await self._hold_blocks(upload, checked.shape)
+        for shape in (checked.shape, *checked.earlier):
+            await self._hold_blocks(upload, shape)
         attempt = Attempt()
-        await self._begin(upload.account, attempt, wanted, checked.charged)
+        await self._begin(upload.account, attempt, wanted, checked.charged_in_all)
         try:
             await self._stores.shares.offer(checked.shares)
             changed = await self._replace_root(attempt, report, wanted, checked)
@@ -129,6 +150,8 @@ class ReportChanges:
         self, caller: Account, upload: Upload, report: Report, wanted: Wanted
     ) -> _Checked:
         stores, current = self._stores, CID.parse(report.root)
+        if wanted.earlier and wanted.kind != "rekey":
+            raise InvalidInput("Only a re-key issues earlier revisions again.")
         if str(wanted.root) == report.root:
             raise Duplicate("This root has been committed already.")
         most = await stores.quotas.room(upload.account) + report.size_bytes
@@ -144,6 +167,10 @@ class ReportChanges:
             raise AppendOnly(
                 "Somebody who is not the owner of a report can only add readers to it."
             )
+        earlier: list[ReportShape] = []
+        if wanted.kind == "rekey":
+            require_new_packets(shape, before)
+            earlier = await inspect_earlier(stores, report, shape, wanted.earlier, most)
         # A new session key comes with a new content payload, and a packet of the owner's own.
         new_key = str(shape.data_payload.cid) != report.data_payload
         shares = await asyncio.to_thread(
@@ -158,7 +185,7 @@ class ReportChanges:
         # ask for it. It is bounded by the header: she adds one of 1,024 packets at least each time.
         known = await self._earlier(report, wanted)
         charged = new_bytes if report.account == caller.id and known is None else 0
-        return _Checked(shape, shares, new_bytes, charged, known)
+        return _Checked(shape, earlier, shares, new_bytes, charged, known)
 
     async def _earlier(self, report: Report, wanted: Wanted) -> Version | None:
         """The version that had this root before: taking the last reader off leads back to it."""
@@ -177,14 +204,15 @@ class ReportChanges:
             raise BlockMissing("Blocks are missing.", missing=named)
 
     async def _begin(self, account: str, attempt: Attempt, wanted: Wanted, charged: int) -> None:
-        named: list[JSON] = [wanted.report, str(wanted.root)]
-        body: Body = {"account": account, "items": [named]}
+        items: list[JSON] = [[wanted.report, root] for root in wanted.roots]
+        body: Body = {"account": account, "items": items}
         await self._stores.jobs.schedule(JOB, attempt.id, now() + CLEAN_UP_AFTER, body)
         await self._stores.quotas.hold(account, attempt.hold_key, charged)
 
     async def _take_back(self, account: str, attempt: Attempt, wanted: Wanted) -> None:
         """Clean up at once after an attempt that is known to be over."""
-        await clean_up(self._stores, account, attempt.id, [(wanted.report, str(wanted.root))])
+        items = [(wanted.report, root) for root in wanted.roots]
+        await clean_up(self._stores, account, attempt.id, items)
         await self._stores.jobs.cancel(JOB, attempt.id)
 
     async def _replace_root(
@@ -193,34 +221,65 @@ class ReportChanges:
         stores = self._stores
         # The current root's claim may still await its mark, if a crash came in between; once this
         # change has gone through, the report no longer tells that it was committed.
-        current = await stores.reports.version(report.root)
-        if current is not None:
-            await stores.claims.mark_committed(current)
+        await self._mark(report)
         created = format_time(now())
-        version = checked.known or await stores.claims.claim(
-            _version(attempt, report, wanted, checked, created)
+        claimed = [
+            await stores.claims.claim(version)
+            for version in _earlier_versions(attempt, report, wanted, checked, created)
+        ]
+        claimed.append(
+            checked.known
+            or await stores.claims.claim(_version(attempt, report, wanted, checked, created))
         )
+        for shape in checked.earlier:
+            await stores.blocks.pin(shape.root, name=report.pin_name)
         await stores.blocks.update_pin(
             CID.parse(report.root), wanted.root, name=report.pin_name, keep_old=True
         )
+        if wanted.kind == "rekey":
+            # The job first, as what nothing drops would stay for ever. It looks before it acts.
+            await stores.jobs.schedule(DROP_JOB, report.id, now() + CLEAN_UP_AFTER)
         attempt.require_time()
-        changed = await stores.reports.replace(_with_root(report, checked, created))
+        changed = await stores.reports.replace(_with_root(report, checked, created, wanted.kind))
         change = Change(changed.id, changed.root, changed.rev, deleted=False)
         _, _, ended = await asyncio.gather(
-            stores.claims.mark_committed(version),
+            self._mark_all(claimed),
             stores.changes.record(changed.account, change),
             stores.shares.settle(changed.id, changed.rev, checked.shape.packets),
         )
+        if wanted.kind == "rekey":
+            await self._drop(changed)
         return Changed(
             changed,
             added=tuple(share.reader for share in checked.shares),
             dropped=tuple(share.reader for share in ended if share.state is ShareState.LIVE),
         )
 
+    async def _mark(self, report: Report) -> None:
+        """Note of the report's current root, and of what came with it, that it was committed."""
+        current = await self._stores.reports.version(report.root)
+        if current is None or current.stage is Stage.COMMITTED:
+            return
+        page = await self._stores.reports.versions(report, after=None, limit=MAX_PAGE_ITEMS)
+        issued = [version for version in page.items if version.before == report.root]
+        await self._mark_all([*issued, current])
+
+    async def _mark_all(self, versions: Sequence[Version]) -> None:
+        # The root itself last: once it is marked, nobody looks at what was issued before it.
+        for version in versions:
+            await self._stores.claims.mark_committed(version)
+
+    async def _drop(self, report: Report) -> None:
+        """Begin to drop what the re-key ended; the job goes on with what is left."""
+        if await drop_versions(self._stores, report):
+            await self._stores.jobs.cancel(DROP_JOB, report.id)
+        else:
+            await self._stores.jobs.schedule(DROP_JOB, report.id, now())
+
     async def _settle(self, upload: Upload, attempt: Attempt, checked: _Checked) -> None:
         """Room taken becomes use, and the upload's share of it is no longer counted twice."""
         quotas = self._stores.quotas
-        await quotas.settle(upload.account, attempt.hold_key, checked.charged)
+        await quotas.settle(upload.account, attempt.hold_key, checked.charged_in_all)
         await asyncio.gather(
             quotas.take_upload(upload.account, upload.id, checked.new_bytes),
             self._stores.jobs.cancel(JOB, attempt.id),
@@ -245,8 +304,27 @@ def _version(
     )
 
 
-def _with_root(report: Report, checked: _Checked, created: str) -> Report:
+def _earlier_versions(
+    attempt: Attempt, report: Report, wanted: Wanted, checked: _Checked, created: str
+) -> list[Version]:
+    newest = _version(attempt, report, wanted, checked, created)
+    return [
+        replace(
+            newest,
+            root=str(shape.root),
+            size_bytes=shape.size_bytes,
+            charged_bytes=shape.size_bytes,
+            before=newest.root,
+            place=place,
+        )
+        for place, shape in enumerate(checked.earlier)
+    ]
+
+
+def _with_root(report: Report, checked: _Checked, created: str, kind: ChangeKind) -> Report:
     shape = checked.shape
+    if kind == "rekey":
+        report = replace(report, first_root=str(shape.root), kept_from=report.rev + 1)
     return replace(
         report,
         root=str(shape.root),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 COLLECTION: Final = "reports"
 VERSIONS: Final = "versions"
 
-ChangeKind = Literal["create", "update", "edit", "readers"]
+ChangeKind = Literal["create", "update", "edit", "readers", "rekey"]
 
 
 class State(Enum):
@@ -42,11 +42,16 @@ class Stage(Enum):
     CLAIMED = "claimed"
     COMMITTED = "committed"
     UNDOING = "undoing"
+    DROPPED = "dropped"
+    """Superseded by a re-key: being unpinned and forgotten (``dropping``)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A report's document. ``first_root`` is that of its creation."""
+    """A report's document. ``first_root`` is that of its creation, or of its last re-key.
+
+    Versions of a ``rev`` below ``kept_from`` ended with a re-key: they are nobody's any more.
+    """
 
     id: str
     rev: int
@@ -64,6 +69,7 @@ class Report:
     changed: str
     deleted: str | None = None
     release_bytes: int = 0
+    kept_from: int = 1
 
     @property
     def pin_name(self) -> str:
@@ -81,15 +87,22 @@ class Report:
         return None if self.deleted is None else parse_time(self.deleted)
 
     def has_committed(self, version: Version) -> bool:
-        """Whether ``version`` came to be this report's root at some time."""
-        return self.account == version.account and (
-            version.root in {self.root, self.first_root} or version.stage is Stage.COMMITTED
+        """Whether ``version`` came to be this report's root, or was issued again before one."""
+        ours = self.account == version.account and version.rev >= self.kept_from
+        return ours and (
+            version.root in {self.root, self.first_root}
+            or version.before == self.root
+            or version.stage is Stage.COMMITTED
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One root offered for a report. ``charged_bytes`` is what it added to the account's use."""
+    """One root offered for a report. ``charged_bytes`` is what it added to the account's use.
+
+    A revision issued again by a re-key is committed together with the new root, ``before`` it, in
+    its ``place``; any other has ``before`` None.
+    """
 
     root: str
     document_rev: int
@@ -102,6 +115,13 @@ class Version:
     size_bytes: int
     charged_bytes: int
     created: str
+    before: str | None = None
+    place: int = 0
+
+    @property
+    def sort(self) -> str:
+        """Its place among the report's versions: those issued again stand below their root."""
+        return f"{self.rev - 1:016d}.{self.place:04d}" if self.before else f"{self.rev:016d}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +222,7 @@ def report_body(report: Report) -> Body:
         "changed": report.changed,
         "deleted": report.deleted,
         "release_bytes": report.release_bytes,
+        "kept_from": report.kept_from,
     }
 
 
@@ -225,6 +246,7 @@ def read_report(document: Document) -> Report:
         changed=cast("str", body["changed"]),
         deleted=cast("str | None", body["deleted"]),
         release_bytes=cast("int", body["release_bytes"]),
+        kept_from=cast("int", body.get("kept_from", 1)),
     )
 
 
@@ -240,6 +262,8 @@ def version_body(version: Version) -> Body:
         "size_bytes": version.size_bytes,
         "charged_bytes": version.charged_bytes,
         "created": version.created,
+        "before": version.before,
+        "place": version.place,
     }
 
 
@@ -258,4 +282,6 @@ def read_version(document: Document) -> Version:
         size_bytes=cast("int", body["size_bytes"]),
         charged_bytes=cast("int", body["charged_bytes"]),
         created=cast("str", body["created"]),
+        before=cast("str | None", body.get("before")),
+        place=cast("int", body.get("place", 0)),
     )

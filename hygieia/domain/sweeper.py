@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, cast
 
-from hygieia.domain import commit_cleanup, index, purging, trash, uploads
+from hygieia.domain import commit_cleanup, dropping, index, purging, trash, uploads
 from hygieia.domain.accounts import Accounts
 from hygieia.domain.commit_cleanup import clean_up
 from hygieia.domain.copies import CopyBook
@@ -73,6 +73,7 @@ class Sweeper:
             uploads.JOB: self._end_upload,
             commit_cleanup.JOB: self._clean_up_commit,
             purging.JOB: self._purge_report,
+            dropping.JOB: self._drop_versions,
             index.JOB: self._clean_up_index,
             index.KIT_JOB: self._release_kept,
             DROP_ACCOUNT_JOB: self._drop_account,
@@ -139,6 +140,11 @@ class Sweeper:
 
     async def _purge_report(self, job: Job) -> None:
         await self._rules.trash.purge_if_due(job.subject)
+
+    async def _drop_versions(self, job: Job) -> None:
+        report = await self._stores.reports.find(job.subject)
+        if report is not None and not await dropping.drop_versions(self._stores, report):
+            await self._stores.jobs.schedule(dropping.JOB, job.subject, self._now())
 
     async def _clean_up_index(self, job: Job) -> None:
         roots = cast("list[str]", job.body["roots"])

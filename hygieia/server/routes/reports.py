@@ -120,7 +120,7 @@ async def read_report(call: Call, path: ReportPath) -> ReportOut:
     ),
 )
 async def change_report(call: Call, path: ReportPath, body: ChangeIn) -> ReportOut:
-    """Give a report a new root: new content, new meta or other readers.
+    """Give a report a new root: new content, new meta, other readers or a new session key.
 
     Whoever reads a report may add readers to it and change nothing else (``append-only``). Each
     recipient added has a share note, signed by the caller, that names its packet.
@@ -128,7 +128,14 @@ async def change_report(call: Call, path: ReportPath, body: ChangeIn) -> ReportO
     caller, services = call.caller, call.services
     await services.stores.access.report(caller.account, path.report)
     upload = await services.uploads.get(caller.account_id, body.upload)
-    wanted = Wanted(path.report, call.rev, CID.parse(body.root), body.change, body.shares)
+    wanted = Wanted(
+        path.report,
+        call.rev,
+        CID.parse(body.root),
+        body.change,
+        body.shares,
+        [CID.parse(root) for root in body.earlier],
+    )
     changed = await services.report_changes.change(caller.account, upload, wanted)
     await _record_changed(call, body.change, changed)
     return _report_out(changed.report)
@@ -136,7 +143,7 @@ async def change_report(call: Call, path: ReportPath, body: ChangeIn) -> ReportO
 
 @routes.add("GET", "/api/v1/reports/{report}/versions", VersionsOut, problems=(NotFound,))
 async def list_versions(call: Call, path: ReportPath, query: PageQuery) -> VersionsOut:
-    """List the roots committed for a report, newest first. All of them are kept."""
+    """List the roots committed for a report, newest first. They are kept until a re-key."""
     reports = call.services.stores.reports
     report = await reports.get(call.caller.account_id, path.report)
     page = await reports.versions(report, after=query.after, limit=query.limit)

@@ -6,13 +6,14 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from hygieia.limits import MAX_BATCH_CIDS, MAX_COMMIT_REPORTS
+from hygieia.limits import MAX_BATCH_CIDS, MAX_COMMIT_REPORTS, MAX_EARLIER_REVISIONS
 from hygieia.server.api import Model, Parameters
 from hygieia.server.schemas.fields import Bytes, CidText, Id, PageQuery, Problem, Rev, Time
 
-ChangeKind = Literal["create", "update", "edit", "readers"]
+ChangeKind = Literal["create", "update", "edit", "readers", "rekey"]
 
-MAX_SHARE_NOTE_CHARACTERS: Final = 4096
+# A note that gives back carries a certificate (docs/spec/19-re-key-and-give-back.md §4).
+MAX_SHARE_NOTE_CHARACTERS: Final = 8192
 Shares = list[Annotated[str, Field(max_length=MAX_SHARE_NOTE_CHARACTERS)]]
 SHARES: Final = (
     "Signed notes `hygieia share 1` (FORMATS §5), one for each recipient added but the owner."
@@ -106,13 +107,19 @@ class ChangeIn(Model):
     """A new root for a report.
 
     ``update``: new content. ``edit``: new meta, same data payload. ``readers``: same payloads,
-    another header.
+    another header. ``rekey``: the same content under a new session key; every root committed before
+    ends with it.
     """
 
     upload: Id
     root: CidText
-    change: Literal["update", "edit", "readers"]
+    change: Literal["update", "edit", "readers", "rekey"]
     shares: Shares = Field(default=[], description=SHARES)
+    earlier: list[CidText] = Field(
+        default=[],
+        max_length=MAX_EARLIER_REVISIONS,
+        description="Of a re-key: roots of earlier revisions issued again, oldest first.",
+    )
 
 
 class ReportsQuery(PageQuery):
