@@ -172,9 +172,11 @@ class RemoteGateway:
     async def _pieces(self, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
         started, received = self._clock(), 0
         try:
-            async for piece in response.content.iter_any():
+            # As it came: iter_any() would join the pieces, and the reader joins what it must.
+            async for piece, _ in response.content.iter_chunks():
                 received += len(piece)
-                yield piece
+                if piece:
+                    yield piece
                 if self._clock() - started > SLOW_WINDOW_SECONDS:
                     if received < SLOW_WINDOW_BYTES:
                         raise self._failed(GatewayFailed("sends next to nothing"))

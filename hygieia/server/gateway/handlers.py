@@ -22,11 +22,13 @@ from hygieia.server.gateway.asked import Format, NotAcceptable
 from hygieia.server.gateway.feed import CarFeed
 from hygieia.server.gateway.files import file_bytes
 from hygieia.server.gateway.paths import Followed, follow
+from hygieia.server.gateway.sending import send_pieces
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from hygieia.blocks.port import BlockStore
+    from hygieia.server.gateway.sending import Piece
 
 SMALL_WRITE_BYTES: Final = 1 << 16
 MAX_RECORD_CACHE_SECONDS: Final = 31536000
@@ -127,7 +129,7 @@ class Gateway:
             await response.prepare(request)
             return response
         feed = CarFeed(self._blocks, way.passed, way.end, wanted)
-        return await _stream(request, response, _car_pieces(feed, way.end))
+        return await send_pieces(request, response, _car_pieces(feed, way.end))
 
     # -- files -------------------------------------------------------------------------------
 
@@ -152,7 +154,8 @@ class Gateway:
         if request.method == "HEAD" or first == end:
             await response.prepare(request)
             return response
-        return await _stream(request, response, file_bytes(self._blocks, way.end, first, end))
+        content = file_bytes(self._blocks, way.end, first, end)
+        return await send_pieces(request, response, ((b"", data) async for data in content))
 
     async def _file_size(self, cid: CID) -> int:
         """A file's size. Raises ``NotAcceptable`` for what is no file (CL-09)."""
@@ -209,43 +212,19 @@ def gateway_routes(blocks: BlockStore) -> list[web.RouteDef]:
     ]
 
 
-async def _car_pieces(feed: CarFeed, root: CID) -> AsyncIterator[bytes]:
+async def _car_pieces(feed: CarFeed, root: CID) -> AsyncIterator[Piece]:
     """A CAR as pieces; small ones together, since each write costs a system call."""
     pending = bytearray(car_header([root]))
     async for cid, data in feed:
         pending += section_head(cid, len(data))
         if len(data) < SMALL_WRITE_BYTES:
             pending += data
-        else:
-            yield bytes(pending)
-            pending.clear()
-            yield data
-        if len(pending) >= SMALL_WRITE_BYTES:
-            yield bytes(pending)
-            pending.clear()
-    yield bytes(pending)
-
-
-async def _stream(
-    request: web.Request, response: web.StreamResponse, pieces: AsyncIterator[bytes]
-) -> web.StreamResponse:
-    """Send pieces as they come, as fast as the client takes them.
-
-    The first is had before the headers go out: what fails then is still an honest status.
-    """
-    first = await anext(pieces, b"")
-    await response.prepare(request)
-    try:
-        if first:
-            await response.write(first)
-        async for piece in pieces:
-            await response.write(piece)
-            # A quick reader's answer is written without waiting once: let others have a turn.
-            await asyncio.sleep(0)
-        await response.write_eof()
-    except HygieiaError:
-        answers.cut_off(request)
-    return response
+            if len(pending) < SMALL_WRITE_BYTES:
+                continue
+            data = b""  # noqa: PLW2901  (it stands in what is pending)
+        yield bytes(pending), data
+        pending.clear()
+    yield bytes(pending), b""
 
 
 def _disposition(request: web.Request, default: str) -> str:
