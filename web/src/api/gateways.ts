@@ -63,7 +63,7 @@ export class Gateways {
     );
   }
 
-  /** Verified blocks, in order. Throws `block-missing`, `unreachable`. */
+  /** Verified blocks, in order. Throws `block-refused`, `block-missing`, `unreachable`. */
   async fetch(cids: readonly Cid[]): Promise<Block[]> {
     const found = new Array<Block>(cids.length);
     let next = 0;
@@ -122,14 +122,16 @@ export class Gateways {
   }
 
   /** Those that are not resting, or all of them when every one is; liars come last and only then. */
-  private inTurn(): GatewayRecord[] {
+  private inTurn(): readonly GatewayRecord[] {
     const now = Date.now();
     const awake = this.records.filter(({ restUntil }) => restUntil <= now);
-    return awake.length > 0 ? awake : this.records.filter(({ state }) => state !== "lied");
+    if (awake.length > 0) return awake;
+    const honest = this.records.filter(({ state }) => state !== "lied");
+    return honest.length > 0 ? honest : this.records;
   }
 
   private async block(cid: Cid, signal?: AbortSignal): Promise<Block> {
-    let couldAsk = false;
+    const failures = new Set<GatewayState>();
     for (const gateway of this.inTurn()) {
       try {
         const url = `${gateway.url}/ipfs/${cid}?format=raw`;
@@ -138,13 +140,12 @@ export class Gateways {
         this.used(gateway, block);
         return block;
       } catch (error) {
-        this.note(gateway, error, signal);
-        couldAsk ||= error instanceof GatewayFailed && error.state === "missing";
+        failures.add(this.note(gateway, error, signal));
       }
     }
-    throw couldAsk
-      ? refusal("block-missing", "No gateway has a part of this now.")
-      : refusal("unreachable", "No gateway answers.");
+    if (failures.has("lied")) throw refusal("block-refused", "No gateway gives this part as it was stored.");
+    if (failures.has("missing")) throw refusal("block-missing", "No gateway has a part of this now.");
+    throw refusal("unreachable", "No gateway answers.");
   }
 
   private async get(url: string, limit: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
@@ -201,8 +202,8 @@ export class Gateways {
     gateway.restUntil = 0;
   }
 
-  /** Remembers how a gateway failed; rethrows what is not a gateway's failure. */
-  private note(gateway: GatewayRecord, error: unknown, signal: AbortSignal | undefined): void {
+  /** Remembers how a gateway failed, and says it; rethrows what is not a gateway's failure. */
+  private note(gateway: GatewayRecord, error: unknown, signal: AbortSignal | undefined): GatewayState {
     if (signal?.aborted) throw refusal("interrupted", "It was stopped.");
     const isLie = isRefusal(error, "block-refused", "dag-refused", "limit-exceeded");
     if (error instanceof EngineError && !isLie) throw error;
@@ -216,6 +217,7 @@ export class Gateways {
       gateway.state = failure.state;
       this.onChange();
     }
+    return failure.state;
   }
 }
 

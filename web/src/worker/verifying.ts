@@ -62,7 +62,8 @@ function mark(
 ): void {
   const known = error instanceof EngineError ? error : refusal("failed", "A check could not be made.");
   const name = checkOf(known, states.get("meta") === "good");
-  const isProven = known.code !== "unreachable" && known.code !== "block-missing";
+  // A gateway that lies proves nothing about the report: another one may have it.
+  const isProven = !["unreachable", "block-missing", "block-refused"].includes(known.code);
   states.set(name, isProven ? "bad" : "unknown");
   errors.set(name, known);
   for (const [each, state] of states) if (state === "running") states.set(each, "unknown");

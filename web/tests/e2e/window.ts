@@ -1,5 +1,5 @@
 /** Chromium as a person has it, with everything that the page's policy or console complains about. */
-import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
+import { chromium, type Browser, type BrowserContext, type Locator, type Page } from "playwright-core";
 import { expect } from "vitest";
 
 const CHROMIUM = process.env["HYGIEIA_TEST_CHROMIUM"] ?? "/usr/bin/chromium";
@@ -78,4 +78,38 @@ async function codeOn(page: Page): Promise<string> {
   const groups = await page.getByRole("list", { name: /^Recovery code/ }).locator(".code").allInnerTexts();
   expect(groups).toHaveLength(8);
   return groups.join("-");
+}
+
+export interface Picked {
+  readonly name: string;
+  readonly mimeType?: string;
+  readonly content: string | Buffer;
+}
+
+/** Adds files as somebody does who chooses them. */
+export async function choose(page: Page, ...files: readonly Picked[]): Promise<void> {
+  const made = files.map(({ name, mimeType, content }) => ({
+    name,
+    mimeType: mimeType ?? "text/plain",
+    buffer: Buffer.from(content),
+  }));
+  await page.locator("input[type=file][multiple]").first().setInputFiles(made);
+}
+
+/** The link of a report in the list. */
+export function report(page: Page, title: string): Locator {
+  return page.getByRole("link", { name: title, exact: true });
+}
+
+/** Opens the vault on the page that asks for its password; `password` is typed as it is. */
+export async function openVault(page: Page, password: string): Promise<void> {
+  await page.getByLabel("Password", { exact: true }).fill(password);
+  await page.getByRole("button", { name: "Open vault" }).click();
+}
+
+export async function signIn(page: Page, email: string, password: string): Promise<void> {
+  await page.goto(new URL("/sign-in", page.url()).href);
+  await page.getByLabel("Email").fill(email);
+  await page.getByLabel("Password", { exact: true }).fill(password);
+  await page.getByRole("button", { name: "Sign in" }).click();
 }

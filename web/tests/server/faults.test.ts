@@ -96,7 +96,7 @@ describe("a server that lies", () => {
     await again.engine.unlock(PASSWORD);
     browser.meddle = (request) =>
       request.url.includes("/ipfs/") ? new Response(new Uint8Array(1000)) : null;
-    await expect(contentOf(again, again.row("report").id)).rejects.toMatchObject({ code: "unreachable" });
+    await expect(contentOf(again, again.row("report").id)).rejects.toMatchObject({ code: "block-refused" });
     const proof = await again.engine.verify(again.row("report").id, () => {});
     expect(proof.gateways[0]).toMatchObject({ state: "lied", blocks: 0 });
   });

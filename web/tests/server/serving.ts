@@ -15,16 +15,19 @@ export const PASSWORD = "correct horse battery staple";
 export class Server {
   readonly origin: string;
   readonly folder: string;
+  private readonly settings: Readonly<Record<string, string>>;
   private process: ChildProcess;
 
-  private constructor(port: number, folder: string) {
+  private constructor(port: number, folder: string, settings: Readonly<Record<string, string>>) {
     this.origin = `http://127.0.0.1:${port}`;
     this.folder = folder;
+    this.settings = settings;
     this.process = this.spawn();
   }
 
-  static async start(): Promise<Server> {
-    const server = new Server(await freePort(), mkdtempSync(join(tmpdir(), "hygieia-web-")));
+  /** `settings`: what the environment says to it, HYGIEIA_ names and all. */
+  static async start(settings: Readonly<Record<string, string>> = {}): Promise<Server> {
+    const server = new Server(await freePort(), mkdtempSync(join(tmpdir(), "hygieia-web-")), settings);
     await server.ready();
     return server;
   }
@@ -34,7 +37,8 @@ export class Server {
     const data = join(this.folder, "data");
     const { port } = new URL(this.origin);
     const args = ["serve", "--host", "127.0.0.1", "--port", port, "--data", data];
-    return spawn(COMMAND, args, { cwd: this.folder, env: withoutSettings(), stdio: ["ignore", log, log] });
+    const env = { ...withoutSettings(), ...this.settings };
+    return spawn(COMMAND, args, { cwd: this.folder, env, stdio: ["ignore", log, log] });
   }
 
   private async ready(): Promise<void> {
@@ -52,13 +56,19 @@ export class Server {
     await once(this.process, "exit");
   }
 
+  /** Ends it as a power cut would. */
+  async kill(): Promise<void> {
+    this.process.kill("SIGKILL");
+    await once(this.process, "exit");
+  }
+
   async again(): Promise<void> {
     this.process = this.spawn();
     await this.ready();
   }
 
   async remove(): Promise<void> {
-    if (this.process.exitCode === null) await this.stop();
+    if (this.process.exitCode === null && this.process.signalCode === null) await this.stop();
     rmSync(this.folder, { recursive: true, force: true });
   }
 
