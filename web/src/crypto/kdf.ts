@@ -51,17 +51,27 @@ export async function stretch(
 ): Promise<Stretched> {
   const { m, t, p } = checkKdf(params);
   const salt = await saltFor(email, account);
+  const stretched = await argon2(normalisePassword(password), salt, { m, t, p }, STRETCHED_BYTES);
+  return { sealPassphrase: hex(stretched.subarray(0, 32)), loginSecret: hex(stretched.subarray(32)) };
+}
+
+/** Argon2id version 0x13 (RFC 9106): some 200 ms and `params.m` KiB. */
+export async function argon2(
+  secret: string,
+  salt: string,
+  params: KdfParams,
+  lengthBytes: number,
+): Promise<Uint8Array> {
   const { argon2id } = await import("hash-wasm");
-  const stretched = await argon2id({
-    password: utf8(normalisePassword(password)),
+  return argon2id({
+    password: utf8(secret),
     salt: utf8(salt),
-    memorySize: m,
-    iterations: t,
-    parallelism: p,
-    hashLength: STRETCHED_BYTES,
+    memorySize: params.m,
+    iterations: params.t,
+    parallelism: params.p,
+    hashLength: lengthBytes,
     outputType: "binary",
   });
-  return { sealPassphrase: hex(stretched.subarray(0, 32)), loginSecret: hex(stretched.subarray(32)) };
 }
 
 let ranges: readonly (readonly [first: number, last: number])[] | undefined;

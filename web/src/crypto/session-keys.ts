@@ -51,7 +51,8 @@ export async function makeHeader(
   return { octets, recipients: await Promise.all(recipients) };
 }
 
-async function wrap(sessionKey: SessionKey, subkey: EncryptionSubkey): Promise<Bytes> {
+/** One anonymous packet for `subkey`. */
+export async function wrap(sessionKey: SessionKey, subkey: EncryptionSubkey): Promise<Bytes> {
   const pair = (await crypto.subtle.generateKey("X25519", false, ["deriveBits"])) as CryptoKeyPair;
   const point = new Uint8Array(await crypto.subtle.exportKey("raw", pair.publicKey));
   const shared = await sharedSecret(pair.privateKey, subkey.point);

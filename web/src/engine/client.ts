@@ -35,6 +35,10 @@ class Client {
     }),
     copies: new Source<Feeds["copies"]>({ status: "unknown", items: [], tested: 0, total: 0, error: null }),
     lockingIn: new Source<Feeds["lockingIn"]>(null),
+    contacts: new Source<Feeds["contacts"]>([]),
+    received: new Source<Feeds["received"]>({ status: "closed", items: [], error: null }),
+    delegations: new Source<Feeds["delegations"]>({ status: "closed", items: [], error: null }),
+    requests: new Source<Feeds["requests"]>([]),
   };
   readonly reports = new Source<ReportList>(EMPTY);
   private readonly worker = new Worker(scriptUrl(workerUrl), { type: "module", name: "hygieia" });
@@ -144,7 +148,10 @@ const UNAWAITED: readonly string[] = [
   ...["lock", "stillHere", "clearUploads", "cancelDownload"],
   ...["pauseUploads", "continueUploads", "pauseUpload", "continueUpload"],
 ];
-const FEEDS = ["state", "uploads", "downloads", "connection", "settings", "copies", "lockingIn"] as const;
+const FEEDS = [
+  ...["state", "uploads", "downloads", "connection", "settings", "copies", "lockingIn"],
+  ...["contacts", "received", "delegations", "requests"],
+] as readonly (keyof Feeds)[];
 
 /** Starts the engine's worker. Call once; the page must be a secure context. */
 export function startEngine(): Engine {

@@ -58,11 +58,13 @@ export type Comparison =
 
 /** Whoever a key belongs to, as far as this vault knows. */
 export interface Named {
+  /** A key id, or `person:…` for somebody without an account. */
   readonly key: string;
-  /** Null for a key that is nobody's in this vault. */
+  /** Null for a stranger's key, and for people without an account. */
   readonly email: string | null;
   readonly name: string;
-  readonly trust: Trust | "me" | "stranger";
+  /** `subject`: somebody without an account, whose record this vault keeps. */
+  readonly trust: Trust | "me" | "stranger" | "subject";
 }
 
 // ---- who reads a report --------------------------------------------------------------------

@@ -9,15 +9,34 @@ import { isKeyId } from "./words.ts";
 
 const MAX_FORMER_KEYS = 64;
 
-interface FormerKey {
-  readonly key: string;
-  readonly certificate: string;
+/** A key that a person used before. */
+export interface FormerKey extends JsonObject {
+  key: string;
+  certificate: string;
+}
+
+/** An entry of the table `contacts` (docs/spec/13-index.md §4); fields of later versions stay. */
+export interface ContactRow extends JsonObject {
+  key: string;
+  certificate: string;
+  state: "unverified" | "verified" | "changed";
+  name: string;
+  email: string;
+  former_keys: FormerKey[];
+}
+
+/**
+ * Keys pinned before whose successor was accepted but not compared yet: what they signed still
+ * verifies, but they count as nobody else (docs/spec/15-people.md §1).
+ */
+export function supersededOf(contact: ContactRow): FormerKey[] {
+  return (contact["superseded"] as FormerKey[] | undefined) ?? [];
 }
 
 /** Checks a list of former keys of the index; the objects themselves are carried over as they are. */
-export function readFormerKeys(fields: Fields): FormerKey[] {
-  return fields.list("former_keys", MAX_FORMER_KEYS).map((item: Json) => {
-    if (!isObject(item)) throw fields.refused("former_keys");
+export function readFormerKeys(fields: Fields, name = "former_keys"): FormerKey[] {
+  return fields.list(name, MAX_FORMER_KEYS).map((item: Json) => {
+    if (!isObject(item)) throw fields.refused(name);
     const former = new Fields(item, "integrity", "A former key in the index");
     return { key: former.text("key", isKeyId), certificate: former.text("certificate", isArmored) };
   });
@@ -32,6 +51,7 @@ export function checkContact(body: JsonObject): void {
   fields.text("name", (text) => utf8Length(text) <= LIMITS.MAX_NAME_BYTES);
   fields.text("email", (text) => utf8Length(text) <= LIMITS.MAX_EMAIL_BYTES);
   readFormerKeys(fields);
+  if ("superseded" in body) readFormerKeys(fields, "superseded");
 }
 
 function isArmored(text: string): boolean {
@@ -44,23 +64,22 @@ export class People {
   private readonly armored = new Map<string, string>();
   private readonly persons = new Map<string, string>();
 
-  constructor(me: Certificate, formerKeys: readonly FormerKey[] = [], contacts: readonly JsonObject[] = []) {
+  constructor(me: Certificate, formerKeys: readonly FormerKey[] = [], contacts: readonly ContactRow[] = []) {
     this.me = me;
     this.parsed.set(me.keyId, me);
     this.persons.set(me.keyId, me.keyId);
     for (const contact of contacts) {
-      const key = contact["key"] as string;
-      this.add(key, contact["certificate"] as string, key);
-      for (const former of contact["former_keys"] as unknown as FormerKey[]) {
-        this.add(former.key, former.certificate, key);
-      }
+      const { key } = contact;
+      this.add(key, contact.certificate, key);
+      for (const former of contact.former_keys) this.add(former.key, former.certificate, key);
+      for (const former of supersededOf(contact)) this.add(former.key, former.certificate, null);
     }
     for (const former of formerKeys) this.add(former.key, former.certificate, me.keyId);
   }
 
-  private add(key: string, certificate: string, person: string): void {
+  private add(key: string, certificate: string, person: string | null): void {
     if (!this.armored.has(key)) this.armored.set(key, certificate);
-    if (!this.persons.has(key)) this.persons.set(key, person);
+    if (person !== null && !this.persons.has(key)) this.persons.set(key, person);
   }
 
   /** The pinned certificate of `keyId`; null for a stranger. Throws `certificate-refused`. */
@@ -86,7 +105,8 @@ export class People {
     return this.person(first) === this.person(second);
   }
 
-  private person(keyId: string): string {
+  /** The current key of whoever has, or confirmedly had, `keyId`. */
+  person(keyId: string): string {
     return this.persons.get(keyId) ?? keyId;
   }
 }

@@ -7,7 +7,7 @@ import type { Certificate } from "../crypto/certificates.ts";
 import type { UnlockedKey } from "../crypto/keys.ts";
 import { signNote, type CarriedNote } from "../crypto/notes.ts";
 import { encryptBytes } from "../crypto/payload.ts";
-import { makeHeader, type SessionKey } from "../crypto/session-keys.ts";
+import { makeHeader, type Recipient, type SessionKey } from "../crypto/session-keys.ts";
 import { directory, FileBuilder, join, leaf, type Built } from "../ipld/builder.ts";
 import { blockOf, RAW, type Block } from "../ipld/cid.ts";
 import { DATA_NAME, META_NAME } from "../ipld/shapes.ts";
@@ -22,6 +22,8 @@ import { META_CONTEXT, metaBody, type ReportMeta } from "./report-meta.ts";
 export interface Header {
   readonly block: Block;
   readonly built: Built;
+  /** Whose packet is which. */
+  readonly recipients: readonly Recipient[];
 }
 
 /** A finished revision; `blocks` are those not handed out before, the root last. */
@@ -39,9 +41,9 @@ export async function headerFor(
   sessionKey: SessionKey,
   certificates: readonly Certificate[],
 ): Promise<Header> {
-  const { octets } = await makeHeader(sessionKey, certificates);
+  const { octets, recipients } = await makeHeader(sessionKey, certificates);
   const [block, built] = await leaf(octets);
-  return { block, built };
+  return { block, built, recipients };
 }
 
 /** Encrypts `content` as one payload; its blocks and its root. Fresh salt unless given. */

@@ -44,6 +44,8 @@ export interface Report {
   readonly ownership: "confirmed" | "claimed";
   readonly sessionKey: SessionKey;
   readonly packets: readonly Uint8Array[];
+  /** The one of them that this key opened. */
+  readonly ownPacket: Uint8Array;
   readonly origin: ReportMeta | null;
   readonly originVerdict: Verdict | null;
 }
@@ -67,6 +69,12 @@ export async function readStructure(source: BlockSource, root: Cid): Promise<Enc
     dataFile: { cid: links.data.cid, sizeBytes: data.sizeBytes, tsize: data.tsize },
     metaFile: { cid: links.meta.cid, sizeBytes: meta.sizeBytes, tsize: meta.tsize },
   };
+}
+
+/** The packets of a root's recipients header; throws `dag-refused`, `envelope-refused`. */
+export async function readHeader(source: BlockSource, root: Cid): Promise<Uint8Array[]> {
+  const { header } = await readStructure(source, root);
+  return parseHeader(await fetchOne(source, header.cid));
 }
 
 /**
@@ -100,6 +108,7 @@ export async function readReport(
     ownership: people.isMe(meta.owner) || hasSigned ? "confirmed" : "claimed",
     sessionKey: opened.sessionKey,
     packets,
+    ownPacket: opened.packet,
     origin,
     originVerdict,
   };

@@ -12,6 +12,7 @@ import type { Reach } from "./reach.ts";
 import { ReportFeed } from "./report-feed.ts";
 import type { Session, Sessions } from "./session.ts";
 import type { Profile, Store } from "./store.ts";
+import { Sharing } from "./sharing.ts";
 import { Uploads } from "./uploads.ts";
 import { Vault } from "./vault.ts";
 
@@ -30,6 +31,7 @@ export class Door {
   readonly reports = new ReportFeed();
   readonly downloads = new Downloads();
   readonly copies = new Copies();
+  readonly sharing = new Sharing(this);
   /** Told of what an upload queue shows: there is one for each open vault. */
   onUploads: (uploads: Uploads["view"]["current"]) => void = () => {};
   private readonly parts: Parts;
@@ -103,7 +105,9 @@ export class Door {
 
   /** Shows the list of reports as `vault` has it now. */
   show(vault: Vault): void {
-    if (vault === this.opened?.vault) this.reports.show(vault.rows(), vault.refused);
+    if (vault !== this.opened?.vault || !vault.isRead) return;
+    this.reports.show(vault.rows(), vault.refused);
+    void this.sharing.show(vault);
   }
 
   person({ profile }: { profile: Profile }): Person {
@@ -161,6 +165,7 @@ export class Door {
     this.opened?.uploads.close();
     this.downloads.close();
     this.copies.close();
+    this.sharing.close();
     this.opened?.vault.key.close();
     this.opened = null;
     this.reports.begin("closed");

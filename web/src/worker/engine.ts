@@ -34,6 +34,7 @@ import { Preferences } from "./preferences.ts";
 import { Reach } from "./reach.ts";
 import type { ReportFeed } from "./report-feed.ts";
 import { Sessions } from "./session.ts";
+import type { Sharing } from "./sharing.ts";
 import type { Store } from "./store.ts";
 import { verifyReport } from "./verifying.ts";
 
@@ -45,6 +46,8 @@ export class EngineInWorker {
   readonly reports: ReportFeed;
   readonly downloads: Downloads;
   readonly copies: Copies;
+  /** What the page calls of sharing, and its feeds. */
+  readonly sharing: Sharing;
   /** Given whole files for the browser's downloads. */
   onFile: (file: File, fileName: string) => void = () => {};
 
@@ -70,6 +73,7 @@ export class EngineInWorker {
       reports: this.reports,
       downloads: this.downloads,
       copies: this.copies,
+      sharing: this.sharing,
     } = this.door);
   }
 

@@ -11,6 +11,7 @@ import { base64 } from "../bytes.ts";
 import type { UnlockedKey } from "../crypto/keys.ts";
 import { formatTime, nowSeconds } from "../crypto/times.ts";
 import { parseCid, type Cid } from "../ipld/cid.ts";
+import { LIMITS } from "../limits.ts";
 import { isRefusal, refusal } from "../refusal.ts";
 import { readersTouched, type Change } from "../vault/index/changes.ts";
 import { ipnsKeyOf, makeKeysFile, withDigests, type RecoveryParts } from "../vault/index/keys.ts";
@@ -18,6 +19,7 @@ import { loadReaders, openIndex } from "../vault/index/read.ts";
 import { isPurged, READERS, tableOf, findReport, type IndexState } from "../vault/index/state.ts";
 import { applyChanges, newIndex, rekeyIndex, type IndexUpdate } from "../vault/index/write.ts";
 import type { IpnsKey } from "../vault/ipns-key.ts";
+import { noReaders, type Readers } from "../vault/share-note.ts";
 import { BatchSender, readBack, withUpload } from "./sending.ts";
 import type { Store } from "./store.ts";
 
@@ -111,14 +113,21 @@ export class IndexSync {
     });
   }
 
-  /** Whether somebody unshared still knows a report's session key: an edit has to re-key then. */
-  async hasRemovedReaders(id: string): Promise<boolean> {
+  /** The index's own list of who reads a report. */
+  async readersOf(id: string): Promise<Readers> {
     const place = tableOf(this.state, "reports").places?.get(id);
-    if (place === undefined) return false;
-    const number = Math.floor(place / 32);
-    this.state = await loadReaders(this.parts.source, this.state, [number]);
-    const row = tableOf(this.state, READERS).segments[number]?.rows?.[place % 32];
-    return row !== undefined && !isPurged(row) && (row["removed"] as unknown[]).length > 0;
+    if (place === undefined) return noReaders(id);
+    const number = Math.floor(place / LIMITS.SEGMENT_ENTRIES);
+    await this.loadReaders([number]);
+    const row = tableOf(this.state, READERS).segments[number]?.rows?.[place % LIMITS.SEGMENT_ENTRIES];
+    return row === undefined || isPurged(row) ? noReaders(id) : (row as Readers);
+  }
+
+  /** Reads segments of the table `readers`, all of them where none is named. */
+  loadReaders(numbers?: readonly number[]): Promise<void> {
+    return this.inTurn(async () => {
+      this.state = await loadReaders(this.parts.source, this.state, numbers);
+    });
   }
 
   /** Reads what other devices have changed since. */

@@ -22,6 +22,10 @@ async function begin(): Promise<EngineInWorker> {
   engine.lockingIn.subscribe((value) => tell("lockingIn", value));
   engine.downloads.view.subscribe((value) => tell("downloads", value));
   engine.copies.view.subscribe((value) => tell("copies", value));
+  engine.sharing.contacts.subscribe((value) => tell("contacts", value));
+  engine.sharing.received.subscribe((value) => tell("received", value));
+  engine.sharing.delegations.subscribe((value) => tell("delegations", value));
+  engine.sharing.requests.subscribe((value) => tell("requests", value));
   engine.onUploads = (value) => tell("uploads", value);
   engine.onFile = (file, fileName) => send({ kind: "file", file, fileName });
   engine.reports.send = (message) => send({ kind: "reports", message });
@@ -39,9 +43,10 @@ self.onmessage = async ({ data }: MessageEvent<Call>) => {
     const report = (value: unknown): void => send({ kind: "progress", id, value: packed(value) });
     // `sessions` names the list on the page's side; here it is what keeps them.
     const name = method === "sessions" ? "listSessions" : method;
-    const run = target[name as keyof EngineInWorker] as (...given: unknown[]) => unknown;
+    const owner = (name in target.sharing ? target.sharing : target) as object as Record<string, unknown>;
+    const run = owner[name];
     if (typeof run !== "function") throw new TypeError("no such method");
-    const value = await run.apply(target, hasProgress ? [...args, report] : [...args]);
+    const value: unknown = await run.apply(owner, hasProgress ? [...args, report] : [...args]);
     send({ kind: "result", id, value: packed(value) });
   } catch (error) {
     send({ kind: "error", id, error: toSent(error) });

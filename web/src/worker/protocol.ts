@@ -3,10 +3,14 @@ import { EngineError } from "../engine/errors.ts";
 import type { ErrorCode, ErrorFacts } from "../engine/errors.ts";
 import type {
   Connection,
+  Contact,
   CopiesView,
+  DelegationList,
   Download,
   Engine,
+  ReceivedList,
   ReportRow,
+  Request,
   Settings,
   Uploads,
   VaultState,
@@ -47,6 +51,10 @@ export interface Feeds {
   settings: Settings;
   copies: CopiesView;
   lockingIn: number | null;
+  contacts: readonly Contact[];
+  received: ReceivedList;
+  delegations: DelegationList;
+  requests: readonly Request[];
 }
 
 export type FeedMessage = {

@@ -13,6 +13,7 @@ import { commitRevision, currentOf } from "./changing.ts";
 import { Recorder, sendContent, type SealedContent } from "./content.ts";
 import type { Repeats } from "./repeats.ts";
 import { BatchSender, commitReports, endUpload, isOpen, readBack, startUpload } from "./sending.ts";
+import { nextHeader } from "./recipients.ts";
 import { contentOf, metaOf, type Job } from "./upload-jobs.ts";
 import type { UploadList } from "./upload-list.ts";
 import type { Vault } from "./vault.ts";
@@ -143,10 +144,10 @@ export class Storing {
       content: contentOf(job, sealed),
     });
     const { sessionKey } = job.secrets!;
-    const header = await headerFor(sessionKey, [vault.key.certificate]);
+    const { header, noted } = await nextHeader(vault, current.report, sessionKey);
     const built = await finishReport(meta, sealed.payload, header, sessionKey, vault.key);
     job.report = entry.id;
-    await commitRevision(vault, built, current, upload, sender, "update");
+    await commitRevision(vault, built, current, { upload, sender, noted });
     await this.saved(job, built.meta);
   }
 

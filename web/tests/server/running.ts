@@ -23,8 +23,13 @@ export class Browser {
     this.origin = server.origin;
   }
 
-  async page(): Promise<Page> {
+  /** Makes this browser the one in use: before each thing done in it, where there are several. */
+  use(): void {
     Object.assign(globalThis, { indexedDB: this.databases, fetch: this.fetch.bind(this) });
+  }
+
+  async page(): Promise<Page> {
+    this.use();
     const page = new Page(new EngineInWorker(await Store.open(), this.origin));
     await page.engine.start();
     return page;

@@ -2,20 +2,29 @@
 import { isObject, writeJson, type Json, type JsonObject } from "../../json.ts";
 import { LIMITS } from "../../limits.ts";
 import { refusal } from "../../refusal.ts";
+import type { ContactRow } from "../people.ts";
 import type { ReportEntry } from "../report-entry.ts";
+import { noReaders, type Readers } from "../share-note.ts";
 import type { KeysFile } from "./keys.ts";
-import { isPurged, READERS, REPORTS, rowKey, tableOf, type IndexState } from "./state.ts";
+import { CONTACTS, DELEGATIONS, isPurged, READERS, REPORTS, rowKey, tableOf, type IndexState } from "./state.ts";
 
 export type Change =
   /**
    * Enter a report, or a later revision or root of it. A revision below the known one changes
-   * nothing, nor does one of a purged report. What is in the trash stays there.
+   * nothing, nor does one of a purged report. What is in the trash stays there. Without `readers`
+   * they stay as they are.
    */
-  | { readonly kind: "put-report"; readonly entry: ReportEntry }
+  | { readonly kind: "put-report"; readonly entry: ReportEntry; readonly readers?: Readers }
   /** Into the trash at `time`, or out of it with null. */
   | { readonly kind: "set-deleted"; readonly id: string; readonly time: string | null }
   /** Forget a report but for its id: it is never entered again by itself. */
   | { readonly kind: "purge"; readonly id: string }
+  /** Replace the readers of a known report. */
+  | { readonly kind: "put-readers"; readonly readers: Readers }
+  /** Enter a contact, in the place of the one whose key was `insteadOf` if there is one. */
+  | { readonly kind: "put-contact"; readonly contact: ContactRow; readonly insteadOf?: string }
+  /** Enter a delegation's note, or replace it by its end. */
+  | { readonly kind: "put-delegation"; readonly delegation: JsonObject }
   | { readonly kind: "set-cursor"; readonly cursor: string }
   | { readonly kind: "set-keys"; readonly keys: KeysFile };
 
@@ -27,14 +36,13 @@ export class Draft {
   cursor: string | null;
   keys: KeysFile;
   private readonly state: IndexState;
-  private readonly newPlaces = new Map<string, number>();
-  private entries: number;
+  private readonly newPlaces = new Map<string, Map<string, number>>();
+  private readonly entries = new Map<string, number>();
 
   constructor(state: IndexState) {
     this.state = state;
     this.cursor = state.note.cursor;
     this.keys = state.keys;
-    this.entries = tableOf(state, REPORTS).entries;
   }
 
   get isChanged(): boolean {
@@ -42,40 +50,57 @@ export class Draft {
   }
 
   apply(change: Change): void {
-    if (change.kind === "put-report") this.putReport(change.entry);
+    if (change.kind === "put-report") this.putReport(change.entry, change.readers);
     else if (change.kind === "set-deleted") this.setDeleted(change.id, change.time);
     else if (change.kind === "purge") this.purge(change.id);
+    else if (change.kind === "put-readers") this.putReaders(change.readers);
+    else if (change.kind === "put-contact") this.put(CONTACTS, change.contact, change.insteadOf);
+    else if (change.kind === "put-delegation") this.put(DELEGATIONS, change.delegation);
     else if (change.kind === "set-cursor") this.cursor = change.cursor;
     else this.keys = change.keys;
   }
 
-  private putReport(entry: ReportEntry): void {
-    const place = this.place(entry.id);
+  private putReport(entry: ReportEntry, readers: Readers | undefined): void {
+    const place = this.place(REPORTS, entry.id);
     if (place === undefined) {
-      this.append(entry, { id: entry.id, readers: [], removed: [] });
+      this.append(REPORTS, entry);
+      this.append(READERS, readers ?? noReaders(entry.id));
       return;
     }
     const known = this.row(REPORTS, place);
     if (isPurged(known) || entry.revision < (known as ReportEntry).revision) return;
     this.set(REPORTS, place, { ...known, ...entry, deleted: (known as ReportEntry).deleted });
+    if (readers !== undefined) this.set(READERS, place, readers);
+  }
+
+  private putReaders(readers: Readers): void {
+    const place = this.place(REPORTS, readers.id);
+    if (place !== undefined && !isPurged(this.row(READERS, place))) this.set(READERS, place, readers);
+  }
+
+  private put(table: string, row: JsonObject, insteadOf?: string): void {
+    const known = this.place(table, rowKey(table, row));
+    const place = known ?? (insteadOf === undefined ? undefined : this.place(table, insteadOf));
+    if (place === undefined) this.append(table, row);
+    else this.set(table, place, row);
   }
 
   private setDeleted(id: string, deleted: string | null): void {
-    const place = this.place(id);
+    const place = this.place(REPORTS, id);
     if (place === undefined) return;
     const known = this.row(REPORTS, place);
     if (!isPurged(known)) this.set(REPORTS, place, { ...known, deleted });
   }
 
   private purge(id: string): void {
-    const place = this.place(id);
+    const place = this.place(REPORTS, id);
     if (place === undefined) return;
     this.set(REPORTS, place, { id, purged: true });
     this.set(READERS, place, { id, purged: true });
   }
 
-  private place(id: string): number | undefined {
-    return tableOf(this.state, REPORTS).places?.get(id) ?? this.newPlaces.get(id);
+  private place(table: string, key: string): number | undefined {
+    return tableOf(this.state, table).places?.get(key) ?? this.newPlaces.get(table)?.get(key);
   }
 
   private row(table: string, place: number): JsonObject {
@@ -87,17 +112,14 @@ export class Draft {
     this.touch(table, Math.floor(place / ENTRIES))[place % ENTRIES] = row;
   }
 
-  private append(entry: JsonObject, readers: JsonObject): void {
-    const place = this.entries++;
+  private append(table: string, row: JsonObject): void {
+    const place = this.entries.get(table) ?? tableOf(this.state, table).entries;
     const number = Math.floor(place / ENTRIES);
-    for (const [table, row] of [
-      [REPORTS, entry],
-      [READERS, readers],
-    ] as const) {
-      if (place % ENTRIES > 0) this.touch(table, number).push(row);
-      else this.segmentsOf(table).set(number, [row]);
-    }
-    this.newPlaces.set(rowKey(REPORTS, entry), place);
+    if (place % ENTRIES > 0) this.touch(table, number).push(row);
+    else this.segmentsOf(table).set(number, [row]);
+    this.entries.set(table, place + 1);
+    if (!this.newPlaces.has(table)) this.newPlaces.set(table, new Map());
+    this.newPlaces.get(table)!.set(rowKey(table, row), place);
   }
 
   private touch(table: string, number: number): JsonObject[] {
@@ -134,14 +156,19 @@ export function readersTouched(state: IndexState, changes: readonly Change[]): n
   const { places, entries } = tableOf(state, REPORTS);
   const numbers = new Set<number>();
   for (const change of changes) {
-    const id = change.kind === "put-report" ? change.entry.id : change.kind === "purge" ? change.id : null;
+    const id = readersChangedBy(change);
     if (id === null) continue;
     const place = places?.get(id);
-    if (place === undefined) {
-      if (entries % ENTRIES > 0) numbers.add(Math.floor(entries / ENTRIES));
-    } else if (change.kind === "purge") {
-      numbers.add(Math.floor(place / ENTRIES));
-    }
+    // A new report's readers go to the end of the table.
+    if (place === undefined && entries % ENTRIES > 0) numbers.add(Math.floor(entries / ENTRIES));
+    const isKept = change.kind === "put-report" && change.readers === undefined;
+    if (place !== undefined && !isKept) numbers.add(Math.floor(place / ENTRIES));
   }
   return [...numbers].sort((a, b) => a - b);
+}
+
+function readersChangedBy(change: Change): string | null {
+  if (change.kind === "put-report") return change.entry.id;
+  if (change.kind === "put-readers") return change.readers.id;
+  return change.kind === "purge" ? change.id : null;
 }

@@ -10,10 +10,10 @@ import type { Link } from "../../ipld/unixfs.ts";
 import { isObject, readList, readObject, type Json, type JsonObject } from "../../json.ts";
 import { LIMITS } from "../../limits.ts";
 import { isRefusal, refusal } from "../../refusal.ts";
-import { Fields } from "../fields.ts";
-import { checkContact, People } from "../people.ts";
+import { checkContact, People, type ContactRow, type FormerKey } from "../people.ts";
 import { readEntry, type ReportEntry } from "../report-entry.ts";
-import { isKeyId, isReportId, isSha256 } from "../words.ts";
+import { readReaders } from "../share-note.ts";
+import { isReportId } from "../words.ts";
 import type { KeysFile } from "./keys.ts";
 import type { IndexNote } from "./note.ts";
 
@@ -23,13 +23,6 @@ export const CONTACTS = "contacts";
 export const DELEGATIONS = "delegations";
 export const TABLES = [REPORTS, READERS, CONTACTS, DELEGATIONS] as const;
 export type TableName = (typeof TABLES)[number];
-
-/** Who else reads a report, and who was taken off: runs parallel to `reports`. */
-export interface Readers extends JsonObject {
-  id: string;
-  readers: Json[];
-  removed: Json[];
-}
 
 /** One segment: its file as the directory links it, and its rows once they were read. */
 export interface Segment {
@@ -104,8 +97,12 @@ export function requireReport(state: IndexState, id: string): ReportEntry {
 }
 
 export function peopleOf(state: IndexState, me: Certificate): People {
-  const formerKeys = state.keys.formerKeys as unknown as { key: string; certificate: string }[];
-  return new People(me, formerKeys, [...rowsOf(state, CONTACTS)]);
+  return new People(me, state.keys.formerKeys as readonly FormerKey[], contactsOf(state));
+}
+
+/** The contacts, in the order in which they were met. */
+export function contactsOf(state: IndexState): ContactRow[] {
+  return [...rowsOf(state, CONTACTS)] as ContactRow[];
 }
 
 /** What a row is found by: a report's or delegation's id, a contact's key. */
@@ -144,23 +141,9 @@ function checkRow(table: string, row: JsonObject): void {
       throw refusal("integrity", "A purged entry of the index has no id.");
     }
   } else if (table === REPORTS) readEntry(row);
-  else if (table === READERS) checkReaders(row);
+  else if (table === READERS) readReaders(row);
   else if (table === CONTACTS) checkContact(row);
   else delegationId(row);
-}
-
-function checkReaders(row: JsonObject): void {
-  const fields = new Fields(row, "integrity", "A readers entry of the index");
-  fields.text("id", isReportId);
-  const removed = fields.list("removed", LIMITS.MAX_PKESKS);
-  if (!removed.every((key) => typeof key === "string" && isKeyId(key))) throw fields.refused("removed");
-  for (const item of fields.list("readers", LIMITS.MAX_PKESKS)) {
-    if (!isObject(item)) throw fields.refused("readers");
-    const reader = new Fields(item, "integrity", "A reader in the index");
-    reader.text("key", isKeyId);
-    reader.text("pkesk", isSha256);
-    reader.textOrNull("delegation", isReportId);
-  }
 }
 
 /** A delegation's id stands in its note's text. */

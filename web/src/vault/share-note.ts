@@ -1,0 +1,103 @@
+/**
+ * Notes `hygieia share 1`: who added which PKESK for whom (docs/spec/12-report.md §4). PKESKs are
+ * anonymous, so a note that names the packet's digest is the only way to find a reader's packet again.
+ */
+import { parseNote, signNote, verifyNote, type CarriedNote, type Verdict } from "../crypto/notes.ts";
+import type { UnlockedKey } from "../crypto/keys.ts";
+import { isObject, type JsonObject } from "../json.ts";
+import { LIMITS } from "../limits.ts";
+import { refusal } from "../refusal.ts";
+import { Fields } from "./fields.ts";
+import type { People } from "./people.ts";
+import * as words from "./words.ts";
+
+export const SHARE_CONTEXT = "hygieia share 1";
+
+/** What a share note says; `delegation` is the id of the one it was added for. */
+export interface Share {
+  readonly report: string;
+  readonly reader: string;
+  readonly pkesk: string;
+  readonly delegation: string | null;
+  readonly created: string;
+}
+
+/** A share note whose signer was looked for among the pinned certificates. */
+export interface OpenedShare {
+  readonly share: Share;
+  readonly verdict: Verdict;
+}
+
+export function signShare(key: UnlockedKey, share: Share): Promise<CarriedNote> {
+  const { report, reader, pkesk, delegation, created } = share;
+  return signNote(key, SHARE_CONTEXT, { report, reader, pkesk, delegation, created });
+}
+
+function readShare(body: JsonObject): Share {
+  const fields = new Fields(body, "note-refused", "The share note");
+  return {
+    report: fields.text("report", words.isReportId),
+    reader: fields.text("reader", words.isKeyId),
+    pkesk: fields.text("pkesk", words.isSha256),
+    delegation: fields.textOrNull("delegation", words.isReportId),
+    created: fields.text("created", words.isTime),
+  };
+}
+
+/**
+ * Reads a share note for `report` that `signer` claims to have made. Throws `note-refused` when it
+ * is malformed, for another report, or not signed by `signer` where that key is pinned; a stranger's
+ * note comes back with the verdict that says so.
+ */
+export async function openShare(
+  data: string | Uint8Array,
+  { report, signer, people }: { report: string; signer: string; people: People },
+): Promise<OpenedShare> {
+  const note = parseNote(data, SHARE_CONTEXT);
+  const share = readShare(note.body);
+  if (share.report !== report) throw refusal("note-refused", "The share note is for another report.");
+  const certificate = await people.certificate(signer);
+  if (certificate === null) return { share, verdict: "unknown-signer" };
+  const verdict = await verifyNote(note, certificate);
+  if (verdict === "invalid" || verdict === "unknown-signer") {
+    throw refusal("note-refused", "The share note is not signed by whoever is said to have made it.");
+  }
+  return { share, verdict };
+}
+
+/** One reader in the index: whose packet `pkesk` is (its digest), by which delegation. */
+export interface Reader extends JsonObject {
+  key: string;
+  pkesk: string;
+  delegation: string | null;
+}
+
+/**
+ * The entry of the table `readers` that runs parallel to a report's. `removed` lists those who were
+ * unshared since the session key was last new: until the next one, an edit has to make it new.
+ */
+export interface Readers extends JsonObject {
+  id: string;
+  readers: Reader[];
+  removed: string[];
+}
+
+/** Checks an entry; fields of later versions stay on the objects. Throws `integrity`. */
+export function readReaders(row: JsonObject): Readers {
+  const fields = new Fields(row, "integrity", "A readers entry of the index");
+  fields.text("id", words.isReportId);
+  const removed = fields.list("removed", LIMITS.MAX_PKESKS);
+  if (!removed.every((key) => typeof key === "string" && words.isKeyId(key))) throw fields.refused("removed");
+  for (const item of fields.list("readers", LIMITS.MAX_PKESKS)) {
+    if (!isObject(item)) throw fields.refused("readers");
+    const reader = new Fields(item, "integrity", "A reader in the index");
+    reader.text("key", words.isKeyId);
+    reader.text("pkesk", words.isSha256);
+    reader.textOrNull("delegation", words.isReportId);
+  }
+  return row as Readers;
+}
+
+export function noReaders(id: string): Readers {
+  return { id, readers: [], removed: [] };
+}

@@ -1,0 +1,174 @@
+/**
+ * Changing who reads a report: the header is wrapped anew, nothing else (docs/spec/16-sharing.md,
+ * hygieia/vault/sharing.py). Both payloads keep their octets and CIDs, so a change of readers writes
+ * four small blocks whatever the content's size.
+ */
+import type { Certificate } from "../crypto/certificates.ts";
+import type { UnlockedKey } from "../crypto/keys.ts";
+import { rewrap } from "../crypto/rewrap.ts";
+import type { Recipient } from "../crypto/session-keys.ts";
+import { directory, join, leaf } from "../ipld/builder.ts";
+import type { Block } from "../ipld/cid.ts";
+import { DATA_NAME, META_NAME } from "../ipld/shapes.ts";
+import { invalid, isRefusal, refusal } from "../refusal.ts";
+import { checkRecipients } from "./contacts.ts";
+import type { ContactRow, People } from "./people.ts";
+import { entryOf, type ReportEntry } from "./report-entry.ts";
+import type { Report } from "./report.ts";
+import { signShare, type Reader, type Readers } from "./share-note.ts";
+import { writeJson } from "../json.ts";
+
+/** A report with other readers: `blocks` are the four new ones, the root last. */
+export interface Reshared {
+  readonly blocks: readonly Block[];
+  readonly entry: ReportEntry;
+  readonly noted: Noted;
+}
+
+/** Readers as the index lists them, and the share notes that go to the server, one for each. */
+export interface Noted {
+  readonly readers: readonly Reader[];
+  readonly notes: readonly string[];
+}
+
+/** Which delegation a reader, by key id, is added for. */
+export type ByDelegation = ReadonlyMap<string, string>;
+
+interface Signing {
+  readonly key: UnlockedKey;
+  readonly created: string;
+  readonly delegations?: ByDelegation;
+}
+
+/**
+ * Gives `report` to more people; anyone who can read it may. Throws `invalid-input` for oneself or
+ * nobody, `certificate-refused`, `limit-exceeded` above 1,024 packets.
+ */
+export async function addReaders(
+  report: Report,
+  certificates: readonly Certificate[],
+  signing: Signing,
+): Promise<Reshared> {
+  const people = new Map(certificates.map((certificate) => [certificate.keyId, certificate]));
+  if (people.size === 0) throw invalid("people", "empty", "Name someone to share the report with.");
+  if (people.has(signing.key.keyId)) {
+    throw invalid("people", "oneself", "You can read this report already: share it with somebody else.");
+  }
+  const { octets, added } = await rewrap(report.packets, report.sessionKey, { add: [...people.values()] });
+  return withHeader(report, octets, await noteReaders(report.meta.id, added, signing));
+}
+
+/**
+ * Takes packets, by digest, off the report's header: only its owner may, and never her own. Whoever
+ * could read it keeps what she has: the session key stays the same until a re-key. Throws
+ * `forbidden`, and `invalid-input` when there is nothing to drop.
+ */
+export async function dropReaders(
+  report: Report,
+  packets: readonly string[],
+  people: People,
+): Promise<Reshared> {
+  if (!people.isMe(report.meta.owner)) {
+    throw refusal("forbidden", "Only the owner of a report can take readers off it.");
+  }
+  if (packets.length === 0) throw invalid("person", "empty", "It is not shared with them.");
+  const { octets } = await rewrap(report.packets, report.sessionKey, { drop: packets });
+  return withHeader(report, octets, { readers: [], notes: [] });
+}
+
+/** Readers and their notes for the recipients of a new header; the signer's own needs none. */
+export async function noteReaders(
+  report: string,
+  recipients: readonly Recipient[],
+  { key, created, delegations }: Signing,
+): Promise<Noted> {
+  const others = recipients.filter((each) => each.key !== key.keyId);
+  const readers = others.map((each) => ({
+    key: each.key,
+    pkesk: each.pkesk,
+    delegation: delegations?.get(each.key) ?? null,
+  }));
+  const notes = readers.map(async ({ key: reader, pkesk, delegation }) =>
+    writeJson(await signShare(key, { report, reader, pkesk, delegation, created })),
+  );
+  return { readers, notes: await Promise.all(notes) };
+}
+
+/** Who is wrapped a new session key; `leftOut` are readers who are not, and why. */
+export interface NextReaders {
+  readonly certificates: readonly Certificate[];
+  readonly delegations: ByDelegation;
+  readonly leftOut: readonly { readonly key: string; readonly why: "stranger" | "changed" | "unusable" }[];
+}
+
+/**
+ * Who goes on reading a report whose session key is new (FORMATS §5). Left out: who is no pinned
+ * contact, a contact whose key has changed, keys that may not be encrypted to now.
+ */
+export async function nextReaders(
+  readers: Readers,
+  contacts: readonly ContactRow[],
+  people: People,
+): Promise<NextReaders> {
+  const byKey = new Map(contacts.map((contact) => [contact.key, contact]));
+  const kept = new Map<string, Certificate>();
+  const delegations = new Map<string, string>();
+  const leftOut = new Map<string, NextReaders["leftOut"][number]>();
+  for (const { key, delegation } of readers.readers) {
+    const contact = byKey.get(people.person(key));
+    if (contact === undefined) {
+      leftOut.set(key, { key, why: "stranger" });
+      continue;
+    }
+    try {
+      const [certificate] = await checkRecipients([contact], 1);
+      kept.set(certificate!.keyId, certificate!);
+      if (delegation !== null) delegations.set(certificate!.keyId, delegation);
+    } catch (error) {
+      if (!isRefusal(error, "certificate-changed", "certificate-refused")) throw error;
+      leftOut.set(key, { key, why: error.code === "certificate-changed" ? "changed" : "unusable" });
+    }
+  }
+  return { certificates: [...kept.values()], delegations, leftOut: [...leftOut.values()] };
+}
+
+/** The index's entry once `added` read the report too; who is added again is no more removed. */
+export function withAdded(readers: Readers, added: readonly Reader[]): Readers {
+  const back = new Set(added.map(({ key }) => key));
+  return {
+    ...readers,
+    readers: [...readers.readers, ...added],
+    removed: readers.removed.filter((key) => !back.has(key)),
+  };
+}
+
+/** Digests of every packet noted for `person`, under whichever of her keys. */
+export function packetsOf(readers: Readers, people: People, person: string): string[] {
+  return readers.readers.filter(({ key }) => people.same(key, person)).map(({ pkesk }) => pkesk);
+}
+
+/** The index's entry once `person` was unshared: the next change makes the session key new. */
+export function without(readers: Readers, people: People, person: string): Readers {
+  const gone = readers.readers.filter(({ key }) => people.same(key, person));
+  return {
+    ...readers,
+    readers: readers.readers.filter((reader) => !gone.includes(reader)),
+    removed: [...new Set([...readers.removed, ...gone.map(({ key }) => key)])],
+  };
+}
+
+async function withHeader(report: Report, header: Uint8Array, noted: Noted): Promise<Reshared> {
+  const { data, meta } = report.encrypted;
+  const [headerBlock, built] = await leaf(header);
+  const [dataBlock, dataFile] = await join(built, data);
+  const [metaBlock, metaFile] = await join(built, meta);
+  const [rootBlock, root] = await directory([
+    [DATA_NAME, dataFile],
+    [META_NAME, metaFile],
+  ]);
+  return {
+    blocks: [headerBlock, dataBlock, metaBlock, rootBlock],
+    entry: entryOf(report.meta, root.cid, meta.cid),
+    noted,
+  };
+}

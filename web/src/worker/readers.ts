@@ -1,0 +1,111 @@
+/**
+ * Who reads a report, as far as share notes tell (docs/spec/12-report.md §4, THREATS RC-04). The
+ * index lists the readers that this user added. Others may have added more: the server keeps their
+ * notes, and one counts once its signer is pinned, its signature verifies and the packet it names is
+ * in the header.
+ */
+import * as answers from "../api/answers.ts";
+import type { Answer } from "../api/transport.ts";
+import { pkeskDigest } from "../crypto/rewrap.ts";
+import type { Named, Reader as ShownReader, Readers as ShownReaders } from "../engine/interface.ts";
+import { isRefusal } from "../refusal.ts";
+import { isPurged, READERS, requireReport, rowsOf } from "../vault/index/state.ts";
+import type { People } from "../vault/people.ts";
+import type { Report } from "../vault/report.ts";
+import { openShare, type Reader, type Readers } from "../vault/share-note.ts";
+import { currentOf } from "./changing.ts";
+import { namesOf } from "./naming.ts";
+import type { Vault } from "./vault.ts";
+
+const PAGE_ITEMS = 500;
+const MOST_PAGES = 20;
+
+/** The readers that `listed`, the index's entry, and the server's verified notes tell of. */
+export async function readersNow(vault: Vault, report: Report, listed: Readers): Promise<Readers> {
+  const packets = new Set(await Promise.all(report.packets.map(pkeskDigest)));
+  const found = new Map<string, Reader>();
+  for (const each of listed.readers) if (packets.has(each.pkesk)) found.set(each.pkesk, each);
+  const people = vault.people();
+  for await (const item of notesOf(vault, report.meta.id)) {
+    const reader = await verifiedReader(item, report.meta.id, people);
+    const isNew = reader !== null && packets.has(reader.pkesk) && !found.has(reader.pkesk);
+    if (isNew) found.set(reader.pkesk, reader);
+  }
+  return { ...listed, readers: [...found.values()] };
+}
+
+async function verifiedReader(item: Answer, report: string, people: People): Promise<Reader | null> {
+  const { sharer, note } = item;
+  if (typeof sharer !== "string" || typeof note !== "string") return null;
+  try {
+    const { share, verdict } = await openShare(note, { report, signer: sharer, people });
+    if (verdict !== "valid") return null;
+    return { key: share.reader, pkesk: share.pkesk, delegation: share.delegation };
+  } catch (error) {
+    if (isRefusal(error, "note-refused")) return null;
+    throw error;
+  }
+}
+
+async function* notesOf(vault: Vault, report: string): AsyncGenerator<Answer> {
+  let after: string | null = null;
+  for (let page = 0; page < MOST_PAGES; page++) {
+    const query = { limit: PAGE_ITEMS, after };
+    const answer: Answer = await vault.transport.call("GET", `/reports/${report}/shares`, { query });
+    yield* answers.parts(answer, "items");
+    after = answers.textOrNull(answer, "next");
+    if (after === null) return;
+  }
+}
+
+/** The readers of a report for the screens, by its header as it is now. */
+export async function showReaders(vault: Vault, id: string): Promise<ShownReaders> {
+  const entry = requireReport(vault.index.state, id);
+  const { report } = await currentOf(vault, entry);
+  const readers = await readersNow(vault, report, await vault.index.readersOf(id));
+  return shownReaders(vault, report, readers);
+}
+
+export async function shownReaders(vault: Vault, report: Report, readers: Readers): Promise<ShownReaders> {
+  const nameOf = namesOf(vault);
+  const { owner, id } = report.meta;
+  const rows: ShownReader[] = [{ ...nameOf(owner), isOwner: true, delegation: null }];
+  const people = vault.people();
+  for (const { key, delegation } of readers.readers) {
+    const isThere = rows.some((row) => people.same(row.key, key));
+    if (!isThere) rows.push({ ...nameOf(key), isOwner: false, delegation });
+  }
+  return {
+    report: id,
+    readers: rows,
+    removed: readers.removed.map(nameOf),
+    unnamed: await unnamedPackets(report, readers, people),
+    isMine: people.isMe(owner),
+  };
+}
+
+/** To the owner, every packet but her own has a note; others see only notes by or for them. */
+async function unnamedPackets(report: Report, readers: Readers, people: People): Promise<number> {
+  if (!people.isMe(report.meta.owner)) return 0;
+  const noted = new Set(readers.readers.map(({ pkesk }) => pkesk));
+  noted.add(await pkeskDigest(report.ownPacket));
+  const digests = await Promise.all(report.packets.map(pkeskDigest));
+  return digests.filter((digest) => !noted.has(digest)).length;
+}
+
+/** By the index alone: keys of who else reads, by report. */
+export async function readersByReport(vault: Vault): Promise<Map<string, string[]>> {
+  await vault.index.loadReaders();
+  const found = new Map<string, string[]>();
+  for (const row of rowsOf(vault.index.state, READERS)) {
+    if (isPurged(row)) continue;
+    const { id, readers } = row as Readers;
+    if (readers.length > 0) found.set(id, [...new Set(readers.map(({ key }) => key))]);
+  }
+  return found;
+}
+
+/** Whoever `keys` belong to, in their order. */
+export function named(vault: Vault, keys: readonly string[]): Named[] {
+  return keys.map(namesOf(vault));
+}

@@ -1,0 +1,238 @@
+/**
+ * Sharing reports, and taking readers off them again (docs/spec/16-sharing.md, hygieia/client/
+ * sharing.py). A change of readers writes four small blocks and says which state it is based on; when
+ * somebody was faster, nothing is changed. The index follows in one change for all reports of a call.
+ */
+import { pkeskDigest } from "../crypto/rewrap.ts";
+import type { Certificate } from "../crypto/certificates.ts";
+import { formatTime, nowSeconds } from "../crypto/times.ts";
+import { EngineError } from "../engine/errors.ts";
+import type { Meanwhile, ShareOutcome, ShareProgress } from "../engine/interface.ts";
+import { invalid, isRefusal, refusal } from "../refusal.ts";
+import { checkRecipients } from "../vault/contacts.ts";
+import type { Change } from "../vault/index/changes.ts";
+import { requireReport } from "../vault/index/state.ts";
+import type { ContactRow } from "../vault/people.ts";
+import type { ReportEntry } from "../vault/report-entry.ts";
+import type { Readers } from "../vault/share-note.ts";
+import { addReaders, dropReaders, packetsOf, withAdded, without, type Reshared } from "../vault/sharing.ts";
+import { currentOf, entryNow, replaceRoot, type Current } from "./changing.ts";
+import type { Contacts } from "./contacts.ts";
+import { readersNow } from "./readers.ts";
+import { BatchSender, readBack, withUpload } from "./sending.ts";
+import type { Vault } from "./vault.ts";
+
+const MOST_PEOPLE = 100;
+const TRIES = 5;
+
+type Told = ((progress: ShareProgress) => void) | undefined;
+
+/** The new root of one report, and the readers that the index will list; null: nothing to do. */
+type Plan = (current: Current, readers: Readers) => Promise<{ built: Reshared; readers: Readers } | null>;
+
+/** A change of readers for many reports. */
+export interface Task {
+  readonly plan: Plan;
+  /** Whether a report that was changed meanwhile is read again and the change made on that. */
+  readonly retry?: boolean;
+  /** Packets that the change is about to take off, by digest. */
+  readonly gone?: (listed: Readers) => readonly string[];
+}
+
+interface Done {
+  readonly outcome: ShareOutcome;
+  readonly changes: readonly Change[];
+}
+
+export class Sharer {
+  private readonly vault: Vault;
+  private readonly contacts: Contacts;
+
+  constructor(vault: Vault, contacts: Contacts) {
+    this.vault = vault;
+    this.contacts = contacts;
+  }
+
+  /** Lets people read reports; who reads one already is not added again. */
+  async share(
+    request: { reports: readonly string[]; people: readonly string[]; retry?: boolean },
+    onProgress: Told,
+  ): Promise<ShareOutcome[]> {
+    const emails = [...new Set(request.people)];
+    if (emails.length === 0) throw invalid("people", "empty", "Name someone to share with.");
+    if (emails.length > MOST_PEOPLE) {
+      throw refusal("limit-exceeded", `A report is shared with at most ${MOST_PEOPLE} people at once.`);
+    }
+    const entries = this.entries(request.reports);
+    const contacts: ContactRow[] = [];
+    for (const email of emails) contacts.push((await this.contacts.lookUp(email)).contact);
+    const certificates = await checkRecipients(contacts, entries.length);
+    return this.each(entries, { plan: this.adding(certificates), retry: request.retry === true }, onProgress);
+  }
+
+  /** What adds those of `certificates` that do not read a report yet. */
+  adding(certificates: readonly Certificate[], delegation: string | null = null): Plan {
+    const { key } = this.vault;
+    return async (current, readers) => {
+      const missing = await notYet(current, readers, certificates);
+      if (missing.length === 0) return null;
+      const delegations = new Map<string, string>();
+      if (delegation !== null) for (const { keyId } of missing) delegations.set(keyId, delegation);
+      const signing = { key, created: formatTime(nowSeconds()), delegations };
+      const built = await addReaders(current.report, missing, signing);
+      return { built, readers: withAdded(readers, built.noted.readers) };
+    };
+  }
+
+  /** Takes a person off the readers of one's own reports, under all her keys. */
+  async unshare(
+    { reports, person }: { reports: readonly string[]; person: string },
+    onProgress: Told,
+  ): Promise<ShareOutcome[]> {
+    const { key } = this.contacts.known(person);
+    const entries = this.entries(reports);
+    const people = this.vault.people();
+    if (entries.some(({ owner }) => !people.isMe(owner))) {
+      throw refusal("forbidden", "Only the owner of a report can take readers off it.");
+    }
+    const plan: Plan = async (current, readers) => {
+      const digests = await Promise.all(current.report.packets.map(pkeskDigest));
+      const noted = packetsOf(readers, people, key).filter((digest) => digests.includes(digest));
+      if (noted.length === 0) return null;
+      const built = await dropReaders(current.report, noted, people);
+      return { built, readers: without(readers, people, key) };
+    };
+    return this.each(entries, { plan, gone: (listed) => packetsOf(listed, people, key) }, onProgress);
+  }
+
+  /** The reports, none of which may be in the trash. */
+  private entries(reports: readonly string[]): ReportEntry[] {
+    const { state } = this.vault.index;
+    const entries = [...new Set(reports)].map((id) => requireReport(state, id));
+    if (entries.some(({ deleted }) => deleted !== null)) {
+      throw refusal("conflict", "A report in the trash is not shared. Take it out first.");
+    }
+    return entries;
+  }
+
+  /** Each report for itself: one that fails leaves the others; one that shows an outage ends all. */
+  async each(entries: readonly ReportEntry[], task: Task, onProgress: Told): Promise<ShareOutcome[]> {
+    const outcomes: ShareOutcome[] = [];
+    const changes: Change[] = [];
+    let isOver = false;
+    for (const entry of entries) {
+      const done: Done = isOver ? { outcome: outcome(entry, "left"), changes: [] } : await this.one(entry, task);
+      isOver ||= isOutage(done.outcome.error);
+      outcomes.push(done.outcome);
+      changes.push(...done.changes);
+      onProgress?.({ done: outcomes.length, total: entries.length });
+    }
+    try {
+      await this.vault.index.change(changes);
+      return outcomes;
+    } catch (error) {
+      const reason = asEngineError(error);
+      return outcomes.map((each) => (each.state === "done" ? { ...each, state: "failed", error: reason } : each));
+    }
+  }
+
+  private async one(entry: ReportEntry, task: Task): Promise<Done> {
+    try {
+      const listed = await this.vault.index.readersOf(entry.id);
+      for (let left = task.retry === true ? TRIES : 1; ; ) {
+        const done = await this.attempt(entry, listed, task, --left === 0);
+        if (done !== null) return done;
+      }
+    } catch (error) {
+      return { outcome: outcome(entry, "failed", { error: asEngineError(error) }), changes: [] };
+    }
+  }
+
+  /** Null when the report was changed meanwhile and there is a next attempt. */
+  private async attempt(entry: ReportEntry, listed: Readers, task: Task, isLast: boolean): Promise<Done | null> {
+    const { vault } = this;
+    const current = await currentOf(vault, entry, task.gone?.(listed));
+    const readers = await readersNow(vault, current.report, listed);
+    const meanwhile = between(entry, current);
+    const step = await task.plan(current, readers);
+    if (step === null) {
+      // Nothing to write; but somebody else may have changed it since the index was.
+      const isKnown = meanwhile === null && isSame(readers, listed);
+      const changes = isKnown ? [] : changesTo(entryNow(current.report), readers);
+      return { outcome: outcome(entry, "unchanged", { meanwhile }), changes };
+    }
+    try {
+      await this.commit(step.built, current);
+    } catch (error) {
+      if (!isRefusal(error, "stale-revision")) throw error;
+      if (!isLast) return null;
+      const newer = between(entryNow(current.report), await currentOf(vault, entry, task.gone?.(listed)));
+      return { outcome: outcome(entry, "stale", { error, meanwhile: newer }), changes: [] };
+    }
+    return { outcome: outcome(entry, "done", { meanwhile }), changes: changesTo(step.built.entry, step.readers) };
+  }
+
+  private async commit({ blocks, entry, noted }: Reshared, current: Current): Promise<void> {
+    const { vault } = this;
+    await withUpload(vault.transport, async (upload) => {
+      const sender = new BatchSender(vault.transport, upload);
+      await sender.addAll(blocks);
+      await sender.flush();
+      await replaceRoot(vault, { entry, change: "readers", shares: noted.notes }, current, upload);
+      await readBack(vault.gateways, sender.sample, entry.cid);
+    });
+  }
+}
+
+function changesTo(entry: ReportEntry, readers: Readers): Change[] {
+  return [
+    { kind: "put-report", entry },
+    { kind: "put-readers", readers },
+  ];
+}
+
+/** Those of `certificates` that no noted packet of the report is for, nor is its owner. */
+async function notYet(
+  { report }: Current,
+  readers: Readers,
+  certificates: readonly Certificate[],
+): Promise<Certificate[]> {
+  const there = new Set(await Promise.all(report.packets.map(pkeskDigest)));
+  const reading = new Set(readers.readers.filter(({ pkesk }) => there.has(pkesk)).map(({ key }) => key));
+  reading.add(report.meta.owner);
+  return certificates.filter(({ keyId }) => !reading.has(keyId));
+}
+
+/** What differs between a report as it was known and as it is now. */
+function between(known: ReportEntry, { report }: Current): Meanwhile | null {
+  const { meta, encrypted } = report;
+  if (encrypted.root === known.cid) return null;
+  return {
+    revisions: [known.revision, meta.revision],
+    titles: known.title === meta.title ? null : [known.title, meta.title],
+    isContentNew: known.data_payload_cid !== meta.data_payload_cid,
+    areReadersNew: known.meta_payload_cid === encrypted.meta.cid,
+  };
+}
+
+function isSame(a: Readers, b: Readers): boolean {
+  return JSON.stringify([a.readers, a.removed]) === JSON.stringify([b.readers, b.removed]);
+}
+
+function outcome(
+  entry: ReportEntry,
+  state: ShareOutcome["state"],
+  { error = null, meanwhile = null }: { error?: EngineError | null; meanwhile?: Meanwhile | null } = {},
+): ShareOutcome {
+  return { report: entry.id, state, error, meanwhile };
+}
+
+/** Whatever else was wanted would fail in the same way. */
+function isOutage(error: EngineError | null): boolean {
+  const codes = ["unreachable", "unavailable", "too-many-attempts", "not-signed-in", "storage-full"] as const;
+  return isRefusal(error, ...codes);
+}
+
+function asEngineError(error: unknown): EngineError {
+  return error instanceof EngineError ? error : refusal("failed", "A report's readers could not be changed.");
+}

@@ -1,0 +1,267 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { sha256Hex } from "../../src/bytes.ts";
+import { generateKey, type UnlockedKey } from "../../src/crypto/keys.ts";
+import { pkeskDigest, rewrap } from "../../src/crypto/rewrap.ts";
+import { makeHeader, parseHeader } from "../../src/crypto/session-keys.ts";
+import { formatTime, nowSeconds } from "../../src/crypto/times.ts";
+import { verifyBlock, type Block, type Cid } from "../../src/ipld/cid.ts";
+import { EngineError, refusal } from "../../src/refusal.ts";
+import { accepted, checkRecipients, meet, verified } from "../../src/vault/contacts.ts";
+import { People, supersededOf, type ContactRow } from "../../src/vault/people.ts";
+import type { BlockSource } from "../../src/vault/reading.ts";
+import { finishReport, headerFor, makeSessionKey, sealContent } from "../../src/vault/report-build.ts";
+import { readReport, type Report } from "../../src/vault/report.ts";
+import { safetyCode, safetyNumber, sameCode, sameNumber } from "../../src/vault/safety-number.ts";
+import { noReaders, openShare } from "../../src/vault/share-note.ts";
+import { addReaders, dropReaders, nextReaders, packetsOf, withAdded, without } from "../../src/vault/sharing.ts";
+import { makeId } from "../../src/vault/words.ts";
+import { vectorsOf } from "./vectors.ts";
+
+const NOW = formatTime(nowSeconds());
+let ana: UnlockedKey;
+let boris: UnlockedKey;
+let cleo: UnlockedKey;
+beforeAll(async () => {
+  [ana, boris, cleo] = await Promise.all(
+    ["Ana", "Boris", "Cleo"].map((name) => generateKey(name, `${name.toLowerCase()}@example.org`)),
+  ) as [UnlockedKey, UnlockedKey, UnlockedKey];
+});
+
+function contact({ certificate }: UnlockedKey, change: Partial<ContactRow> = {}): ContactRow {
+  const { keyId, armored, name, email } = certificate;
+  return { key: keyId, certificate: armored, state: "verified", name, email, former_keys: [], ...change };
+}
+
+class Blocks implements BlockSource {
+  private readonly blocks = new Map<Cid, Block>();
+
+  add(blocks: readonly Block[]): this {
+    for (const block of blocks) this.blocks.set(block.cid, block);
+    return this;
+  }
+
+  async fetch(cids: readonly Cid[]): Promise<Block[]> {
+    return Promise.all(
+      cids.map((cid) => {
+        const block = this.blocks.get(cid);
+        if (block === undefined) throw refusal("block-missing", "no such block");
+        return verifyBlock(cid, block.data as Uint8Array<ArrayBuffer>);
+      }),
+    );
+  }
+}
+
+async function stored(blocks: Blocks): Promise<Report> {
+  const sessionKey = makeSessionKey();
+  const [leaves, payload] = await sealContent(new TextEncoder().encode("Hb 13.9 g/dl"), sessionKey);
+  const header = await headerFor(sessionKey, [ana.certificate]);
+  const sha256 = await sha256Hex("Hb 13.9 g/dl");
+  const meta = {
+    ...{ id: makeId(), kind: "document", owner: ana.keyId, subject: ana.keyId, author: ana.keyId },
+    ...{ profession: null, revision: 1, previous: null, title: "Blutbild", file_name: "b.txt" },
+    ...{ media_type: "text/plain", size_bytes: 12, sha256, data_payload_cid: payload.cid },
+    ...{ category: "lab", links: [], created: NOW, extra: {} },
+  };
+  const built = await finishReport(meta, payload, header, sessionKey, ana);
+  blocks.add([...leaves, ...built.blocks]);
+  return readReport(blocks, built.entry.cid, ana, new People(ana.certificate));
+}
+
+async function codeOf(promise: Promise<unknown>): Promise<string> {
+  const error: unknown = await promise.then(
+    () => null,
+    (refused: unknown) => refused,
+  );
+  expect(error).toBeInstanceOf(EngineError);
+  return (error as EngineError).code;
+}
+
+describe("a safety number", () => {
+  it.each(vectorsOf("safety-numbers"))("$name is as published", async ({ vector }) => {
+    const { first, second, expect: wanted } = vector;
+    if ("refused" in wanted) {
+      expect(await codeOf(safetyNumber(first, second))).toBe(wanted.refused);
+      return;
+    }
+    expect(await safetyNumber(first, second)).toBe(wanted.safety_number);
+    expect(await safetyNumber(second, first)).toBe(wanted.safety_number);
+    expect(safetyCode(first, second)).toBe(safetyCode(second, first));
+  });
+
+  const shown = "81839 78896 25419 89433 38186 63847 73536 37457";
+  it("typed with other spaces is the same one", () => {
+    expect(sameNumber(shown, " 81839-78896 2541989433 38186 63847\n73536 37457 ")).toBe(true);
+    expect(sameNumber(shown, shown.replace(/7/g, "8"))).toBe(false);
+  });
+
+  it.each(["", "81839", "1".repeat(41), "x".repeat(40), "٣".repeat(40)])("that is none (%j) is a slip", (typed) => {
+    expect(() => sameNumber(shown, typed)).toThrow(EngineError);
+  });
+
+  it("scanned is held against the one shown", () => {
+    const code = safetyCode("a".repeat(64), "b".repeat(64));
+    expect(sameCode(code, ` ${code}\n`)).toBe(true);
+    expect(sameCode(code, safetyCode("a".repeat(64), "c".repeat(64)))).toBe(false);
+    expect(() => sameCode(code, "https://example.org/")).toThrow(EngineError);
+  });
+});
+
+describe("a contact", () => {
+  const met = (): Promise<ContactRow> => meet(null, boris.certificate, { email: "boris@example.org" });
+
+  it("is pinned by the first answer, unverified; the same answer again changes nothing", async () => {
+    const pinned = await met();
+    expect(pinned).toMatchObject({ key: boris.keyId, state: "unverified", name: "Boris" });
+    expect(await meet(pinned, boris.certificate, { email: pinned.email })).toBe(pinned);
+  });
+
+  it("keeps its key whatever a server answers, and going back does not undo the warning", async () => {
+    for (const pinned of [await met(), verified(await met())]) {
+      const after = await meet(pinned, cleo.certificate, { email: pinned.email });
+      expect(after).toEqual({ ...pinned, state: "changed" });
+      expect((await meet(after, boris.certificate, { email: pinned.email })).state).toBe("changed");
+      expect(await codeOf(checkRecipients([after], 1))).toBe("certificate-changed");
+      expect(() => verified(after)).toThrow(EngineError);
+    }
+  });
+
+  it("whose new key was accepted is unverified, and one person with the old key only once compared", async () => {
+    const changed = await meet(verified(await met()), cleo.certificate, { email: "boris@example.org" });
+    const taken = accepted(changed, cleo.certificate);
+    expect(taken).toMatchObject({ key: cleo.keyId, state: "unverified", former_keys: [] });
+    const between = new People(ana.certificate, [], [taken]);
+    expect(between.same(boris.keyId, cleo.keyId)).toBe(false);
+    expect((await between.certificate(boris.keyId))?.keyId).toBe(boris.keyId);
+    const compared = verified(taken);
+    expect(supersededOf(compared)).toEqual([]);
+    expect(new People(ana.certificate, [], [compared]).same(boris.keyId, cleo.keyId)).toBe(true);
+    expect(() => accepted(compared, cleo.certificate)).toThrow(EngineError);
+  });
+
+  it("that is not verified is given one report at a time", async () => {
+    const pinned = await met();
+    expect(await checkRecipients([pinned], 1)).toHaveLength(1);
+    expect(await codeOf(checkRecipients([pinned], 2))).toBe("forbidden");
+    expect(await checkRecipients([verified(pinned)], 2)).toHaveLength(1);
+  });
+});
+
+describe("a reader added", () => {
+  it("opens the same report; four blocks are new, both payloads stay, packets stay octet for octet", async () => {
+    const blocks = new Blocks();
+    const report = await stored(blocks);
+    const built = await addReaders(report, [boris.certificate], { key: ana, created: NOW });
+    expect(built.blocks).toHaveLength(4);
+    blocks.add(built.blocks);
+    const his = new People(boris.certificate, [], [contact(ana)]);
+    const opened = await readReport(blocks, built.entry.cid, boris, his);
+    expect(opened.verdict).toBe("valid");
+    expect([opened.encrypted.data.cid, opened.encrypted.meta.cid]).toEqual([
+      report.encrypted.data.cid,
+      report.encrypted.meta.cid,
+    ]);
+    const before = await pkeskDigest(report.packets[0]!);
+    const after = await Promise.all(opened.packets.map(pkeskDigest));
+    expect(after).toContain(before);
+    const [note] = built.noted.notes;
+    const said = await openShare(note!, { report: report.meta.id, signer: ana.keyId, people: his });
+    expect(said.verdict).toBe("valid");
+    expect(said.share).toMatchObject({ reader: boris.keyId, pkesk: await pkeskDigest(opened.ownPacket), delegation: null });
+    expect(await codeOf(openShare(note!, { report: makeId(), signer: ana.keyId, people: his }))).toBe("note-refused");
+    const false_ = openShare(note!, { report: report.meta.id, signer: boris.keyId, people: his });
+    expect(await codeOf(false_)).toBe("note-refused");
+    const strange = new People(cleo.certificate);
+    const unknown = await openShare(note!, { report: report.meta.id, signer: ana.keyId, people: strange });
+    expect(unknown.verdict).toBe("unknown-signer");
+  });
+
+  it("passes it on, and takes nobody off", async () => {
+    const blocks = new Blocks();
+    const report = await stored(blocks);
+    const first = await addReaders(report, [boris.certificate], { key: ana, created: NOW });
+    const his = new People(boris.certificate, [], [contact(ana)]);
+    const opened = await readReport(blocks.add(first.blocks), first.entry.cid, boris, his);
+    const second = await addReaders(opened, [cleo.certificate], { key: boris, created: NOW });
+    blocks.add(second.blocks);
+    const hers = await readReport(blocks, second.entry.cid, cleo, new People(cleo.certificate));
+    expect([hers.verdict, hers.packets.length]).toEqual(["unknown-signer", 3]);
+    expect(await codeOf(dropReaders(opened, [await pkeskDigest(opened.packets[0]!)], his))).toBe("forbidden");
+  });
+
+  it("is nobody, or oneself: refused", async () => {
+    const report = await stored(new Blocks());
+    const signing = { key: ana, created: NOW };
+    expect(await codeOf(addReaders(report, [], signing))).toBe("invalid-input");
+    expect(await codeOf(addReaders(report, [ana.certificate], signing))).toBe("invalid-input");
+  });
+});
+
+describe("a reader taken off", () => {
+  it("no longer opens the new root, and is remembered until the session key is new", async () => {
+    const blocks = new Blocks();
+    const report = await stored(blocks);
+    const people = new People(ana.certificate, [], [contact(boris)]);
+    const built = await addReaders(report, [boris.certificate], { key: ana, created: NOW });
+    const readers = withAdded(noReaders(report.meta.id), built.noted.readers);
+    const shared = await readReport(blocks.add(built.blocks), built.entry.cid, ana, people);
+    const dropped = await dropReaders(shared, packetsOf(readers, people, boris.keyId), people);
+    blocks.add(dropped.blocks);
+    const his = new People(boris.certificate);
+    expect(await codeOf(readReport(blocks, dropped.entry.cid, boris, his))).toBe("envelope-refused");
+    const left = without(readers, people, boris.keyId);
+    expect(left).toMatchObject({ readers: [], removed: [boris.keyId] });
+    expect(withAdded(left, built.noted.readers).removed).toEqual([]);
+  });
+
+  it("is taken off under all her keys", () => {
+    const readers = {
+      id: makeId(),
+      readers: [boris, cleo].map(({ keyId }) => ({ key: keyId, pkesk: keyId, delegation: null })),
+      removed: [],
+    };
+    const { keyId: key, certificate } = cleo;
+    const former = contact(boris, { former_keys: [{ key, certificate: certificate.armored }] });
+    const people = new People(ana.certificate, [], [former]);
+    expect(packetsOf(readers, people, boris.keyId)).toHaveLength(2);
+    expect(without(readers, people, boris.keyId).removed).toEqual([boris.keyId, cleo.keyId]);
+  });
+});
+
+describe("who goes on reading under a new session key", () => {
+  it("is everyone that is pinned; the others are named, and why", async () => {
+    const readers = {
+      id: makeId(),
+      readers: [ana, boris, cleo].map(({ keyId }) => ({ key: keyId, pkesk: keyId, delegation: null })),
+      removed: [],
+    };
+    const contacts = [contact(boris), contact(cleo, { state: "changed" as const })];
+    const next = await nextReaders(readers, contacts, new People(boris.certificate, [], contacts));
+    expect(next.certificates.map(({ keyId }) => keyId)).toEqual([boris.keyId]);
+    expect(next.leftOut).toEqual([
+      { key: ana.keyId, why: "stranger" },
+      { key: cleo.keyId, why: "changed" },
+    ]);
+  });
+});
+
+describe("a header wrapped anew", () => {
+  it("has who should read, in whatever order of adding and dropping", async () => {
+    const sessionKey = makeSessionKey();
+    const { octets } = await makeHeader(sessionKey, [ana.certificate]);
+    let packets = parseHeader(octets);
+    const [own] = await Promise.all(packets.map(pkeskDigest));
+    const expected = new Set([own]);
+    for (let round = 0; round < 12; round++) {
+      const add = round % 3 === 0 ? [boris.certificate, cleo.certificate] : [cleo.certificate];
+      const drop = [...expected].filter((digest, place) => digest !== own && place % 2 === round % 2);
+      const made = await rewrap(packets, sessionKey, { add, drop: drop as string[] });
+      for (const digest of drop) expected.delete(digest);
+      for (const { pkesk } of made.added) expected.add(pkesk);
+      packets = parseHeader(made.octets);
+      expect(new Set(await Promise.all(packets.map(pkeskDigest)))).toEqual(expected);
+    }
+    expect(await codeOf(rewrap(packets, sessionKey, { drop: ["0".repeat(64)] }))).toBe("invalid-input");
+    const all = (await Promise.all(packets.map(pkeskDigest))) as string[];
+    expect(await codeOf(rewrap(packets, sessionKey, { drop: all }))).toBe("envelope-refused");
+  });
+});
