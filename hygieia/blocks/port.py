@@ -68,10 +68,12 @@ class BlockStore(Protocol):
     ) -> int:
         """Store blocks; return how many bytes were new. All are durable, or none is kept.
 
+        An adapter over another program counts as new what it has not itself stored lately.
+
         Idempotent: a block already had is not written again. With ``holder`` each block is held,
         new or not, until ``release(holder)`` or until ``until`` (None: until released). A second
         call for the same holder never shortens its time. An ``UnverifiedBlock`` is hashed first, in
-        a thread; raises ``BlockRefused`` when it does not hash to its CID, or any block is over
+        a thread or by the program that stores it; raises ``BlockRefused`` when it does not hash to its CID, or any block is over
         MAX_BLOCK_BYTES; then nothing of the call is kept.
         """
         ...

@@ -1,7 +1,8 @@
 """Verification as a decorator: nothing unverified goes into a store, or comes out of it.
 
 For adapters whose bytes come from another program. The embedded store verifies by itself, where it
-can move a damaged block aside.
+can move a damaged block aside. A program that hashes all that it takes in need not have it hashed
+here as well; what it gives is hashed here always.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from hygieia.errors import BlockRefused
-from hygieia.ipld.block import Block, UnverifiedBlock, verify_any
+from hygieia.ipld.block import Block, verify_any
+from hygieia.ipld.cid import RAW, SHA2_256
 from hygieia.limits import MAX_BLOCK_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
     from datetime import datetime
 
     from hygieia.blocks.port import AnyBlock, BlockStore, Pin, Swept
@@ -22,10 +24,15 @@ if TYPE_CHECKING:
 
 
 class VerifiedBlockStore:
-    """A ``BlockStore`` around another that hashes, in threads, what passes in and out."""
+    """A ``BlockStore`` around another that hashes, in threads, what passes in and out.
 
-    def __init__(self, inner: BlockStore) -> None:
+    ``hashes_leaves``: the inner one refuses every raw SHA-256 block that is another, so these are
+    handed to it as they came.
+    """
+
+    def __init__(self, inner: BlockStore, *, hashes_leaves: bool = False) -> None:
         self._inner = inner
+        self._hashes_leaves = hashes_leaves
 
     async def put(
         self,
@@ -35,8 +42,12 @@ class VerifiedBlockStore:
         until: datetime | None = None,
     ) -> int:
         """See ``BlockStore.put``."""
-        verified = await asyncio.to_thread(_verified, blocks)
-        return await self._inner.put(verified, holder=holder, until=until)
+        if any(len(block.data) > MAX_BLOCK_BYTES for block in blocks):
+            raise BlockRefused("A block is over 2 MiB.")
+        left = _is_leaf if self._hashes_leaves else _is_nothing
+        if not all(isinstance(block, Block) or left(block.cid) for block in blocks):
+            blocks = await asyncio.to_thread(_verified, blocks, left)
+        return await self._inner.put(blocks, holder=holder, until=until)
 
     async def get(self, cid: CID) -> bytes:
         """See ``BlockStore.get``."""
@@ -113,10 +124,18 @@ class VerifiedBlockStore:
         await self._inner.close()
 
 
-def _verified(blocks: Sequence[AnyBlock]) -> list[Block]:
-    if any(len(block.data) > MAX_BLOCK_BYTES for block in blocks):
-        raise BlockRefused("A block is over 2 MiB.")
-    return [block.verify() if isinstance(block, UnverifiedBlock) else block for block in blocks]
+def _is_leaf(cid: CID) -> bool:
+    return cid.codec == RAW and cid.hash_code == SHA2_256
+
+
+def _is_nothing(_cid: CID) -> bool:
+    return False
+
+
+def _verified(blocks: Sequence[AnyBlock], left: Callable[[CID], bool]) -> list[AnyBlock]:
+    return [
+        block if isinstance(block, Block) or left(block.cid) else block.verify() for block in blocks
+    ]
 
 
 def _check(cids: Sequence[CID], found: Sequence[bytes]) -> None:

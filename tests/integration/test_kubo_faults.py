@@ -16,6 +16,7 @@ from hygieia.blocks.kubo.rpc import Rpc
 from hygieia.blocks.port import BlockStore
 from hygieia.documents.sqlite import open_sqlite
 from hygieia.errors import BlockRefused, Unavailable
+from hygieia.ipld.block import UnverifiedBlock
 from tests.dags import raw, report, shared_and_shared_again
 from tests.kubo import KuboServer
 from tests.tcp_proxy import TcpProxy, Weather, tcp_proxy
@@ -120,6 +121,28 @@ async def test_an_operators_own_collection_takes_nothing_that_is_held_or_pinned(
     await asyncio.to_thread(kubo.ask, "repo/gc")
     assert await store.missing([*held.cids, *pinned.cids]) == []
     assert len(await store.missing(unwanted.cids)) == len(unwanted.cids)
+
+
+@pytest.mark.parametrize("place", [0, 5])
+async def test_a_leaf_that_is_another_is_refused_by_kubo_and_named_by_us(
+    store: BlockStore, kubo: KuboServer, place: int
+) -> None:
+    # Raw leaves are not hashed here on their way in. Large ones: Kubo hangs up before it has all.
+    leaves = [raw(seed, 1 << 20) for seed in range(6)]
+    sent = [UnverifiedBlock(leaf.cid, leaf.data) for leaf in leaves]
+    sent[place] = UnverifiedBlock(leaves[place].cid, b"x" + leaves[place].data[1:])
+    with pytest.raises(BlockRefused, match=str(leaves[place].cid)):
+        await store.put(sent, holder="one")
+    assert await store.missing([leaf.cid for leaf in leaves]) == [leaf.cid for leaf in leaves]
+    assert await store.put([UnverifiedBlock(leaf.cid, leaf.data) for leaf in leaves]) == 6 << 20
+    assert await store.get(leaves[place].cid) == leaves[place].data
+
+
+async def test_two_contents_for_one_cid_are_refused(store: BlockStore) -> None:
+    leaf = raw(1)
+    with pytest.raises(BlockRefused, match="Two blocks"):
+        await store.put([leaf, UnverifiedBlock(leaf.cid, b"another")])
+    assert await store.size(leaf.cid) is None
 
 
 async def test_a_damaged_block_is_refused_until_kubo_drops_it_and_it_is_put_again(

@@ -110,6 +110,7 @@ FORBIDDEN = (403, {"Message": "no", "Code": 0, "Type": "error"})
         ({**node(), "config/show": FORBIDDEN}, "token"),
         ({**node(), "repo/gc": FORBIDDEN}, "/api/v0/repo/gc"),
         ({**node(), "pin/update": FORBIDDEN}, "/api/v0/pin/update"),
+        ({**node(), "dag/import": (200, {"Stats": {"BlockCount": 1}})}, "do not hash"),
         ({"id": (200, ["what"])}, "No Kubo answers"),
         ({"id": (404, "nothing")}, "no Kubo RPC"),
     ],

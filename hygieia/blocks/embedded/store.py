@@ -32,6 +32,7 @@ from hygieia.errors import (
 from hygieia.ipld.block import UnverifiedBlock, verify_any
 from hygieia.ipld.cid import CID, decode_any
 from hygieia.limits import MAX_BLOCK_BYTES, MAX_IPNS_RECORD_BYTES
+from hygieia.scheduling import step_back
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -75,8 +76,12 @@ class EmbeddedBlockStore:
         self._packs = PackFiles(path)
         self._catalogue = path / "catalogue.sqlite"
         self._writer = CatalogueWriter(self._catalogue)
-        self._readers = ThreadPoolExecutor(READ_THREADS, thread_name_prefix="hygieia-read")
-        self._writers = ThreadPoolExecutor(WRITE_THREADS, thread_name_prefix="hygieia-write")
+        self._readers = ThreadPoolExecutor(
+            READ_THREADS, thread_name_prefix="hygieia-read", initializer=step_back
+        )
+        self._writers = ThreadPoolExecutor(
+            WRITE_THREADS, thread_name_prefix="hygieia-write", initializer=step_back
+        )
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._closed = False

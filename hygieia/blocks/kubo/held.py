@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hygieia.ipld.block import Block
 
 MAX_KEYS: Final = 200_000
+MAX_STORED: Final = 65_536
 MAX_ASKED: Final = 64
 _NONE: Final[frozenset[bytes]] = frozenset()
 
@@ -56,6 +57,32 @@ class Held:
         """Holders and generations, of those used last, that are known to hold this."""
         recent = islice(reversed(self._keys.items()), MAX_ASKED)
         return [(self._holders[name], name) for name, keys in recent if key in keys]
+
+
+class Stored:
+    """Blocks that this process stored lately and no sweep of its own took, the oldest first out.
+
+    So that what is put again is not counted as new, without asking Kubo for each block.
+    """
+
+    def __init__(self, max_keys: int = MAX_STORED) -> None:
+        self._keys: OrderedDict[bytes, None] = OrderedDict()
+        self._max_keys = max_keys
+
+    def __contains__(self, key: bytes) -> bool:
+        return key in self._keys
+
+    def add(self, keys: Iterable[bytes]) -> None:
+        """Remember that these are stored."""
+        for key in keys:
+            self._keys[key] = None
+            self._keys.move_to_end(key)
+        while len(self._keys) > self._max_keys:
+            self._keys.popitem(last=False)
+
+    def forget(self, key: bytes) -> None:
+        """It was removed."""
+        self._keys.pop(key, None)
 
 
 class Shapes:

@@ -14,6 +14,8 @@ from hygieia.blocks.kubo.rpc import KuboError, Rpc
 from hygieia.blocks.kubo.store import KuboBlockStore
 from hygieia.blocks.verified import VerifiedBlockStore
 from hygieia.errors import ConfigError, StorageFull, Unavailable
+from hygieia.ipld.block import UnverifiedBlock
+from hygieia.ipld.cid import CID, RAW
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +66,8 @@ def open_kubo(
     """
     where = read_address(address)
     asked_apart(lambda: _check(where))
-    return VerifiedBlockStore(KuboBlockStore(Rpc(where), documents, replicas, clock=clock))
+    store = KuboBlockStore(Rpc(where), documents, replicas, clock=clock)
+    return VerifiedBlockStore(store, hashes_leaves=True)
 
 
 async def _check(address: Address) -> None:
@@ -74,6 +77,7 @@ async def _check(address: Address) -> None:
         _check_settings(await rpc.configuration())
         for path in USED:
             await _check_allowed(rpc, path)
+        await _check_hashing(rpc)
     except KuboError as error:
         raise _explain(error) from None
     except (Unavailable, StorageFull):
@@ -83,6 +87,18 @@ async def _check(address: Address) -> None:
         ) from None
     finally:
         await rpc.close()
+
+
+async def _check_hashing(rpc: Rpc) -> None:
+    """Whether Kubo refuses a block that is another: what we hand over unhashed rests on it."""
+    cid = CID.of(RAW, b"hygieia asks whether what is taken in is hashed")
+    try:
+        await rpc.import_car([UnverifiedBlock(cid, b"and this is something else")], cid, pin=False)
+    except KuboError as error:
+        if error.status == 500:
+            return
+        raise
+    raise ConfigError("The Kubo takes in blocks that do not hash to their CIDs.")
 
 
 def _explain(error: KuboError) -> ConfigError:

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import aiohttp
 
+from hygieia.blocks.kubo.forms import Form, car_pieces
 from hygieia.errors import BlockMissing, BlockRefused, StorageFull, Unavailable
-from hygieia.ipld.car import car_header, car_section
 from hygieia.limits import MAX_BLOCK_BYTES
 
 with warnings.catch_warnings():
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     )
 
     from hygieia.blocks.kubo.address import Address
-    from hygieia.ipld.block import Block
+    from hygieia.blocks.port import AnyBlock
     from hygieia.ipld.cid import CID
 
 T = TypeVar("T")
@@ -126,18 +126,16 @@ class Rpc:
             raise
         return _integer(answer, "Size")
 
-    async def import_car(self, blocks: Sequence[Block], root: CID, *, pin: bool) -> None:
+    async def import_car(self, blocks: Sequence[AnyBlock], root: CID, *, pin: bool) -> None:
         """Store blocks and, with ``pin``, pin ``root`` in the same step.
 
-        Raises ``Incomplete`` when it cannot be pinned; the blocks are stored then.
+        Kubo hashes each and refuses a CAR with one that is another (go-car's ``BlockReader``).
+        Raises ``Incomplete`` when the root cannot be pinned; the blocks are stored then.
         """
         size_bytes = sum(len(block.data) for block in blocks)
         seconds = CALL_SECONDS + size_bytes / SLOWEST_BYTES_A_SECOND
         query = {"pin-roots": _flag(pin), "stats": "true"}
-
-        def body() -> aiohttp.MultipartWriter:
-            return _form("data.car", _car(blocks, root))
-
+        body = Form("data.car", car_pieces(blocks, root))
         async with self._imports:
             lines = [line async for line in self.lines("dag/import", query, seconds, body)]
         pinned = [line["Root"] for line in lines if isinstance(line.get("Root"), dict)]
@@ -211,7 +209,7 @@ class Rpc:
         seconds: float = CALL_SECONDS,
         *,
         max_bytes: int = MAX_ANSWER_BYTES,
-        body: Callable[[], aiohttp.MultipartWriter] | None = None,
+        body: Form | None = None,
     ) -> bytes | None:
         """A call's whole answer; None when it is longer than ``max_bytes``."""
 
@@ -231,7 +229,7 @@ class Rpc:
         path: str,
         query: Mapping[str, str],
         seconds: float = CALL_SECONDS,
-        body: Callable[[], aiohttp.MultipartWriter] | None = None,
+        body: Form | None = None,
     ) -> AsyncGenerator[Line, None]:
         """A call that answers with many objects, read as they come. Repeated until the first."""
         for attempt in range(TRIES):
@@ -254,7 +252,7 @@ class Rpc:
         path: str,
         query: Mapping[str, str],
         seconds: float,
-        body: Callable[[], aiohttp.MultipartWriter] | None,
+        body: Form | None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         client = self._opened()
         asked = {"offline": "true", "timeout": f"{seconds:.0f}s", **query}
@@ -266,7 +264,8 @@ class Rpc:
             client.session.post(
                 client.api_endpoint(path),
                 params=asked,
-                data=None if body is None else body(),
+                data=None if body is None else body.pieces(),
+                headers=None if body is None else body.headers,
                 timeout=limits,
                 allow_redirects=False,
             ) as response,
@@ -323,24 +322,6 @@ class Rpc:
                 # On the session, so that no call of aioipfs's goes without it.
                 self._client.session.headers["Authorization"] = f"Bearer {where.token}"
         return self._client
-
-
-def put_record_form(record: bytes) -> aiohttp.MultipartWriter:
-    """The body of ``routing/put``."""
-    return _form("record", record)
-
-
-def _form(name: str, content: object) -> aiohttp.MultipartWriter:
-    form = aiohttp.MultipartWriter("form-data")
-    part = form.append(content, {"Content-Type": "application/octet-stream"})
-    part.set_content_disposition("form-data", name="path", filename=name)
-    return form
-
-
-async def _car(blocks: Sequence[Block], root: CID) -> AsyncIterator[bytes]:
-    yield car_header([root])
-    for block in blocks:
-        yield car_section(block)
 
 
 def _full() -> StorageFull:

@@ -1,6 +1,7 @@
 """The Kubo store's face: the port over the RPC and the books.
 
-It neither hashes what it is given nor checks what it gets: ``VerifiedBlockStore`` around it does.
+``VerifiedBlockStore`` around it hashes what it gets, and what it is given but for raw SHA-256 blocks:
+those Kubo hashes itself, and refuses.
 """
 
 from __future__ import annotations
@@ -12,19 +13,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from hygieia.blocks.kubo.arriving import as_stored, verify_all
 from hygieia.blocks.kubo.books import Books, Documents, Gap
-from hygieia.blocks.kubo.held import Held, Shapes
-from hygieia.blocks.kubo.keepers import as_raw, difference, is_inline, keepers_of, key_of, walk
-from hygieia.blocks.kubo.rpc import (
-    Incomplete,
-    KuboError,
-    Rpc,
-    put_record_form,
-)
+from hygieia.blocks.kubo.forms import Form
+from hygieia.blocks.kubo.held import Held, Shapes, Stored
+from hygieia.blocks.kubo.keepers import difference, is_inline, keepers_of, key_of, walk
+from hygieia.blocks.kubo.rpc import Incomplete, KuboError, Rpc
 from hygieia.blocks.kubo.sweeper import Sweeper
 from hygieia.blocks.kubo.tasks import Tasks, all_of
-from hygieia.errors import BlockMissing, BlockRefused, LimitExceeded, NotFound, Unavailable
-from hygieia.ipld.block import Block, UnverifiedBlock
+from hygieia.errors import BlockMissing, LimitExceeded, NotFound, Unavailable
+from hygieia.ipld.block import Block
 from hygieia.ipld.cid import CID, RAW
 from hygieia.limits import MAX_IPNS_RECORD_BYTES
 
@@ -69,6 +67,7 @@ class KuboBlockStore:
         self._clock = clock
         self._held = Held()
         self._shapes = Shapes()
+        self._stored = Stored()
         self._tasks = Tasks()
         self._closed = False
 
@@ -82,14 +81,7 @@ class KuboBlockStore:
         until: datetime | None = None,
     ) -> int:
         """See ``BlockStore.put``."""
-        if any(isinstance(block, UnverifiedBlock) for block in blocks):
-            raise BlockRefused("A block was not verified.")
-        # Stored as raw: Kubo files blocks under their multihash, and has no need to read them.
-        unique = {
-            key_of(block.cid): Block(as_raw(block.cid), block.data)
-            for block in blocks
-            if not is_inline(block.cid)
-        }
+        unique = as_stored(blocks)
         if not unique:
             return 0
         nodes = [block for block in blocks if isinstance(block, Block) and block.cid.codec != RAW]
@@ -98,24 +90,23 @@ class KuboBlockStore:
         return await self._to_the_end(self._put(unique, holder, until))
 
     async def _put(
-        self, blocks: dict[bytes, Block], holder: str | None, until: datetime | None
+        self, blocks: dict[bytes, AnyBlock], holder: str | None, until: datetime | None
     ) -> int:
         async with self._tasks.alone(blocks):
             cids = [block.cid for block in blocks.values()]
-            if holder is None:
-                sizes = await self.sizes(cids)
-                await self._rpc.import_car(list(blocks.values()), cids[0], pin=False)
-            else:
-                # Kubo is asked while the documents are written: both are waited for in each batch.
-                sizes, intended = await asyncio.gather(
-                    self.sizes(cids), self._intend(cids, holder, until)
-                )
-                await self._hold(intended, list(blocks.values()))
-        return sum(
-            len(block.data)
-            for block, size in zip(blocks.values(), sizes, strict=True)
-            if size is None
-        )
+            try:
+                if holder is None:
+                    await self._rpc.import_car(list(blocks.values()), cids[0], pin=False)
+                else:
+                    intended = await self._intend(cids, holder, until)
+                    await self._hold(intended, list(blocks.values()))
+            except Unavailable:
+                # What it says, or that it hangs up, tells nothing of the block that was wrong.
+                await asyncio.to_thread(verify_all, blocks.values())
+                raise
+            new = [key for key in blocks if key not in self._stored]
+            self._stored.add(blocks)
+        return sum(len(blocks[key].data) for key in new)
 
     async def get(self, cid: CID) -> bytes:
         """See ``BlockStore.get``."""
@@ -206,7 +197,8 @@ class KuboBlockStore:
     async def sweep(self) -> Swept:
         """See ``BlockStore.sweep``. While Kubo removes, it lets imports wait."""
         self._check_open()
-        return await Sweeper(self._rpc, self._books, self, self._clock).run()
+        sweeper = Sweeper(self._rpc, self._books, self, self._clock, removed=self._stored.forget)
+        return await sweeper.run()
 
     # -- records -----------------------------------------------------------------------------
 
@@ -236,9 +228,7 @@ class KuboBlockStore:
         query = {"arg": f"/ipns/{name}", "allow-offline": "true", "offline": "false"}
         # Nobody waits for it and nothing depends on it: our own gateway answers from the books.
         with contextlib.suppress(Unavailable):
-            await self._rpc.ask(
-                "routing/put", query, RECORD_SECONDS, body=lambda: put_record_form(record)
-            )
+            await self._rpc.ask("routing/put", query, RECORD_SECONDS, body=Form("record", [record]))
 
     async def close(self) -> None:
         """See ``BlockStore.close``."""
@@ -347,7 +337,7 @@ class KuboBlockStore:
         ]
         return _Intended(holder, generation, keepers)
 
-    async def _hold(self, intended: _Intended, blocks: Sequence[Block]) -> None:
+    async def _hold(self, intended: _Intended, blocks: Sequence[AnyBlock]) -> None:
         """Pin keepers for blocks, storing those given in the same step."""
         holder, generation = intended.holder, intended.generation
         given = {block.cid: block for block in blocks}

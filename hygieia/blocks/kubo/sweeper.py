@@ -52,11 +52,14 @@ class Sweeper:
         books: Books,
         keeper: Keeper,
         clock: Callable[[], float],
+        *,
+        removed: Callable[[bytes], None],
     ) -> None:
         self._rpc = rpc
         self._books = books
         self._keeper = keeper
         self._clock = clock
+        self._removed = removed
         self._keepers: set[bytes] = set()
 
     async def run(self) -> Swept:
@@ -122,6 +125,8 @@ class Sweeper:
                         hint="Kubo names them in: ipfs pin verify",
                     )
                 key = _key_in(line.get("Key"))
+                if key is not None:
+                    self._removed(key)
                 if key is not None and key not in self._keepers:
                     blocks += 1
                     size_bytes += sizes.get(key, 0)

@@ -89,6 +89,7 @@ class Machine(RuleBasedStateMachine):
     clock: Clock
     begin: Callable[[], None]
     has_catalogue: bool
+    counts_exactly: bool
 
     def __init__(self) -> None:
         super().__init__()
@@ -111,7 +112,10 @@ class Machine(RuleBasedStateMachine):
     def put(self, cids: list[CID], holder: str | None, seconds: int | None) -> None:
         until = self.until(seconds) if holder else None
         new = self.run(self.store.put([BLOCKS[cid] for cid in cids], holder=holder, until=until))
-        assert new == sum(len(BLOCKS[cid].data) for cid in set(cids) - self.model.had)
+        expected = sum(len(BLOCKS[cid].data) for cid in set(cids) - self.model.had)
+        # Opened again, the store beside another program counts as new what it has not seen yet.
+        most = expected if self.counts_exactly else sum(len(BLOCKS[cid].data) for cid in set(cids))
+        assert expected <= new <= most
         self.model.had |= set(cids)
         if holder is not None and cids:
             self.model.hold(holder, until, set(cids))
@@ -261,6 +265,7 @@ def test_no_order_of_calls_loses_what_is_kept(
     OfThisAdapter.open = staticmethod(open_store)
     OfThisAdapter.clock = clock
     OfThisAdapter.has_catalogue = not on_kubo
+    OfThisAdapter.counts_exactly = not on_kubo
     # One node serves all examples: what the one before left is no part of this one.
     OfThisAdapter.begin = request.getfixturevalue("kubo").empty if on_kubo else staticmethod(_pass)
     run_state_machine_as_test(

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hygieia.blocks.kubo.held import Held, Shapes
+from hygieia.blocks.kubo.held import Held, Shapes, Stored
 from hygieia.blocks.kubo.keepers import key_of
 from hygieia.ipld.cid import RAW
 from tests.dags import report
@@ -55,3 +55,14 @@ def test_the_links_of_nodes_longest_unused_are_forgotten() -> None:
     dag, shapes = report(1, 3_000_000), Shapes(max_links=5)
     shapes.learn([block for block in dag.blocks if block.cid.codec != RAW])
     assert not shapes.is_within(dag.root, {key_of(cid) for cid in dag.cids})
+
+
+def test_what_was_stored_is_known_until_it_is_removed_or_too_long_ago() -> None:
+    stored = Stored(max_keys=2)
+    stored.add([b"a", b"b"])
+    stored.forget(b"b")
+    stored.forget(b"never there")
+    assert b"a" in stored
+    assert b"b" not in stored
+    stored.add([b"c", b"a", b"d"])
+    assert [key in stored for key in (b"a", b"c", b"d")] == [True, False, True]

@@ -11,8 +11,11 @@ from hygieia.blocks.port import AnyBlock, BlockStore
 from hygieia.blocks.verified import VerifiedBlockStore
 from hygieia.errors import BlockRefused
 from hygieia.ipld.block import UnverifiedBlock
-from hygieia.ipld.cid import CID
-from tests.dags import raw
+from hygieia.ipld.cid import CID, RAW
+from hygieia.limits import MAX_BLOCK_BYTES
+from tests.dags import raw, report
+
+SHA2_512 = 0x13
 
 
 class Lying(VerifiedBlockStore):
@@ -55,4 +58,17 @@ async def test_altered_bytes_never_go_in(lying: Lying) -> None:
     with pytest.raises(BlockRefused):
         await store.put([raw(2), UnverifiedBlock(raw(1).cid, b"altered")])
     assert lying.given == []
+    await store.close()
+
+
+async def test_leaves_alone_are_left_to_a_store_that_hashes_them(lying: Lying) -> None:
+    store = VerifiedBlockStore(lying, hashes_leaves=True)
+    leaf, node = UnverifiedBlock(raw(1).cid, b"altered"), report(1).blocks[-1]
+    await store.put([leaf, UnverifiedBlock(node.cid, node.data)])
+    assert lying.given == [leaf, node]
+    for cid in (node.cid, CID(RAW, SHA2_512, b"x" * 64)):
+        with pytest.raises(BlockRefused):
+            await store.put([UnverifiedBlock(cid, b"altered")])
+    with pytest.raises(BlockRefused):
+        await store.put([UnverifiedBlock(raw(1).cid, bytes(MAX_BLOCK_BYTES + 1))])
     await store.close()
