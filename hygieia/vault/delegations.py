@@ -34,7 +34,7 @@ from hygieia.vault.delegation import (
 from hygieia.vault.people import Contact
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator
 
     from hygieia.vault.index import DelegationNote
     from hygieia.vault.people import People
