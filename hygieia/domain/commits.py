@@ -35,6 +35,7 @@ from hygieia.errors import (
     HygieiaError,
     NotFound,
     QuotaExceeded,
+    RecipientRefused,
 )
 from hygieia.ipld.cid import CID
 from hygieia.openpgp.times import format_time, now
@@ -80,9 +81,17 @@ class Commits:
         self._stores = stores
 
     async def create(
-        self, caller: Account, upload: Upload, wanted: Sequence[NewReport]
+        self,
+        caller: Account,
+        upload: Upload,
+        wanted: Sequence[NewReport],
+        *,
+        owner: str | None = None,
     ) -> list[Outcome]:
         """Commit new reports; each outcome is the report or what kept it out, in order.
+
+        ``owner`` is the account that they are for, at whose room: the caller's own unless given.
+        Whether the caller may is for whoever calls to have asked (``uploaders``).
 
         Outcomes: ``DagRefused``, ``EnvelopeRefused``, ``LimitExceeded``, ``BlockMissing`` (with the
         list), ``QuotaExceeded``, ``Duplicate`` (root or id), ``Conflict``, ``NotFound`` (an id that
@@ -90,17 +99,18 @@ class Commits:
         notes do not match).
         """
         items = [_Item(report, place) for place, report in enumerate(wanted)]
+        into = owner or upload.account
         _refuse_repeats(items)
-        await self._inspect(upload, items)
-        await asyncio.to_thread(_read_shares, caller, items)
+        await self._inspect(into, items)
+        await asyncio.to_thread(_read_shares, caller, items, for_another=into != caller.id)
         await self._hold_blocks(upload, items)
         attempt = Attempt()
-        if await self._take_room(upload, attempt, items):
-            await self._commit(upload, attempt, items)
+        if await self._take_room(into, attempt, items):
+            await self._commit(into, upload, attempt, items)
         return [_outcome(item) for item in items]
 
-    async def _inspect(self, upload: Upload, items: list[_Item]) -> None:
-        room = await self._stores.quotas.room(upload.account)
+    async def _inspect(self, into: str, items: list[_Item]) -> None:
+        room = await self._stores.quotas.room(into)
         open_items = [item for item in items if item.outcome is None]
         inspections = [inspect_report(item.wanted.root, room) for item in open_items]
         _take_results(open_items, await inspect_all(inspections, self._stores.facts))
@@ -123,9 +133,9 @@ class Commits:
                     "Blocks are missing.", missing=absent[:MAX_MISSING_NAMED]
                 )
 
-    async def _take_room(self, upload: Upload, attempt: Attempt, items: list[_Item]) -> bool:
+    async def _take_room(self, into: str, attempt: Attempt, items: list[_Item]) -> bool:
         """Steps 1 and 2. Reports that no room is left for are refused, the others go on."""
-        room = await self._stores.quotas.room(upload.account)
+        room = await self._stores.quotas.room(into)
         total = 0
         for item in items:
             if item.outcome is None and item.shape is not None:
@@ -136,7 +146,7 @@ class Commits:
         going = [item for item in items if item.outcome is None]
         if not going:
             return False
-        await self._begin(upload.account, attempt, going, total)
+        await self._begin(into, attempt, going, total)
         return True
 
     async def _begin(
@@ -153,16 +163,18 @@ class Commits:
         await clean_up(self._stores, account, attempt.id, named)
         await self._stores.jobs.cancel(JOB, attempt.id)
 
-    async def _commit(self, upload: Upload, attempt: Attempt, items: list[_Item]) -> None:
+    async def _commit(
+        self, into: str, upload: Upload, attempt: Attempt, items: list[_Item]
+    ) -> None:
         """Steps 3 to 6 for all reports together."""
         going = [item for item in items if item.outcome is None]
         time = datetime.now(UTC)
         created = format_time(time)
-        await self._each(items, lambda item: self._claim(upload, attempt, item, created))
+        await self._each(items, lambda item: self._claim(into, attempt, item, created))
         await self._each(items, self._pin)
         attempt.require_time()
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        await self._each(items, lambda item: self._insert(upload, item, created, stamp))
+        await self._each(items, lambda item: self._insert(into, item, created, stamp))
         done = [item.outcome for item in items if isinstance(item.outcome, Report)]
         for start in range(0, len(done), _TOGETHER):
             group = done[start : start + _TOGETHER]
@@ -172,10 +184,10 @@ class Commits:
                 await self._stores.shares.settle(item.wanted.id, 1, item.shape.packets)
         charged = sum(report.size_bytes for report in done)
         if len(done) < len(going):
-            await self._take_back(upload.account, attempt, going)
+            await self._take_back(into, attempt, going)
             await self._stores.quotas.take_upload(upload.account, upload.id, charged)
         else:
-            await self._settle(upload, attempt, charged)
+            await self._settle(into, upload, attempt, charged)
 
     async def _each(
         self, items: list[_Item], step: Callable[[_Item], Awaitable[Report | None]]
@@ -191,16 +203,14 @@ class Commits:
                 elif isinstance(result, BaseException):
                     raise result
 
-    async def _claim(
-        self, upload: Upload, attempt: Attempt, item: _Item, created: str
-    ) -> Report | None:
+    async def _claim(self, into: str, attempt: Attempt, item: _Item, created: str) -> Report | None:
         shape = _shape_or_raise(item)
         await self._stores.claims.claim(
             Version(
                 root=str(shape.root),
                 document_rev=0,
                 report=item.wanted.id,
-                account=upload.account,
+                account=into,
                 attempt=attempt.id,
                 stage=Stage.CLAIMED,
                 change="create",
@@ -216,14 +226,14 @@ class Commits:
         await self._stores.blocks.pin(item.wanted.root, name=pin_name(item.wanted.id))
         return None
 
-    async def _insert(self, upload: Upload, item: _Item, created: str, stamp: str) -> Report | None:
+    async def _insert(self, into: str, item: _Item, created: str, stamp: str) -> Report | None:
         shape = _shape_or_raise(item)
         await self._stores.shares.offer(item.shares)
         root = str(shape.root)
         report = Report(
             id=item.wanted.id,
             rev=1,
-            account=upload.account,
+            account=into,
             state=State.LIVE,
             root=root,
             first_root=root,
@@ -241,12 +251,12 @@ class Commits:
                 COLLECTION,
                 report.id,
                 report_body(report),
-                scope=scope_of(upload.account, State.LIVE),
+                scope=scope_of(into, State.LIVE),
                 sort=f"{stamp}-{item.place:04d}",
             )
         except Duplicate:
             existing = await self._stores.reports.find(report.id)
-            if existing is not None and existing.account != upload.account:
+            if existing is not None and existing.account != into:
                 raise NotFound("There is no such report.") from None
             raise Duplicate("A report with this id exists already.") from None
         return replace(report, rev=document.rev)
@@ -255,10 +265,10 @@ class Commits:
         change = Change(report.id, report.root, report.rev, deleted=False)
         await self._stores.changes.record(report.account, change)
 
-    async def _settle(self, upload: Upload, attempt: Attempt, charged: int) -> None:
+    async def _settle(self, into: str, upload: Upload, attempt: Attempt, charged: int) -> None:
         """Room taken becomes use, and the upload's share of it is no longer counted twice."""
         quotas = self._stores.quotas
-        await quotas.settle(upload.account, attempt.hold_key, charged)
+        await quotas.settle(into, attempt.hold_key, charged)
         await asyncio.gather(
             quotas.take_upload(upload.account, upload.id, charged),
             self._stores.jobs.cancel(JOB, attempt.id),
@@ -284,7 +294,7 @@ def _take_results(items: list[_Item], results: list[ReportShape | HygieiaError])
             item.shape = result
 
 
-def _read_shares(caller: Account, items: list[_Item]) -> None:
+def _read_shares(caller: Account, items: list[_Item], *, for_another: bool) -> None:
     for item in items:
         if item.outcome is not None or item.shape is None:
             continue
@@ -293,8 +303,18 @@ def _read_shares(caller: Account, items: list[_Item]) -> None:
             item.shares = read_notes(
                 item.wanted.shares, sharing, added=item.shape.packets, unnoted=1
             )
+            if for_another:
+                _require_author(item.shares)
         except HygieiaError as error:
             item.outcome = error
+
+
+def _require_author(shares: Sequence[Share]) -> None:
+    """What is stored for somebody else is encrypted to her and to its author, and nobody else."""
+    if len(shares) != 1 or shares[0].reader != shares[0].sharer:
+        raise RecipientRefused(
+            "A report for somebody else has two recipients, the owner and its author."
+        )
 
 
 def _shape_or_raise(item: _Item) -> ReportShape:

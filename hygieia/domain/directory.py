@@ -15,6 +15,7 @@ from hygieia.openpgp.parameters import normalise_email
 
 if TYPE_CHECKING:
     from hygieia.documents.port import Document, DocumentStore
+    from hygieia.domain.account import Account
     from hygieia.domain.attempts import Attempts
 
 
@@ -49,6 +50,17 @@ class Directory:
                 hint="Ask them to sign up, or check the spelling.",
             )
         return person
+
+    async def account_of(self, asker: str, email: str) -> Account | None:
+        """The open account with this email, for the server's own use; counted as ``find``.
+
+        Raises ``InvalidInput`` for what is no email, ``TooManyAttempts``.
+        """
+        normal = normalise_email(email)
+        await self._attempts.count(self._attempts.of_look_ups(asker))
+        document = await self._documents.find(COLLECTION, normal)
+        account = None if document is None else read_account(document)
+        return account if account is not None and account.is_open else None
 
     async def of_account(self, account_id: str) -> Person | None:
         """The person behind an account that shared something; None once it is gone."""

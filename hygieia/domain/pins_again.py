@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from hygieia.domain.inbox import COLLECTION as INBOX
+from hygieia.domain.inbox import read_message
 from hygieia.domain.index import COLLECTION as INDEXES
 from hygieia.domain.index import index_pin_name, read_index
 from hygieia.domain.reports import COLLECTION as REPORTS
@@ -25,7 +27,7 @@ _PAGE: Final = 200
 
 
 async def pin_again(stores: Stores) -> int:
-    """Pin every root that a report or an index keeps and that is not pinned; how many those were.
+    """Pin every root that a report, an index or an inbox keeps and that is not pinned; how many those were.
 
     A root that is lost itself is passed over: ``soundness`` names it. May be repeated.
     """
@@ -39,6 +41,9 @@ async def pin_again(stores: Stores) -> int:
         index = read_index(document)
         for root in sorted(index.pinned):
             pinned += await _pin(stores, root, index_pin_name(index.account))
+    async for document in _scan(stores, INBOX):
+        message = read_message(document)
+        pinned += await _pin(stores, message.root, message.pin_name)
     return pinned
 
 

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from hygieia.domain.block_facts import BlockFacts
+from hygieia.domain.inbox import COLLECTION as INBOX
+from hygieia.domain.inbox import Message, read_message
+from hygieia.domain.inbox_shape import inspect_message
 from hygieia.domain.index import COLLECTION as INDEXES
 from hygieia.domain.index import index_pin_name, read_index
 from hygieia.domain.index_shape import inspect_index
@@ -34,7 +37,7 @@ _PAGE: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Damaged:
-    """Something that is not whole: a ``report`` or an ``index``, its id, and why."""
+    """Something that is not whole: a ``report``, an ``index`` or a ``message``, its id, and why."""
 
     kind: str
     subject: str
@@ -81,6 +84,8 @@ class Checker:
             for root in sorted(index.pinned):
                 await self._index(index.account, root)
             indexes += 1
+        async for document in self._scan(INBOX):
+            await self._message(read_message(document))
         return Soundness(reports, indexes, self._blocks, tuple(self._damaged))
 
     async def _report(self, report: Report) -> None:
@@ -100,6 +105,15 @@ class Checker:
             await self._require_pin(root, index_pin_name(account))
         except HygieiaError as error:
             await self._note("index", account, root_text, error)
+
+    async def _message(self, message: Message) -> None:
+        root = CID.parse(message.root)
+        try:
+            shape = await inspect(inspect_message(root, MAX_INTEGER), self._facts)
+            await self._read(shape.cids)
+            await self._require_pin(root, message.pin_name)
+        except HygieiaError as error:
+            await self._note("message", message.id, message.root, error)
 
     async def _read(self, cids: Sequence[CID]) -> None:
         """Read blocks, which the store hashes. Raises ``BlockMissing``, ``BlockRefused``."""

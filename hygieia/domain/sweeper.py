@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, cast
 
-from hygieia.domain import commit_cleanup, dropping, index, purging, trash, uploads
+from hygieia.domain import commit_cleanup, dropping, inbox, index, purging, trash, uploads
 from hygieia.domain.accounts import Accounts
 from hygieia.domain.commit_cleanup import clean_up
 from hygieia.domain.copies import CopyBook
+from hygieia.domain.uploaders import Uploaders
 from hygieia.errors import Conflict, Failed, HygieiaError
 from hygieia.openpgp.times import now
 
@@ -52,6 +53,8 @@ class Rules:
     trash: trash.Trash
     indexes: index.Indexes
     accounts: Accounts
+    inboxes: inbox.Inboxes
+    uploaders: Uploaders
 
 
 class Sweeper:
@@ -76,6 +79,7 @@ class Sweeper:
             dropping.JOB: self._drop_versions,
             index.JOB: self._clean_up_index,
             index.KIT_JOB: self._release_kept,
+            inbox.JOB: rules.inboxes.clean_up,
             DROP_ACCOUNT_JOB: self._drop_account,
         }
 
@@ -187,6 +191,8 @@ class Sweeper:
             return False
         if not await self._stores.activity.drop_account(account):
             return False
+        await self._rules.inboxes.drop_account(account)
+        await self._rules.uploaders.drop_account(account)
         await self._stores.quotas.drop(account)
         await CopyBook(self._stores.documents).drop_account(account)
         return True

@@ -13,6 +13,7 @@ from hygieia.config import Settings
 from hygieia.domain.attempts import InFlight, Limit
 from hygieia.domain.commits import Commits
 from hygieia.domain.identity import Identity, IdentityPolicy, build_identity
+from hygieia.domain.inbox import Inboxes
 from hygieia.domain.index import Indexes
 from hygieia.domain.leases import Leases
 from hygieia.domain.report_changes import ReportChanges
@@ -20,6 +21,7 @@ from hygieia.domain.server_secrets import ServerSecrets, load_server_secrets
 from hygieia.domain.stores import Stores
 from hygieia.domain.sweeper import Rules, Sweeper
 from hygieia.domain.trash import Trash
+from hygieia.domain.uploaders import Uploaders
 from hygieia.domain.uploads import Uploads
 from hygieia.domain.verification import Verifier
 from hygieia.server.car_batches import PUT_BLOCKS_MAX_BYTES, BatchReader
@@ -67,6 +69,8 @@ class Services:
     report_changes: ReportChanges
     trash: Trash
     indexes: Indexes
+    inboxes: Inboxes
+    uploaders: Uploaders
     sweeper: Sweeper
     verifier: Verifier
     batches: InFlight
@@ -110,7 +114,8 @@ def build_services(settings: Settings) -> Services:
     )
     indexes = Indexes(stores)
     trash = Trash(stores, indexes, keep=timedelta(days=settings.trash_days))
-    rules = Rules(uploads, trash, indexes, identity.accounts)
+    inboxes, uploaders = Inboxes(stores), Uploaders(documents)
+    rules = Rules(uploads, trash, indexes, identity.accounts, inboxes, uploaders)
     return Services(
         settings=settings,
         origins=origins,
@@ -122,6 +127,8 @@ def build_services(settings: Settings) -> Services:
         report_changes=ReportChanges(stores),
         trash=trash,
         indexes=indexes,
+        inboxes=inboxes,
+        uploaders=uploaders,
         sweeper=Sweeper(stores, rules, Leases(documents)),
         verifier=build_verifier(settings, stores, indexes, cluster),
         batches=InFlight(BATCHES_AT_ONCE, BATCHES_AT_ONCE_EACH, of="batches"),

@@ -31,6 +31,8 @@ async def jobs_after(api: Api, passed: timedelta, *, keep_days: int = 30) -> Swe
         trash.Trash(stores, services.indexes, keep=timedelta(days=keep_days), clock=clock),
         services.indexes,
         services.identity.accounts,
+        services.inboxes,
+        services.uploaders,
     )
     return await Sweeper(stores, rules, Leases(stores.documents), clock=clock).do_jobs()
 

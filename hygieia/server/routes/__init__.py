@@ -5,6 +5,7 @@ from __future__ import annotations
 from hygieia.server.routes.accounts import routes as accounts
 from hygieia.server.routes.activity import routes as activity
 from hygieia.server.routes.copies import routes as copies
+from hygieia.server.routes.delegations import routes as delegations
 from hygieia.server.routes.index import routes as index
 from hygieia.server.routes.reports import routes as reports
 from hygieia.server.routes.server import routes as server
@@ -22,4 +23,5 @@ ALL_ROUTES = (
     *copies.declared,
     *sharing.declared,
     *activity.declared,
+    *delegations.declared,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from hygieia.domain.access import key_id_of
 from hygieia.domain.activity import Event
 from hygieia.domain.commits import NewReport
 from hygieia.domain.report_changes import Changed, Wanted
@@ -17,6 +18,7 @@ from hygieia.errors import (
     DagRefused,
     Duplicate,
     EnvelopeRefused,
+    Forbidden,
     HygieiaError,
     LimitExceeded,
     NoteRefused,
@@ -62,18 +64,22 @@ routes = Routes("reports")
     CommitOut,
     status=201,
     other_statuses={207: "Some reports were not committed: see each outcome."},
-    problems=(NotFound, QuotaExceeded, StorageFull),
+    problems=(NotFound, Forbidden, QuotaExceeded, StorageFull),
 )
 async def commit_reports(call: Call, body: CommitIn) -> Answer:
     """Commit uploaded reports by their roots. Each stands or falls alone.
 
     The server checks that each DAG is complete and has exactly the shape of a report, pins it and
     enters it. A root that was committed before is a ``duplicate``; so is an id that is in use.
+
+    With ``owner`` they are that person's: she must have let the caller store for her. Each then has
+    exactly two recipients and one share note, of the caller's for the caller.
     """
     services = call.services
     upload = await services.uploads.get(call.caller.account_id, body.upload)
     wanted = [NewReport(item.id, CID.parse(item.root), item.shares) for item in body.reports]
-    outcomes = await services.commits.create(call.caller.account, upload, wanted)
+    owner = await _owner(call, body.owner)
+    outcomes = await services.commits.create(call.caller.account, upload, wanted, owner=owner)
     request_id = call.request[REQUEST_ID]
     items = [
         _commit_item(report.id, outcome, request_id)
@@ -207,7 +213,8 @@ async def list_changes(call: Call, query: PageQuery) -> ChangesOut:
         ChangeOut(report=change.report, root=change.root, rev=change.rev, deleted=change.deleted)
         for change in page.items
     ]
-    return ChangesOut(items=items, next=page.next, more=page.more)
+    waits = await call.services.inboxes.has_any(call.caller.account_id)
+    return ChangesOut(items=items, next=page.next, more=page.more, inbox=waits)
 
 
 async def _record_stored(
@@ -240,6 +247,21 @@ async def _record_changed(call: Call, kind: str, changed: Changed) -> None:
         events.append((Event.UNSHARED, taken_off))
     for event, people in events:
         await record(call, event, account=report.account, reports=[report.id], people=people)
+
+
+async def _owner(call: Call, email: str | None) -> str | None:
+    """The account to store for; None for the caller's own. Raises ``Forbidden``."""
+    if email is None:
+        return None
+    caller, services = call.caller, call.services
+    owner = await services.identity.directory.account_of(caller.account_id, email)
+    # One answer for who is not there and who did not allow it.
+    if owner is None or not await services.uploaders.may(owner.id, await key_id_of(caller.account)):
+        raise Forbidden(
+            "This person has not let you store for them.",
+            hint="Ask them: hygieia delegate YOUR-EMAIL --rights upload",
+        )
+    return owner.id
 
 
 def _reports_out(page: ReportPage) -> ReportsOut:

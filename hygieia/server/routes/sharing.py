@@ -38,7 +38,7 @@ async def find_person(call: Call, body: FindIn) -> PersonOut:
     The answer is a hint: pin the certificate on first use and compare the safety number.
     """
     directory = call.services.identity.directory
-    return _person_out(await directory.find(call.caller.account_id, body.email))
+    return person_out(await directory.find(call.caller.account_id, body.email))
 
 
 @routes.add("GET", "/api/v1/reports/{report}/shares", SharesOut, problems=(NotFound,))
@@ -76,13 +76,14 @@ async def list_shared(call: Call, query: PageQuery) -> SharedWithMeOut:
                 root=report.root,
                 rev=report.rev,
                 size_bytes=report.size_bytes,
-                sharer=None if person is None else _person_out(person),
+                sharer=None if person is None else person_out(person),
             )
         )
     return SharedWithMeOut(items=items, next=page.next)
 
 
-def _person_out(person: Person) -> PersonOut:
+def person_out(person: Person) -> PersonOut:
+    """What is said of a person."""
     return PersonOut(email=person.email, name=person.name, certificate=person.certificate)
 
 

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from hygieia.limits import MAX_BATCH_CIDS, MAX_COMMIT_REPORTS, MAX_EARLIER_REVISIONS
 from hygieia.server.api import Model, Parameters
-from hygieia.server.schemas.fields import Bytes, CidText, Id, PageQuery, Problem, Rev, Time
+from hygieia.server.schemas.fields import Bytes, CidText, Email, Id, PageQuery, Problem, Rev, Time
 
 ChangeKind = Literal["create", "update", "edit", "readers", "rekey"]
 
@@ -71,6 +71,10 @@ class CommitIn(Model):
 
     upload: Id
     reports: list[NewReport] = Field(min_length=1, max_length=MAX_COMMIT_REPORTS)
+    owner: Email | None = Field(
+        default=None,
+        description="For whom, if not for the caller: somebody who lets her store (17.5).",
+    )
 
 
 class ReportOut(Model):
@@ -167,3 +171,4 @@ class ChangesOut(Model):
     items: list[ChangeOut]
     next: str
     more: bool = Field(description="Whether more is there to be read at once.")
+    inbox: bool = Field(description="Whether anything waits in the caller's inbox (17.4).")
