@@ -50,6 +50,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "share": (f"{_C}.sharing", "share", "Let people read reports."),
     "unshare": (f"{_C}.sharing", "unshare", "Stop sharing reports with people."),
     "shared": (f"{_C}.sharing", "shared", "List what others share with you."),
+    "log": (f"{_C}.log", "log", "Show who did what in your account, and check it."),
     "kit": (f"{_C}.kit", "kit", "Write the recovery kit, or test one."),
     "recover": (f"{_C}.recover", "recover", "Restore a vault from kit and gateways, no server."),
     "reset-password": (f"{_C}.recover", "reset_password", "Set a new password with kit and code."),

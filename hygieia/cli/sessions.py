@@ -14,6 +14,7 @@ from hygieia.client.state import ProfileStore
 from hygieia.config import DEFAULT_SERVER
 from hygieia.errors import HygieiaError, UsageError
 from hygieia.memory import keep_what_is_loaded
+from hygieia.scheduling import work_behind
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
@@ -34,6 +35,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     async def cancellable() -> T:
         task = asyncio.ensure_future(work)
         loop = asyncio.get_running_loop()
+        work_behind(loop)
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, task.cancel)
         return await task
@@ -113,6 +115,8 @@ async def opened_vault(
                 invocation.warn(warning)
             _say_left_out(invocation, vault)
             yield vault
+            if vault.index.trail_error is not None:
+                invocation.warn(f"{vault.index.trail_error} See: hygieia log --verify")
 
 
 def _import_vault() -> None:

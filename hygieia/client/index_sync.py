@@ -19,8 +19,17 @@ from hygieia.client.batches import BatchSender
 from hygieia.client.commits import upload_for
 from hygieia.client.read_back import read_back
 from hygieia.client.state import IndexFloor, ProfileStore
+from hygieia.client.trail import newer_head
 from hygieia.client.transport import Transport
-from hygieia.errors import Conflict, HygieiaError, InvalidInput, NotFound, Rollback, StaleRevision
+from hygieia.errors import (
+    ActivityAltered,
+    Conflict,
+    HygieiaError,
+    InvalidInput,
+    NotFound,
+    Rollback,
+    StaleRevision,
+)
 from hygieia.ipld.cid import CID
 from hygieia.openpgp.keys import UnlockedKey
 from hygieia.openpgp.times import format_time, now
@@ -33,6 +42,7 @@ from hygieia.vault.index import (
     IndexUpdate,
     PutReaders,
     SetDigests,
+    SetLogHead,
     apply,
     load_all,
     load_for,
@@ -92,6 +102,8 @@ class IndexSync:
     """Reports that the server names and that the last repair left out, with the reason."""
     warnings: Sequence[str] = ()
     """What was odd when the index was looked for over gateways."""
+    trail_error: ActivityAltered | None = None
+    """Why the last change did not sign the server's activity trail as it is now (18.4)."""
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _above: int = 0
 
@@ -240,10 +252,13 @@ class IndexSync:
 
     async def _apply(self, changes: Sequence[Change]) -> IndexUpdate | None:
         self.state = await read_from(load_for(self.state, changes), self.source)
+        head = None
+        if not any(isinstance(change, SetLogHead) for change in changes):
+            head = await self._newer_head()
         return await asyncio.to_thread(
             apply,
             self.state,
-            changes,
+            changes if head is None else [*changes, SetLogHead(head)],
             key=self.key,
             created=format_time(now()),
             above=self._above,
@@ -251,7 +266,26 @@ class IndexSync:
 
     async def _rekey(self) -> IndexUpdate:
         self.state = await read_from(load_all(self.state), self.source)
-        return await asyncio.to_thread(rekey, self.state, key=self.key, created=format_time(now()))
+        created, head = format_time(now()), await self._newer_head()
+        return await asyncio.to_thread(
+            rekey, self.state, key=self.key, created=created, log_head=head
+        )
+
+    async def _newer_head(self) -> str | None:
+        """The activity trail's head, if it went on from the one that this index signs.
+
+        A trail that does not is not signed, and stops no change: the person is told.
+        """
+        profile = self.store.load()
+        if profile is None:
+            return None
+        try:
+            head = await newer_head(self.transport, profile.account, self.state.note.log_head)
+        except ActivityAltered as error:
+            self.trail_error = error
+            return None
+        self.trail_error = None
+        return head
 
     async def _commit(self, update: IndexUpdate) -> None:
         """Upload what is new and move the server on to it. Raises ``StaleRevision``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,7 +11,7 @@ from hygieia.blocks.gateway import GatewayReader
 from hygieia.client import answers
 from hygieia.client.index_sync import IndexSync
 from hygieia.client.session import Session
-from hygieia.errors import MetaMismatch, NotFound
+from hygieia.errors import HygieiaError, MetaMismatch, NotFound
 from hygieia.ipld.cid import CID
 from hygieia.ipld.shapes import DATA_NAME
 from hygieia.recovery.driving import read_from
@@ -55,9 +56,22 @@ class ReportFetcher:
             MetaMismatch, NoteRefused, Rollback: what is served is not what the index names.
             BlockMissing, Unreachable: no gateway has it now.
         """
+        await self._tell(entry)
         people = self.index.state.people(self.session.key.certificate)
         reading = read_report(CID.parse(entry.cid), self.session.key, people, Expected(entry=entry))
         return await read_from(reading, self.reader)
+
+    async def _tell(self, entry: ReportEntry) -> None:
+        """Ask the server for the report, so that its owner finds in her activity who opened it.
+
+        Blocks are public ciphertext and are fetched without a session; this is the reader's
+        courtesy (docs/spec/18-activity.md §2). Whatever is answered, the report is what the index
+        names.
+        """
+        if self.index.rev is None:  # opened by gateways alone
+            return
+        with contextlib.suppress(HygieiaError):
+            await self.session.transport.call("GET", f"/reports/{entry.id}", repeatable=False)
 
     async def versions(self, entry: ReportEntry) -> list[Version]:
         """The revisions of a report, newest first, each opened and judged.

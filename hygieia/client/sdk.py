@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from hygieia.blocks.gateway import GatewayReader
+from hygieia.client.activity import Activity
 from hygieia.client.changing import Changer
 from hygieia.client.commits import upload_for
 from hygieia.client.contacts import Contacts
@@ -289,6 +290,11 @@ class Vault:
     def inbox(self) -> Inbox:
         """What others share with this user."""
         return Inbox(self.session, self.index, self.reader)
+
+    @property
+    def activity(self) -> Activity:
+        """Who did what in this account, from where."""
+        return Activity(self.session, self.index)
 
     @property
     def _fetcher(self) -> ReportFetcher:

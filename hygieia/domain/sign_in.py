@@ -159,12 +159,13 @@ class SignIn:
     async def _tell_wrong(self, account: Account | None, email: str, origin: Origin) -> None:
         """Have the owner find the wrong password in her activity, once an hour a network.
 
-        The steps are the same for an email without an account (WB-06). A store that cannot be
-        written to must not make the attempt uncounted, hence no error.
+        The steps are the same for an email without an account (WB-06). The address is left out:
+        who only tried, perhaps by a slip, does not stand in the database (LT-02). A store that
+        cannot be written to must not make the attempt uncounted, hence no error.
         """
         known = account is not None
         trail = account.id if account is not None else self._strangers.account_id(email)
-        told = Happening(Event.WRONG_PASSWORD, address=origin.address if known else "")
+        told = Happening(Event.WRONG_PASSWORD)
         with contextlib.suppress(HygieiaError):
             await self._activity.append_once(
                 trail,

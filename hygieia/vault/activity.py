@@ -24,7 +24,7 @@ from hygieia.vault.fields import Fields
 from hygieia.vault.report_meta import is_cid
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
 KIND: Final = "hygieia activity 1"
 
@@ -119,6 +119,13 @@ class Trail:
             )
         self.last = entry
         return entry
+
+    def take_last(self, lines: Sequence[str]) -> list[ActivityEntry]:
+        """``take`` for lines that need not begin at the beginning: any may be the first."""
+        if lines:
+            first = read_entry(lines[0])
+            self.anchor = first.previous
+        return self.take_all(lines)
 
     def take_all(self, lines: Iterable[str]) -> list[ActivityEntry]:
         """``take`` for each line."""

@@ -1,4 +1,4 @@
-"""Writes the vectors for reports, indexes and recovery kits.
+"""Writes the vectors for what a vault holds: reports, indexes, kits, delegations, activity.
 
 Run from the repository's root:
 .venv/bin/python -m tests.vectors.make_vault_vectors
@@ -6,7 +6,7 @@ Run from the repository's root:
 
 from __future__ import annotations
 
-from tests.vectors import vault_delegations, vault_index, vault_kit, vault_reports
+from tests.vectors import vault_activity, vault_delegations, vault_index, vault_kit, vault_reports
 from tests.vectors.writing import Maker, write_new
 
 MAKERS: dict[str, Maker] = {
@@ -14,6 +14,7 @@ MAKERS: dict[str, Maker] = {
     "index": vault_index.indexes,
     "kit": vault_kit.kits,
     "delegations": vault_delegations.delegations,
+    "activity": vault_activity.trails,
 }
 
 

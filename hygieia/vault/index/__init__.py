@@ -18,6 +18,7 @@ from hygieia.vault.index.changes import (
     SetDeleted,
     SetDigests,
     SetKeys,
+    SetLogHead,
 )
 from hygieia.vault.index.draft import load_for
 from hygieia.vault.index.keys import KeysFile, digest_of, make_keys_file
@@ -46,6 +47,7 @@ __all__ = [
     "SetDeleted",
     "SetDigests",
     "SetKeys",
+    "SetLogHead",
     "apply",
     "check_floor",
     "digest_of",

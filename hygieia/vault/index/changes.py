@@ -70,6 +70,17 @@ class SetCursor:
 
 
 @dataclass(frozen=True, slots=True)
+class SetLogHead:
+    """Sign the hash of the activity trail's newest entry (docs/spec/18-activity.md §4).
+
+    It goes with other changes; ``by_itself``: it is worth a new index alone.
+    """
+
+    head: str
+    by_itself: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SetDigests:
     """Remember the digests of a new kit's parts (name and text)."""
 
@@ -98,6 +109,7 @@ Change = (
     | PutContact
     | PutDelegation
     | SetCursor
+    | SetLogHead
     | SetDigests
     | SetKeys
     | PutSubject

@@ -19,6 +19,7 @@ from hygieia.vault.index.changes import (
     SetDeleted,
     SetDigests,
     SetKeys,
+    SetLogHead,
 )
 from hygieia.vault.index.note import is_cursor
 from hygieia.vault.index.read import load_segments
@@ -53,13 +54,16 @@ class Draft:
         self._entries = {name: table.entries for name, table in state.tables.items()}
         self.touched: dict[str, dict[int, list[Row]]] = {}
         self.cursor = state.note.cursor
+        self.log_head = state.note.log_head
         self.keys = state.keys
+        self._must_write = False
 
     @property
     def changed(self) -> bool:
         """Whether anything differs from the state that the draft began with."""
         state = self._state
-        return bool(self.touched) or self.cursor != state.note.cursor or self.keys != state.keys
+        differs = self.cursor != state.note.cursor or self.keys != state.keys
+        return bool(self.touched) or differs or self._must_write
 
     def apply(self, change: Change) -> None:
         """Take one change. Raises ``InvalidInput`` when a segment that it needs is not read."""
@@ -78,6 +82,9 @@ class Draft:
                 self._put_delegation(delegation)
             case SetCursor(cursor):
                 self.cursor = _checked_cursor(cursor)
+            case SetLogHead(head, by_itself):
+                self._must_write = by_itself and head != self.log_head
+                self.log_head = head
             case SetDigests() | SetKeys() | PutSubject():
                 self.keys = _changed_keys(self.keys, change)
 

@@ -33,7 +33,8 @@ class IndexNote:
     """What the owner signed about her index. ``contents`` covers everything below it by CID.
 
     ``previous`` is the root before this one (None at the first), ``cursor`` how far the server's
-    changes have been taken in, ``log_head`` is reserved. A table without entries is not listed.
+    changes have been taken in, ``log_head`` is the hash of the
+    activity trail's newest entry that was verified. A table without entries is not listed.
     """
 
     sequence: int

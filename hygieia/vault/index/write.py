@@ -41,7 +41,7 @@ class IndexUpdate:
 
 def new_index(keys: KeysFile, *, key: UnlockedKey, created: str) -> IndexUpdate:
     """The first index of an account: no tables yet, sequence 1."""
-    return _fresh(keys, key, make_session_key(), _Signed(1, None, None, created))
+    return _fresh(keys, key, make_session_key(), _Signed(1, None, None, None, created))
 
 
 def apply(
@@ -74,17 +74,21 @@ def apply(
         sequence=max(state.sequence, above) + 1,
         previous=str(state.root),
         cursor=draft.cursor,
+        log_head=draft.log_head,
         created=created,
     )
     changed = replace(state, tables=tables, keys=draft.keys, keys_file=keys_file)
     return _seal(writer, changed, signed, key)
 
 
-def rekey(state: IndexState, *, key: UnlockedKey, created: str) -> IndexUpdate:
+def rekey(
+    state: IndexState, *, key: UnlockedKey, created: str, log_head: str | None = None
+) -> IndexUpdate:
     """The whole index under a new session key, as after a change of password.
 
     Everything has to be read first (``load_all``); tables of later versions cannot be carried
-    over under another key, so an index that has some raises ``InvalidInput``.
+    over under another key, so an index that has some raises ``InvalidInput``. ``log_head``: the
+    activity trail's newer head, if any.
     """
     if state.foreign:
         raise InvalidInput("The index was written by a newer version: update this program first.")
@@ -102,7 +106,8 @@ def rekey(state: IndexState, *, key: UnlockedKey, created: str) -> IndexUpdate:
         tables=tables,
         keys_file=writer.envelope(state.keys.to_bytes()),
     )
-    signed = _Signed(state.sequence + 1, str(state.root), state.note.cursor, created)
+    head = log_head or state.note.log_head
+    signed = _Signed(state.sequence + 1, str(state.root), state.note.cursor, head, created)
     update = _seal(writer, changed, signed, key)
     return IndexUpdate(update.state, (header.block, *update.blocks))
 
@@ -112,6 +117,7 @@ class _Signed:
     sequence: int
     previous: str | None
     cursor: str | None
+    log_head: str | None
     created: str
 
 
@@ -217,10 +223,7 @@ def _seal(writer: _Writer, state: IndexState, signed: _Signed, key: UnlockedKey)
     contents = writer.directory(entries)
     sizes = {name: TableSize(len(t.segments), t.entries) for name, t in state.tables.items()}
     foreign = {name: state.note.tables[name] for name in state.foreign}
-    note = replace(
-        _note(signed, str(contents.cid), sizes | foreign, state.note.extra),
-        log_head=state.note.log_head,
-    )
+    note = _note(signed, str(contents.cid), sizes | foreign, state.note.extra)
     index = writer.envelope(sign_note(key, INDEX_CONTEXT, note.to_body()))
     top = [(CONTENTS_NAME, contents), (INDEX_NAME, index)]
     if state.pairs is not None:
@@ -238,7 +241,7 @@ def _note(
         contents=contents,
         tables=tables,
         cursor=signed.cursor,
-        log_head=None,
+        log_head=signed.log_head,
         created=signed.created,
         extra=extra,
     )
