@@ -11,6 +11,7 @@ import { finishReport, headerFor, nextMeta, type BuiltReport } from "../vault/re
 import type { ReportMeta } from "../vault/report-meta.ts";
 import { commitRevision, currentOf } from "./changing.ts";
 import { Recorder, sendContent, type SealedContent } from "./content.ts";
+import { openReport, streamContent } from "./fetching.ts";
 import type { Repeats } from "./repeats.ts";
 import { BatchSender, commitReports, endUpload, isOpen, readBack, startUpload } from "./sending.ts";
 import { nextHeader } from "./recipients.ts";
@@ -123,10 +124,31 @@ export class Storing {
     const { vault } = this;
     for (const job of jobs) this.list.become(job, "checking");
     const entries = built.map(({ entry }) => entry);
-    await commitReports(vault.transport, upload, entries);
+    try {
+      await commitReports(vault.transport, upload, entries);
+    } catch (error) {
+      const [job, report] = [jobs[0]!, built[0]!];
+      if (jobs.length > 1 || !isRefusal(error, "duplicate") || !(await this.isThere(report.meta))) throw error;
+      await this.saved(job, report.meta);
+      return;
+    }
     await readBack(vault.gateways, sender.sample, entries.at(-1)!.cid);
     await vault.index.change(entries.map((entry) => ({ kind: "put-report", entry })));
     for (const [place, job] of jobs.entries()) await this.saved(job, built[place]!.meta);
+  }
+
+  /**
+   * Whether an earlier try has stored this report and broke only afterwards: reading the vault anew
+   * enters it in the index, and its content is read back whole.
+   */
+  private async isThere({ id, sha256 }: ReportMeta): Promise<boolean> {
+    const { vault } = this;
+    await vault.read();
+    if (!vault.index.knows(id)) return false;
+    const report = await openReport(vault, requireReport(vault.index.state, id));
+    if (report.meta.sha256 !== sha256) return false;
+    await streamContent(report, vault.gateways, () => {});
+    return true;
   }
 
   /** New content is a new revision under a new session key; title and category stay. */
