@@ -49,6 +49,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "contacts": (f"{_C}.contacts", "contacts", "The people you share with."),
     "share": (f"{_C}.sharing", "share", "Let people read reports."),
     "unshare": (f"{_C}.sharing", "unshare", "Stop sharing reports with people."),
+    "rekey": (f"{_C}.rekeying", "rekey", "Encrypt reports anew, closed to former readers."),
     "shared": (f"{_C}.sharing", "shared", "List what others share with you."),
     "log": (f"{_C}.log", "log", "Show who did what in your account, and check it."),
     "kit": (f"{_C}.kit", "kit", "Write the recovery kit, or test one."),

@@ -11,22 +11,32 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from hygieia.blocks.gateway import GatewayReader
 from hygieia.client.batches import BatchSender
 from hygieia.client.commits import upload_for
 from hygieia.client.content import upload_content
 from hygieia.client.index_sync import IndexSync
+from hygieia.client.passing import pass_on
 from hygieia.client.read_back import read_back
 from hygieia.client.readers import readers_of
+from hygieia.client.reading import ReportFetcher
 from hygieia.client.session import Session
 from hygieia.client.sources import check_unchanged, media_type_of, reading
-from hygieia.errors import Failed, MetaMismatch, StaleRevision
+from hygieia.errors import MetaMismatch, StaleRevision
 from hygieia.ipld.cid import CID
 from hygieia.openpgp.times import format_time, now
-from hygieia.recovery.driving import BlockSource, read_from
+from hygieia.recovery.driving import read_from
 from hygieia.vault.index import Change, PutReport, SetDeleted
 from hygieia.vault.report import Expected, Report
 from hygieia.vault.report_build import ReportSecrets, finish_report, make_header
-from hygieia.vault.report_change import draft_of, edit_report, needs_new_session_key, next_revision
+from hygieia.vault.report_change import (
+    draft_of,
+    edit_report,
+    edited,
+    needs_new_session_key,
+    next_revision,
+    require_owner,
+)
 from hygieia.vault.report_entry import ReportEntry
 from hygieia.vault.report_read import read_report
 from hygieia.vault.share_note import Readers
@@ -36,8 +46,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from hygieia.client.sources import FoundFile
+    from hygieia.openpgp.certificates import Certificate
     from hygieia.vault.people import People
-    from hygieia.vault.report_build import BuiltReport, SealedData
+    from hygieia.vault.report_build import BuiltReport, Revision, SealedData
+    from hygieia.vault.report_meta import Draft
+
+    TellLeftOut = Callable[[NextReaders], object]
 
 _UPDATE: Final = "update"
 _EDIT: Final = "edit"
@@ -65,7 +79,7 @@ class Changer:
 
     session: Session
     index: IndexSync
-    source: BlockSource
+    source: GatewayReader
 
     async def current(self, entry: ReportEntry) -> Current:
         """Read the report's current root from the server and verify it against the index.
@@ -82,19 +96,24 @@ class Changer:
         return Current(report, rev)
 
     async def edit(
-        self, entry: ReportEntry, *, title: str | None = None, category: str | None = None
+        self,
+        entry: ReportEntry,
+        *,
+        title: str | None = None,
+        category: str | None = None,
+        left_out: TellLeftOut | None = None,
     ) -> ReportEntry:
         """Change a report's title or category; its content is not touched.
+
+        Where somebody was unshared, the session key is made new, so the content is encrypted again
+        on this machine (FORMATS §5). ``left_out`` is told who does not go on reading then.
 
         Raises:
             StaleRevision: another device changed it meanwhile.
         """
         current = await self.current(entry)
         if needs_new_session_key(await self.index.readers(entry.id)):
-            raise Failed(
-                "Someone was taken off this report's readers; its labels change with its content.",
-                hint=f"Store it anew: hygieia update {entry.id[:8]} FILE",
-            )
+            return await self._edit_anew(current, title, category, left_out)
         built = await asyncio.to_thread(
             edit_report,
             current.report,
@@ -108,53 +127,96 @@ class Changer:
             sender = BatchSender(self.session.transport, upload)
             return await self._commit(built, current, upload, sender, _EDIT)
 
+    async def _edit_anew(
+        self,
+        current: Current,
+        title: str | None,
+        category: str | None,
+        left_out: TellLeftOut | None,
+    ) -> ReportEntry:
+        report, key = current.report, self.session.key
+        require_owner(report.meta, self.people)
+        draft = edited(draft_of(report.meta, key.key_id), title=title, category=category)
+        revision = next_revision(report, same_content=True, owner=key.key_id)
+        going_on = await self.going_on(current)
+        made = ReportSecrets.make()
+        async with upload_for(self.session.transport) as upload:
+            sender = BatchSender(self.session.transport, upload)
+            try:
+                sealed = await pass_on(self.fetcher, report, made, sender)
+            except BaseException:
+                await sender.abandon()
+                raise
+            built = self.finish(draft, revision, sealed, made, going_on.certificates)
+            entry = await self._commit(built, current, upload, sender, _UPDATE)
+        _tell(left_out, going_on)
+        return entry
+
     async def update(
         self,
         entry: ReportEntry,
         file: FoundFile,
         progress: Callable[[int], None] | None = None,
+        left_out: TellLeftOut | None = None,
     ) -> ReportEntry:
         """Store new content as the next revision, under a new session key.
 
-        Title and category stay; file name and type are those of the new file.
+        Title and category stay; file name and type are those of the new file. ``left_out`` is told
+        who read the report and does not go on.
 
         Raises:
             StaleRevision: another device changed it meanwhile.
             ContentChanged: the file changed while it was read.
         """
         current = await self.current(entry)
+        require_owner(current.report.meta, self.people)
         key, made = self.session.key, ReportSecrets.make()
         draft = replace(
             draft_of(current.report.meta, key.key_id),
             file_name=file.file_name,
             media_type=media_type_of(file.file_name),
         )
-        going_on = await self._going_on(current)
+        going_on = await self.going_on(current)
         async with upload_for(self.session.transport) as upload:
             sender = BatchSender(self.session.transport, upload)
             sealed = await _send_file(file, made, sender, progress)
             same = sealed.sha256 == current.report.meta.sha256
-            built = finish_report(
-                draft,
-                next_revision(current.report, same_content=same),
-                sealed,
-                make_header(made.session_key, [key.certificate, *going_on.certificates]),
-                session_key=made.session_key,
-                key=key,
-                created=format_time(now()),
-            )
-            return await self._commit(built, current, upload, sender, _UPDATE)
+            revision = next_revision(current.report, same_content=same, owner=key.key_id)
+            built = self.finish(draft, revision, sealed, made, going_on.certificates)
+            entry = await self._commit(built, current, upload, sender, _UPDATE)
+        _tell(left_out, going_on)
+        return entry
+
+    def finish(
+        self,
+        draft: Draft,
+        revision: Revision,
+        sealed: SealedData,
+        made: ReportSecrets,
+        readers: Sequence[Certificate] = (),
+    ) -> BuiltReport:
+        """Sign a revision under a new session key, for the owner and ``readers``."""
+        key = self.session.key
+        return finish_report(
+            draft,
+            revision,
+            sealed,
+            make_header(made.session_key, [key.certificate, *readers]),
+            session_key=made.session_key,
+            key=key,
+            created=format_time(now()),
+        )
 
     async def readers(self, current: Current, listed: Readers) -> Readers:
         """Who reads the report, by the index's entry and by the notes that others handed in."""
         return await readers_of(self.session.transport, current.report, listed, self.people)
 
-    async def _going_on(self, current: Current) -> NextReaders:
+    async def going_on(self, current: Current) -> NextReaders:
         """Who reads the report under its next session key; who was taken off does not."""
         listed = await self.index.readers(current.report.meta.id)
         readers = await self.readers(current, listed)
         contacts = list(self.index.state.contacts())
-        return await asyncio.to_thread(next_readers, readers, contacts, self.people)
+        return await asyncio.to_thread(next_readers, readers, contacts, self.people, current.report)
 
     async def trash(self, entries: Sequence[ReportEntry]) -> None:
         """Put reports in the trash, from where they come back for 30 days.
@@ -176,6 +238,11 @@ class Changer:
         await self.index.change(
             [SetDeleted(entry.id, None) for entry in entries if entry.deleted is not None]
         )
+
+    @property
+    def fetcher(self) -> ReportFetcher:
+        """Reads contents that are to be encrypted again."""
+        return ReportFetcher(self.session, self.index, self.source)
 
     @property
     def people(self) -> People:
@@ -211,13 +278,17 @@ class Changer:
         upload: str,
         change: str,
         shares: Sequence[str] = (),
+        earlier: Sequence[str] = (),
     ) -> None:
         """Have the server move the report from ``current`` to the root of ``entry``.
 
-        ``shares`` are the notes for recipients that the new root adds. Raises ``StaleRevision``.
+        ``shares`` are the notes for recipients that the new root adds, ``earlier`` the roots that a
+        re-key issues again. Raises ``StaleRevision``.
         """
         path = f"/reports/{entry.id}"
         body = {"upload": upload, "root": entry.cid, "change": change, "shares": list(shares)}
+        if earlier:
+            body["earlier"] = list(earlier)
         try:
             await self.session.transport.call("PUT", path, body=body, if_match=current.rev)
         except StaleRevision:
@@ -225,6 +296,11 @@ class Changer:
             answer = (await self.session.transport.call("GET", path)).document
             if answer.get("root") != entry.cid:
                 raise
+
+
+def _tell(left_out: TellLeftOut | None, going_on: NextReaders) -> None:
+    if left_out is not None and (going_on.left_out or going_on.unnamed):
+        left_out(going_on)
 
 
 async def _send_file(

@@ -23,6 +23,7 @@ from hygieia.client.presence import missing_reports
 from hygieia.client.put import Putter
 from hygieia.client.reading import ReportFetcher, Version
 from hygieia.client.received import Inbox
+from hygieia.client.rekeying import Rekeyer
 from hygieia.client.session import Session
 from hygieia.client.sharing import Sharer
 from hygieia.client.sources import find_file, find_files
@@ -36,6 +37,7 @@ from hygieia.vault.words import safe_file_name
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
+    from hygieia.client.changing import TellLeftOut
     from hygieia.vault.kit import Kit
     from hygieia.vault.report import Report
     from hygieia.vault.report_entry import ReportEntry
@@ -208,22 +210,35 @@ class Vault:
         return await self._putter(labels, progress).put_stream(stream, file_name)
 
     async def update(
-        self, entry: ReportEntry, path: Path, *, progress: Progress | None = None
+        self,
+        entry: ReportEntry,
+        path: Path,
+        *,
+        progress: Progress | None = None,
+        left_out: TellLeftOut | None = None,
     ) -> ReportEntry:
         """Store a file as the report's next revision; the earlier ones stay.
 
+        ``left_out`` is told who read the report and does not go on (docs/spec/19 §1).
+
         Raises:
             StaleRevision: another device changed the report meanwhile.
+            Forbidden: it is somebody else's.
         """
         file = await asyncio.to_thread(find_file, path)
         advance = _counted(progress, file.source.size_bytes, path.name)
-        return await self._changer.update(entry, file, advance)
+        return await self._changer.update(entry, file, advance, left_out)
 
     async def edit(
-        self, entry: ReportEntry, *, title: str | None = None, category: str | None = None
+        self,
+        entry: ReportEntry,
+        *,
+        title: str | None = None,
+        category: str | None = None,
+        left_out: TellLeftOut | None = None,
     ) -> ReportEntry:
-        """Change a report's title or category. Raises StaleRevision as ``update`` does."""
-        return await self._changer.edit(entry, title=title, category=category)
+        """Change a report's title or category. Raises and tells as ``update`` does."""
+        return await self._changer.edit(entry, title=title, category=category, left_out=left_out)
 
     async def trash(self, entries: Sequence[ReportEntry]) -> Sequence[ReportEntry]:
         """Put reports in the trash, where they stay for 30 days."""
@@ -285,6 +300,11 @@ class Vault:
     def sharing(self) -> Sharer:
         """Who reads which report."""
         return Sharer(self._changer)
+
+    @property
+    def rekeying(self) -> Rekeyer:
+        """New session keys for one's own reports."""
+        return Rekeyer(self._changer)
 
     @property
     def inbox(self) -> Inbox:

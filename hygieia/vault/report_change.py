@@ -1,8 +1,8 @@
 """Later revisions of a report: edit and update (docs/spec/12-report.md §5).
 
 An edit writes a new meta under the same session key and a fresh salt; content and header stay as
-they are. An update, and an edit after somebody was unshared, has a new session key: it is made
-like a new report, with the ``Revision`` that ``next_revision`` gives.
+they are. An update, a re-key, and an edit after somebody was unshared have a new session key: they
+are made like a new report, with the ``Revision`` that ``next_revision`` gives.
 """
 
 from __future__ import annotations
@@ -26,26 +26,34 @@ if TYPE_CHECKING:
     from hygieia.vault.share_note import Readers
 
 
-def next_revision(report: Report, *, same_content: bool) -> Revision:
-    """The revision after ``report``; ``same_content`` carries the note that introduced it."""
+def next_revision(report: Report, *, same_content: bool, owner: str | None = None) -> Revision:
+    """The revision after ``report``; ``same_content`` carries the note that introduced it.
+
+    ``owner`` is the key that the next revision names: not the one before where the owner lost that
+    and was given her reports back. Whoever never knew it would refuse an origin that names it, so
+    the content then counts as introduced anew (docs/spec/19-re-key-and-give-back.md §5).
+    """
+    introduced = report.meta if report.origin is None else report.origin
+    carries = same_content and introduced.owner == (owner or introduced.owner)
     return Revision(
         id=report.meta.id,
         number=report.meta.revision + 1,
         previous=str(report.encrypted.meta.cid),
-        origin=origin_of(report.note, report.meta) if same_content else None,
+        origin=origin_of(report.note, report.meta) if carries else None,
     )
 
 
 def draft_of(meta: ReportMeta, author: str) -> Draft:
     """What a next revision by ``author`` says unless something is changed.
 
-    Fields of later versions of the format are carried over. A profession is its author's own.
+    Later revisions are the owner's alone: the key she signs with is the one they name. Fields of
+    later versions of the format are carried over. A profession is its author's own.
     """
     return Draft(
         title=meta.title,
         file_name=meta.file_name,
         media_type=meta.media_type,
-        owner=meta.owner,
+        owner=author,
         author=author,
         subject=meta.subject,
         category=meta.category,
@@ -54,6 +62,24 @@ def draft_of(meta: ReportMeta, author: str) -> Draft:
         links=meta.links,
         extra=meta.extra,
     )
+
+
+def require_owner(meta: ReportMeta, people: People) -> None:
+    """Raises ``Forbidden`` for somebody else's report."""
+    if not people.is_me(meta.owner):
+        raise Forbidden("Only the owner of a report can change what it says.")
+
+
+def edited(draft: Draft, *, title: str | None, category: str | None) -> Draft:
+    """The draft with another title or category. Raises ``InvalidInput`` if neither is another."""
+    wanted = replace(
+        draft,
+        title=draft.title if title is None else words.check_title(title),
+        category=draft.category if category is None else words.check_slug(category),
+    )
+    if wanted == draft:
+        raise InvalidInput("The report already has this title and category.")
+    return wanted
 
 
 def needs_new_session_key(readers: Readers | None) -> bool:
@@ -77,20 +103,16 @@ def edit_report(
     nothing would change.
     """
     meta = report.meta
-    if not people.is_me(meta.owner):
-        raise Forbidden("Only the owner of a report can change what it says.")
+    require_owner(meta, people)
+    draft = edited(draft_of(meta, key.key_id), title=title, category=category)
+    revision = next_revision(report, same_content=True, owner=draft.owner)
     wanted = replace(
         meta,
-        title=meta.title if title is None else words.check_title(title),
-        category=meta.category if category is None else words.check_slug(category),
-    )
-    if wanted == meta:
-        raise InvalidInput("The report already has this title and category.")
-    revision = next_revision(report, same_content=True)
-    wanted = replace(
-        wanted,
-        author=key.key_id,
-        profession=None if key.key_id != meta.author else meta.profession,
+        title=draft.title,
+        category=draft.category,
+        owner=draft.owner,
+        author=draft.author,
+        profession=draft.profession,
         revision=revision.number,
         previous=revision.previous,
         origin=revision.origin,

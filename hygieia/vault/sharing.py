@@ -7,24 +7,32 @@ the content's size: a header leaf, two file nodes and the directory.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from hygieia.errors import CertificateRefused, CredentialsError, Forbidden, InvalidInput
+from hygieia.errors import (
+    CertificateChanged,
+    CertificateRefused,
+    CredentialsError,
+    Forbidden,
+    InvalidInput,
+)
 from hygieia.ipld.block import Block
 from hygieia.ipld.builder import Built, directory, join, leaf
 from hygieia.ipld.shapes import DATA_NAME, META_NAME
 from hygieia.openpgp.certificates import Certificate
 from hygieia.openpgp.envelope import rewrap
 from hygieia.vault.contacts import check_recipients
+from hygieia.vault.people import Contact
 from hygieia.vault.report_build import Recipient
 from hygieia.vault.report_entry import ReportEntry
-from hygieia.vault.share_note import Reader, Readers, Share, sign_share
+from hygieia.vault.share_note import Reader, Readers, Share, sign_share, unnoted_packets
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from hygieia.openpgp.keys import UnlockedKey
-    from hygieia.vault.people import Contact, People
+    from hygieia.vault.people import People
     from hygieia.vault.report import Report
 
 
@@ -106,32 +114,67 @@ def note_readers(
     )
 
 
+class Why(StrEnum):
+    """Why a reader does not go on reading under a new session key (docs/spec/19 §1)."""
+
+    STRANGER = "stranger"
+    CHANGED = "changed"
+    UNUSABLE = "unusable"
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A reader left out, for the owner to see; ``contact`` is None for a stranger's key."""
+
+    key: str
+    why: Why
+    contact: Contact | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class NextReaders:
-    """Who is wrapped a new session key: ``certificates``; ``left_out`` are key ids that are not."""
+    """Who is wrapped a new session key: ``certificates``; ``left_out`` are those who are not.
+
+    ``unnamed`` counts packets that no note names and the owner's key does not open (RC-04): they
+    end with the session key.
+    """
 
     certificates: tuple[Certificate, ...]
-    left_out: tuple[str, ...]
+    left_out: tuple[LeftOut, ...]
+    unnamed: int = 0
 
 
-def next_readers(readers: Readers, contacts: Iterable[Contact], people: People) -> NextReaders:
+def next_readers(
+    readers: Readers, contacts: Iterable[Contact], people: People, report: Report | None = None
+) -> NextReaders:
     """Who goes on reading a report whose session key is new (FORMATS §5).
 
     Left out: who is no pinned contact, a contact whose key has changed, and keys that may not be
-    encrypted to now. They are named to the owner, who may share with them again.
+    encrypted to now. They are named to the owner, who may share with them again. ``report``, where
+    given, tells of packets that nobody noted.
     """
     by_person = {contact.key: contact for contact in contacts}
     kept: dict[str, Certificate] = {}
-    left_out: list[str] = []
+    left_out: dict[str, LeftOut] = {}
     for reader in readers.readers:
         contact = by_person.get(people.person(reader.key))
         try:
             [certificate] = check_recipients([contact] if contact else [], 1)
-        except (ValueError, CredentialsError, CertificateRefused):
-            left_out.append(reader.key)
+        except (ValueError, CredentialsError, CertificateRefused) as error:
+            left_out[reader.key] = LeftOut(reader.key, _why(contact, error), contact)
         else:
             kept[certificate.key_id] = certificate
-    return NextReaders(tuple(kept.values()), tuple(dict.fromkeys(left_out)))
+    unnamed = 0
+    if report is not None:
+        own = report.own_packet or b""
+        unnamed = len(unnoted_packets(report.packets, readers.readers, own))
+    return NextReaders(tuple(kept.values()), tuple(left_out.values()), unnamed)
+
+
+def _why(contact: Contact | None, error: Exception) -> Why:
+    if contact is None:
+        return Why.STRANGER
+    return Why.CHANGED if isinstance(error, CertificateChanged) else Why.UNUSABLE
 
 
 def with_added(readers: Readers, added: Sequence[Reader]) -> Readers:

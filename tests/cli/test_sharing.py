@@ -104,3 +104,55 @@ def test_from_a_stranger_it_waits_closed(
     accepted = by(ana, "shared", "--accept", report["id"][:8], "--json").json["reports"]
     assert accepted[0]["title"] == "advert"
     assert by(ana, "cat", report["id"]).out == "Buy pills\n"
+
+
+def test_after_a_re_key_the_old_copies_are_gone_and_who_was_dropped_is_named(
+    ana: Person, ben: Person, server: RunningServer, tmp_path: Path, met: str
+) -> None:
+    report = store(ana, **{"kidney.txt": b"GFR 92\n"})["kidney.txt"]
+    assert by(ana, "edit", report["id"], "--title", "Kidney").code == 0
+    old = by(ana, "share", report["id"], "--with", BEN, "--json").json["reports"][0]["cid"]
+    told = by(ana, "unshare", report["id"], "--with", BEN)
+    assert "hygieia rekey" in told.err
+    done = by(ana, "rekey", report["id"], "--json")
+    assert done.code == 0, done.err
+    [rekeyed] = done.json["reports"]
+    assert (rekeyed["id"], rekeyed["title"]) == (report["id"], "Kidney")
+    assert rekeyed["revision"] == 3
+    assert (rekeyed["readers"], rekeyed["left_out"], rekeyed["unnamed"]) == ([], [], 0)
+    assert (rekeyed["issued_again"], rekeyed["dropped_versions"]) == (0, 1)
+    assert "saved" in done.err
+    assert by(ana, "cat", report["id"]).out == "GFR 92\n"
+    [version] = by(ana, "versions", report["id"], "--json").json["versions"]
+    assert version["cid"] == rekeyed["cid"] != old
+    # Passed on by Ben to somebody whom Ana does not know.
+    zoe = sign_up(server.address, tmp_path / "zoe", "zoe-shares@example.org")
+    assert by(ana, "share", report["id"], "--with", BEN).code == 0
+    assert by(ben, "shared").code == 0
+    assert by(ben, "share", report["id"], "--with", "zoe-shares@example.org").code == 0
+    kept = by(ana, "rekey", report["id"], "--earlier", "--keep", "nobody@example.org", "--json")
+    assert kept.code == 4
+    done = by(ana, "rekey", report["id"], "--earlier", "--json", "--quiet")
+    [rekeyed] = done.json["reports"]
+    [left_out] = rekeyed["left_out"]
+    assert (left_out["email"], left_out["why"]) == (None, "stranger")
+    assert "not among your contacts" in done.err, "said with --quiet too"
+    assert rekeyed["issued_again"] == 0
+    assert by(zoe, "shared", "--json").json["reports"] == []
+    assert by(ben, "shared", "--json").json["reports"][0]["standing"] == "accepted"
+
+
+def test_what_cannot_be_re_keyed_is_said_and_changes_nothing(
+    ana: Person, ben: Person, met: str
+) -> None:
+    report = store(ana, **{"liver.txt": b"ALT 21\n"})["liver.txt"]
+    assert by(ana, "share", report["id"], "--with", BEN).code == 0
+    assert by(ben, "shared").code == 0
+    refused = by(ben, "rekey", report["id"], "--json")
+    assert (refused.code, refused.error["code"]) == (3, "forbidden")
+    assert by(ana, "rekey").code == 2
+    assert by(ana, "rekey", "ffffffff").code == 4
+    by(ana, "rm", report["id"])
+    assert by(ana, "rekey", report["id"]).code == 5
+    by(ana, "restore", report["id"])
+    assert by(ana, "info", report["id"], "--json").json["revision"] == 1

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from hygieia.cli.invocation import Invocation
     from hygieia.vault.report_entry import ReportEntry
+    from hygieia.vault.sharing import NextReaders
 
 
 @command("update")
@@ -31,9 +32,10 @@ def update(invocation: Invocation, report: str, path: Path) -> None:
         async with opened_vault(invocation) as vault:
             entry = vault.find(report)
             with progress(invocation, "Storing") as show:
-                return await vault.update(entry, path, progress=show)
+                return await vault.update(entry, path, progress=show, left_out=left_out.append)
 
-    _show(invocation, [run(work())])
+    left_out: list[NextReaders] = []
+    _show(invocation, [run(work())], left_out)
 
 
 @command("edit")
@@ -41,7 +43,10 @@ def update(invocation: Invocation, report: str, path: Path) -> None:
 @click.option("--title", help="The new title.")
 @click.option("--category", shell_complete=known_words("CATEGORIES"), help="The new category.")
 def edit(invocation: Invocation, report: str, title: str | None, category: str | None) -> None:
-    """Change a report's title or category; its content is not touched."""
+    """Change a report's title or category.
+
+    Its content is not touched, unless you have taken a reader off: then all of it is encrypted anew.
+    """
     from hygieia.cli.sessions import opened_vault, run
 
     if title is None and category is None:
@@ -49,9 +54,12 @@ def edit(invocation: Invocation, report: str, title: str | None, category: str |
 
     async def work() -> ReportEntry:
         async with opened_vault(invocation) as vault:
-            return await vault.edit(vault.find(report), title=title, category=category)
+            return await vault.edit(
+                vault.find(report), title=title, category=category, left_out=left_out.append
+            )
 
-    _show(invocation, [run(work())])
+    left_out: list[NextReaders] = []
+    _show(invocation, [run(work())], left_out)
 
 
 @command("rm")
@@ -81,8 +89,15 @@ def restore(invocation: Invocation, reports: tuple[str, ...]) -> None:
     _show(invocation, run(work()))
 
 
-def _show(invocation: Invocation, entries: Sequence[ReportEntry]) -> None:
+def _show(
+    invocation: Invocation,
+    entries: Sequence[ReportEntry],
+    left_out: Sequence[NextReaders] = (),
+) -> None:
+    from hygieia.cli.left_out import warn_of_left_out
     from hygieia.cli.reports import describe, report_table
 
     document: dict[str, Any] = {"reports": [describe(entry) for entry in entries]}
     invocation.result(document, lambda: report_table(entries))
+    for each in left_out:
+        warn_of_left_out(invocation, entries[0].id, each)

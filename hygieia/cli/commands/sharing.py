@@ -59,7 +59,7 @@ def unshare(invocation: Invocation, names: tuple[str, ...], people: tuple[str, .
     """Stop sharing reports of yours with people.
 
     They get no new version. What they could read they may have kept, and an old encrypted copy on
-    the network may still open with their key.
+    the network may still open with their key. "hygieia rekey" encrypts the report anew.
     """
     reports, emails = _told_apart(names, people)
 
@@ -72,7 +72,10 @@ def unshare(invocation: Invocation, names: tuple[str, ...], people: tuple[str, .
         return [*done.values()]
 
     _run(invocation, reports, work)
-    invocation.message("They get no new versions. Treat what they could read before as kept.")
+    invocation.message(
+        "They get no new versions. Treat what they could read before as kept: until you encrypt it "
+        "anew, any gateway gives it out to whoever kept its address (hygieia rekey)."
+    )
 
 
 @command("shared")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from hygieia.client import Device, Vault
 from tests.factories.servers import Api, running_api, settings_in
 from tests.unit.client.vaults import PASSWORD
+
+Person = Callable[[str], Awaitable[Vault]]
 
 
 @pytest.fixture
@@ -29,3 +32,17 @@ async def device(api: Api, tmp_path: Path) -> Device:
 async def vault(device: Device) -> AsyncIterator[Vault]:
     async with device.open(PASSWORD) as vault:
         yield vault
+
+
+@pytest.fixture
+async def person(api: Api, tmp_path: Path) -> AsyncIterator[Person]:
+    """Sign somebody up by first name and open the vault."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def sign_up(name: str) -> Vault:
+            device = Device(tmp_path / f"home-{name}")
+            email = f"{name.lower()}@example.org"
+            await device.sign_up(api.url, email=email, name=name, password=PASSWORD)
+            return await stack.enter_async_context(device.open(PASSWORD))
+
+        yield sign_up

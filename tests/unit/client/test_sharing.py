@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
-from hygieia.client import Device, Vault
 from hygieia.client.received import Standing
 from hygieia.errors import (
     CertificateChanged,
@@ -23,58 +20,9 @@ from hygieia.errors import (
 from hygieia.openpgp.notes import Verdict
 from hygieia.vault.people import ContactState
 from hygieia.vault.report_entry import ReportEntry
-from tests.factories.servers import Api
-from tests.unit.client.vaults import PASSWORD, file_in
-
-CONTENT = b"Hb 13.9 g/dl"
-
-Person = Callable[[str], Awaitable[Vault]]
-
-
-@pytest.fixture
-async def person(api: Api, tmp_path: Path) -> AsyncIterator[Person]:
-    """Sign somebody up by first name and open the vault."""
-    async with contextlib.AsyncExitStack() as stack:
-
-        async def sign_up(name: str) -> Vault:
-            device = Device(tmp_path / f"home-{name}")
-            email = f"{name.lower()}@example.org"
-            await device.sign_up(api.url, email=email, name=name, password=PASSWORD)
-            return await stack.enter_async_context(device.open(PASSWORD))
-
-        yield sign_up
-
-
-async def meet(one: Vault, other: Vault) -> None:
-    """Both pin each other and compare the number."""
-    for here, there in ((one, other), (other, one)):
-        seen = await here.contacts.look_up(there.session.profile.email)
-        number = await here.contacts.safety_number(seen)
-        await here.contacts.verify(seen.contact.email, number)
-
-
-async def stored(vault: Vault, tmp_path: Path, content: bytes = CONTENT) -> ReportEntry:
-    [entry] = await vault.put([file_in(tmp_path, f"{content[:4].hex()}.txt", content)])
-    return entry
-
-
-async def share(vault: Vault, entry: ReportEntry, *others: Vault) -> ReportEntry:
-    contacts = [(await vault.contacts.look_up(o.session.profile.email)).contact for o in others]
-    [done] = await vault.sharing.share([entry], contacts)
-    return done.entry
-
-
-async def content_of(vault: Vault, entry: ReportEntry, tmp_path: Path) -> bytes:
-    report = await vault.read(entry)
-    path = await vault.get(report, tmp_path / f"copy-{vault.session.profile.name}")
-    return path.read_bytes()
-
-
-async def received(vault: Vault) -> ReportEntry:
-    [one] = await vault.inbox.look()
-    assert one.standing is Standing.ACCEPTED, one
-    assert one.entry is not None
-    return one.entry
+from tests.unit.client.conftest import Person
+from tests.unit.client.people import CONTENT, content_of, meet, received, share, stored
+from tests.unit.client.vaults import file_in
 
 
 async def test_both_see_the_same_safety_number_and_become_verified(person: Person) -> None:

@@ -1,0 +1,42 @@
+"""Says who does not go on reading a report under its new session key (docs/spec/19 §1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from hygieia.cli.invocation import Invocation
+    from hygieia.vault.sharing import LeftOut, NextReaders
+
+_WORDS: Final = {
+    "stranger": "is not among your contacts. To share with them again, find them by email: "
+    "hygieia contacts show EMAIL",
+    "changed": "has a new key that you have not compared: hygieia contacts show {email}",
+    "unusable": "has a key that is revoked or expired.",
+}
+
+
+def describe_left_out(going_on: NextReaders) -> dict[str, Any]:
+    """What ``--json`` says of it."""
+    left_out = [
+        {"key": each.key, "email": _email(each), "why": str(each.why)} for each in going_on.left_out
+    ]
+    return {"left_out": left_out, "unnamed": going_on.unnamed}
+
+
+def warn_of_left_out(invocation: Invocation, report: str, going_on: NextReaders) -> None:
+    """Name each reader of ``report`` who was left out, and what can be done."""
+    from hygieia.cli.text import printable
+
+    for each in going_on.left_out:
+        who = printable(_email(each) or f"the key {each.key[:16]}…")
+        words = _WORDS[each.why].format(email=who)
+        invocation.warn(f"{report[:8]} is no longer read by {who}, who {words}")
+    if going_on.unnamed:
+        invocation.warn(
+            f"{report[:8]}: {going_on.unnamed} recipient(s) that nobody you know had noted were left out."
+        )
+
+
+def _email(left_out: LeftOut) -> str | None:
+    return None if left_out.contact is None else left_out.contact.email
