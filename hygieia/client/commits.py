@@ -10,22 +10,39 @@ from typing import TYPE_CHECKING, Any, Final
 from hygieia.client import answers
 from hygieia.client.transport import named_error, plain_words
 from hygieia.errors import Duplicate, Failed, HygieiaError, NotFound, Unreachable
+from hygieia.limits import MAX_JSON_BODY_BYTES
+from hygieia.vault.delegations import require_counted
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Iterator, Sequence
 
     from hygieia.client.transport import Transport
 
 
+_NOTES_BYTES: Final = MAX_JSON_BODY_BYTES // 2
 _RUN_AGAIN: Final = "Run it again: what was committed is not stored twice."
 
 
 @dataclass(frozen=True, slots=True)
 class NewRoot:
-    """A report's id and the root to commit under it."""
+    """A report's id and the root to commit under it.
+
+    ``shares`` are the notes for its readers but the owner.
+    """
 
     id: str
     root: str
+    shares: tuple[bytes, ...] = ()
+
+    @property
+    def recipients(self) -> int:
+        """How many packets its header has: a note each, and the owner's."""
+        return len(self.shares) + 1
+
+    def to_json(self) -> dict[str, Any]:
+        """The item of a request."""
+        shares = [note.decode() for note in self.shares]
+        return {"id": self.id, "root": self.root} | ({"shares": shares} if shares else {})
 
 
 async def start_upload(transport: Transport) -> str:
@@ -67,28 +84,59 @@ async def is_open(transport: Transport, upload: str) -> bool:
     return True
 
 
-async def commit_reports(transport: Transport, upload: str, roots: Sequence[NewRoot]) -> None:
+async def commit_reports(
+    transport: Transport, upload: str, roots: Sequence[NewRoot], owner: str | None = None
+) -> None:
     """Commit new reports whose blocks have been acknowledged.
 
     A repetition after a lost answer finds its own reports there: the same id under the same root
-    is success.
+    is success. ``owner`` is the email of whom they are for, if not for the caller.
 
     Raises:
+        RecipientRefused: the server counts other recipients than were sealed (THREATS MS-19).
         HygieiaError: the first refusal; the other reports of the batch may be committed.
     """
-    body = {"upload": upload, "reports": [{"id": one.id, "root": one.root} for one in roots]}
+    for part in _parts(roots):
+        await _commit(transport, upload, part, owner)
+
+
+def _parts(roots: Sequence[NewRoot]) -> Iterator[Sequence[NewRoot]]:
+    """Notes are long: as many reports a request as its body holds."""
+    part: list[NewRoot] = []
+    size_bytes = 0
+    for one in roots:
+        # Doubled, for line feeds and quotes are escaped once more.
+        note_bytes = 2 * sum(map(len, one.shares))
+        if part and size_bytes + note_bytes > _NOTES_BYTES:
+            yield part
+            part, size_bytes = [], 0
+        part.append(one)
+        size_bytes += note_bytes
+    if part:
+        yield part
+
+
+async def _commit(
+    transport: Transport, upload: str, roots: Sequence[NewRoot], owner: str | None
+) -> None:
+    body: dict[str, Any] = {"upload": upload, "reports": [one.to_json() for one in roots]}
+    if owner is not None:
+        body["owner"] = owner
     key = secrets.token_hex(16)
     answer = await transport.call("POST", "/reports", body=body, idempotency_key=key)
-    by_id = {one.id: one.root for one in roots}
+    by_id = {one.id: one for one in roots}
     for item in answers.parts(answer.document, "reports"):
+        report = answers.text(item, "id")
         if item.get("error") is None:
-            by_id.pop(answers.text(item, "id"), None)
+            one = by_id.pop(report, None)
+            if one is not None:
+                counted = answers.number(answers.part(item, "report"), "readers")
+                require_counted(one.recipients, counted)
             continue
         error = _error_of(answers.part(item, "error"))
-        report = answers.text(item, "id")
         if not isinstance(error, Duplicate) or report not in by_id:
             raise error
-        if not await is_committed(transport, report, by_id.pop(report)):
+        if not await is_committed(transport, report, by_id.pop(report).root):
             raise error
     if by_id:
         raise Failed("The server did not commit all reports of a batch.", hint=_RUN_AGAIN)

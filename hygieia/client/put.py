@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 from hygieia.client.already import AlreadyStored
 from hygieia.client.batches import BatchSender
 from hygieia.client.commits import (
-    NewRoot,
     commit_reports,
     end_upload,
     is_committed,
@@ -24,9 +23,10 @@ from hygieia.client.commits import (
 )
 from hygieia.client.content import upload_content
 from hygieia.client.index_sync import IndexSync
-from hygieia.client.journal import Journal, Pending, Source, job_name
+from hygieia.client.journal import Journal, Pending, job_name
 from hygieia.client.labels import Labels
 from hygieia.client.read_back import Sample, read_back
+from hygieia.client.sealer import Ready, Sealer
 from hygieia.client.session import Session
 from hygieia.client.sources import (
     FoundFile,
@@ -43,14 +43,10 @@ from hygieia.openpgp.times import format_time, now
 from hygieia.vault import words
 from hygieia.vault.index import PutReport
 from hygieia.vault.report_build import (
-    BuiltReport,
     ReportSecrets,
-    Revision,
-    finish_report,
-    make_header,
-    seal_report,
 )
 from hygieia.vault.report_entry import ReportEntry
+from hygieia.vault.share_note import Readers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -72,6 +68,7 @@ class Putter:
     index: IndexSync
     labels: Labels
     progress: Progress
+    sealer: Sealer
     again: bool = False
     """Store what the vault has already once more."""
     already: dict[str, ReportEntry] = field(default_factory=dict)
@@ -79,7 +76,7 @@ class Putter:
     _journal: Journal | None = None
     _upload: str = ""
     _stored: dict[str, ReportEntry] = field(default_factory=dict)
-    _unindexed: list[ReportEntry] = field(default_factory=list)
+    _unindexed: list[PutReport] = field(default_factory=list)
     _done_bytes: int = 0
     _total_bytes: int | None = None
     _commit: asyncio.Task[None] | None = None
@@ -94,9 +91,10 @@ class Putter:
             raise UsageError("There is nothing to store: the folders hold no files.")
         if len(files) > 1 and (self.labels.title or self.labels.file_name):
             raise UsageError("One title or name cannot be given to several files.")
-        self._draft(files[0].file_name, files[0].title).check()
+        self.sealer.draft(files[0].file_name, files[0].title).check()
         self._total_bytes = sum(file.source.size_bytes for file in files)
-        job = job_name([file.path for file in files], self.labels.as_options())
+        whom = [self.sealer.recipients.owner] if self.sealer.recipients.owner_email else []
+        job = job_name([file.path for file in files], [*self.labels.as_options(), *whom])
         folder = self.session.store.uploads_folder
         with Journal(folder, job, self.session.unlocked.state_key) as journal:
             self._journal = journal
@@ -111,7 +109,9 @@ class Putter:
 
     async def put_stream(self, stream: BinaryIO, file_name: str) -> ReportEntry:
         """Store what a stream gives; it cannot be read twice, so it cannot be resumed."""
-        draft = self._draft(words.clean_file_name(file_name), words.title_from_file_name(file_name))
+        draft = self.sealer.draft(
+            words.clean_file_name(file_name), words.title_from_file_name(file_name)
+        )
         draft.check()
         async with upload_for(self.session.transport) as self._upload:
             sender = BatchSender(self.session.transport, self._upload)
@@ -129,7 +129,7 @@ class Putter:
         group: list[FoundFile] = []
         group_bytes = 0
         rest = await self._not_yet_stored(files, journal)
-        for file in rest if self.again else await self._not_in_the_vault(rest):
+        for file in rest if self._knows_nothing else await self._not_in_the_vault(rest):
             size = file.source.size_bytes
             if size > SMALL_REPORT_BYTES:
                 await self._put_long(file, journal)
@@ -143,6 +143,11 @@ class Putter:
             await self._put_group(group, journal)
         await self._settle()
         await self._renew_index()
+
+    @property
+    def _knows_nothing(self) -> bool:
+        """Whether everything is stored, whatever is there: asked for, or in another's vault."""
+        return self.again or self.sealer.recipients.owner_email is not None
 
     async def _upload_of(self, journal: Journal) -> str:
         """The job's upload: the one it had, while the server keeps it, or a new one."""
@@ -159,12 +164,12 @@ class Putter:
         """Leave out what this job stored before it was interrupted, if the server has it."""
         committed = await asyncio.gather(*(self._committed(file, journal) for file in files))
         rest = []
-        for file, entry in zip(files, committed, strict=True):
-            if entry is None:
+        for file, change in zip(files, committed, strict=True):
+            if change is None:
                 rest.append(file)
                 continue
-            self._stored[file.source.path] = entry
-            self._unindexed.append(entry)
+            self._stored[file.source.path] = change.entry
+            self._unindexed.append(change)
             self._advance(file.source.size_bytes, "")
         return rest
 
@@ -186,49 +191,36 @@ class Putter:
                 self._advance(file.source.size_bytes, "")
         return [file for file in files if file.source.path not in self.already]
 
-    async def _committed(self, file: FoundFile, journal: Journal) -> ReportEntry | None:
+    async def _committed(self, file: FoundFile, journal: Journal) -> PutReport | None:
         document = journal.committed_report(file.source)
         if document is None:
             return None
-        entry = ReportEntry.from_json(document)
+        # Before delegations a journal held the entry alone.
+        entry = ReportEntry.from_json(document.get("entry", document))
+        known = document.get("readers")
+        readers = None if known is None else Readers.from_json(known)
         there = await is_committed(self.session.transport, entry.id, entry.cid)
-        return entry if there else None
+        return PutReport(entry, readers) if there else None
 
     # -- short files ---------------------------------------------------------------------
 
     async def _put_group(self, group: Sequence[FoundFile], journal: Journal) -> None:
-        sealed = await asyncio.to_thread(self._seal_group, group)
+        await self.sealer.recipients.refresh()
+        sealed = await asyncio.to_thread(self.sealer.short, group)
         await self._settle()
         self._commit = asyncio.create_task(self._commit_group(sealed, journal))
 
-    def _seal_group(self, group: Sequence[FoundFile]) -> list[tuple[Source, BuiltReport]]:
-        key, sealed = self.session.key, []
-        for file in group:
-            # Sealed at once under a key of its own, so that a later attempt needs no memory of it.
-            content = _read_short(file)
-            report = seal_report(
-                self._draft(file.file_name, file.title),
-                content,
-                [key.certificate],
-                key=key,
-                created=format_time(now()),
-            )
-            sealed.append((file.source, report))
-        return sealed
-
-    async def _commit_group(
-        self, sealed: Sequence[tuple[Source, BuiltReport]], journal: Journal
-    ) -> None:
+    async def _commit_group(self, sealed: Sequence[Ready], journal: Journal) -> None:
         sender = BatchSender(self.session.transport, self._upload)
         try:
-            for _, report in sealed:
-                await sender.add(report.blocks)
+            for ready in sealed:
+                await sender.add(ready.report.blocks)
             await sender.flush()
         except BaseException:
             await sender.abandon()
             raise
         await self._commit_reports(sealed, journal, sender.sample)
-        self._advance(sum(source.size_bytes for source, _ in sealed), "")
+        self._advance(sum(ready.source.size_bytes for ready in sealed if ready.source), "")
 
     async def _settle(self) -> None:
         """Wait for the group under way; its failure is raised here."""
@@ -268,7 +260,7 @@ class Putter:
     async def _stream_long(self, file: FoundFile, pending: Pending) -> ReportEntry:
         sender = BatchSender(self.session.transport, self._upload)
         made = ReportSecrets(SessionKey(pending.session_key), pending.salt)
-        draft = self._draft(file.file_name, file.title)
+        draft = self.sealer.draft(file.file_name, file.title)
         draft.check()
         try:
             with reading(file.path) as stream:
@@ -297,53 +289,40 @@ class Putter:
         )
         if pending is not None:
             await asyncio.to_thread(check_unchanged, pending.source)
-        key = self.session.key
-        report = finish_report(
-            draft,
-            Revision.first(report_id),
-            sealed,
-            make_header(made.session_key, [key.certificate]),
-            session_key=made.session_key,
-            key=key,
-            created=format_time(now()),
-        )
-        await sender.add(report.blocks)
-        await sender.flush()
+        await self.sealer.recipients.refresh()
         source = pending.source if pending is not None else None
-        await self._commit_reports([(source, report)], self._journal, sender.sample)
-        return report.entry
+        ready = await asyncio.to_thread(self.sealer.finish, draft, report_id, sealed, made, source)
+        await sender.add(ready.report.blocks)
+        await sender.flush()
+        await self._commit_reports([ready], self._journal, sender.sample)
+        return ready.report.entry
 
     # -- both ----------------------------------------------------------------------------
 
-    def _draft(self, file_name: str, title: str) -> Draft:
-        me = self.session.key.key_id
-        return self.labels.draft(file_name, title, owner=me, author=me)
-
     async def _commit_reports(
-        self,
-        reports: Sequence[tuple[Source | None, BuiltReport]],
-        journal: Journal | None,
-        sample: Sample,
+        self, reports: Sequence[Ready], journal: Journal | None, sample: Sample
     ) -> None:
-        known = [(source, report.entry.to_json()) for source, report in reports if source]
+        known = [(each.source, each.document) for each in reports if each.source]
         if journal is not None and known:
             await asyncio.to_thread(journal.record_committed, known)
-        roots = [NewRoot(report.entry.id, report.entry.cid) for _, report in reports]
-        await commit_reports(self.session.transport, self._upload, roots)
+        roots = [each.root for each in reports]
+        whom = self.sealer.recipients.owner_email
+        await commit_reports(self.session.transport, self._upload, roots, whom)
         await read_back(self.index.source, sample, [CID.parse(one.root) for one in roots])
-        digests = {report.meta.data_payload_cid: report.meta.sha256 for _, report in reports}
+        metas = [each.report.meta for each in reports]
+        digests = {meta.data_payload_cid: meta.sha256 for meta in metas}
         await asyncio.to_thread(self._digests.remember, digests)
-        for source, report in reports:
-            if source is not None:
-                self._stored[source.path] = report.entry
-            self._unindexed.append(report.entry)
+        for each in reports:
+            if each.source is not None:
+                self._stored[each.source.path] = each.report.entry
+            self._unindexed.append(PutReport(each.report.entry, each.readers))
         if len(self._unindexed) >= _INDEX_EVERY_REPORTS:
             await self._renew_index()
 
     async def _renew_index(self) -> None:
-        entries, self._unindexed = self._unindexed, []
-        if entries:
-            await self.index.change([PutReport(entry) for entry in entries])
+        changes, self._unindexed = self._unindexed, []
+        if changes:
+            await self.index.change(changes)
 
     @property
     def _digests(self) -> StoredDigests:
@@ -352,17 +331,3 @@ class Putter:
     def _advance(self, size_bytes: int, label: str) -> None:
         self._done_bytes += size_bytes
         self.progress(self._done_bytes, self._total_bytes, label)
-
-
-def _read_short(file: FoundFile) -> bytes:
-    """Read a file that was short when it was found, and must still be what it was then."""
-    with reading(file.path) as stream:
-        content = stream.read(file.source.size_bytes + 1)
-    check_unchanged(file.source)
-    if len(content) != file.source.size_bytes:
-        # Files of the system (/proc) say no true size; they are read as a stream.
-        raise UsageError(
-            f"{file.path.name!r} does not hold as many bytes as it says.",
-            hint=f"Store it from standard input: hygieia put --name {file.path.name!r} - < FILE",
-        )
-    return content

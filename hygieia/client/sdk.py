@@ -23,7 +23,9 @@ from hygieia.client.presence import missing_reports
 from hygieia.client.put import Putter
 from hygieia.client.reading import ReportFetcher, Version
 from hygieia.client.received import Inbox
+from hygieia.client.recipients import OwnRecipients
 from hygieia.client.rekeying import Rekeyer
+from hygieia.client.sealer import Sealer
 from hygieia.client.session import Session
 from hygieia.client.sharing import Sharer
 from hygieia.client.sources import find_file, find_files
@@ -327,7 +329,9 @@ class Vault:
     def _putter(
         self, labels: Labels | None, progress: Progress | None, *, again: bool = False
     ) -> Putter:
-        return Putter(self.session, self.index, labels or Labels(), progress or _silent, again)
+        labels = labels or Labels()
+        sealer = Sealer(self.session, labels, OwnRecipients(self.session, self.index))
+        return Putter(self.session, self.index, labels, progress or _silent, sealer, again)
 
 
 def _counted(progress: Progress | None, total: int, label: str) -> Callable[[int], None] | None:

@@ -100,13 +100,17 @@ def note_readers(
     key: UnlockedKey,
     created: str,
     delegations: Mapping[str, str] | None = None,
+    owner: str | None = None,
 ) -> tuple[tuple[Reader, ...], tuple[bytes, ...]]:
-    """Readers and their notes for the recipients of a new header; the signer's own needs none."""
+    """Readers and their notes for the recipients of a new header; the owner's own needs none.
+
+    ``owner`` is her key id, where she is not the signer.
+    """
     by_delegation = delegations or {}
     readers = tuple(
         Reader(each.key, each.pkesk, by_delegation.get(each.key))
         for each in recipients
-        if each.key != key.key_id
+        if each.key != (owner or key.key_id)
     )
     return readers, tuple(
         sign_share(key, Share(report_id, each.key, each.pkesk, each.delegation, created))
