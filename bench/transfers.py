@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from bench.floor import Floor
 from bench.machine import make_file, seconds_of, settle
 from bench.others import known_others
+from bench.pulse import Span, beating, longest_beyond_ms, longest_ms
 from bench.vault import Command, Seen, Vault
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ class Runs:
     server: Seen | None = None
     watched: dict[str, Seen] = field(default_factory=dict)
     """What client and server saw of their event loops, in a round that is not timed."""
+    holes: list[Span] = field(default_factory=list)
+    """When the machine itself stood still in that round."""
 
     @property
     def floor(self) -> float:
@@ -58,13 +61,13 @@ def measure(table: Table, folder: Path, size_mib: float, rounds: int) -> None:
         start = min(vault.run("whoami").seconds for _ in range(rounds))
         puts = _puts(vault, floor, folder, size_mib, rounds)
     puts.server = vault.served
-    puts.watched = _watched(vault, folder, size_mib, "put", "--again", source)
+    _watch(puts, vault, folder, size_mib, "put", "--again", source)
     _rows(table, f"put {size}", puts, start)
     report = _id_of(puts.commands[0])
     with vault.serving():
         gets = _gets(vault, floor, folder, size_mib, report, rounds)
     gets.server = vault.served
-    gets.watched = _watched(vault, folder, size_mib, "get", report, "-o", folder / "watched")
+    _watch(gets, vault, folder, size_mib, "get", report, "-o", folder / "watched")
     (folder / "watched").unlink()
     _rows(table, f"get {size}", gets, start)
     table.add("start of a command (whoami), not in the rows above", f"{start:.2f} s")
@@ -98,16 +101,15 @@ def memory_at(table: Table, folder: Path, size_mib: float) -> None:
     shutil.rmtree(vault.folder)
 
 
-def _watched(
-    vault: Vault, folder: Path, size_mib: float, *arguments: str | Path
-) -> dict[str, Seen]:
+def _watch(runs: Runs, vault: Vault, folder: Path, size_mib: float, *arguments: str | Path) -> None:
     """One more round, with the event loops watched."""
     settle(folder, size_mib)
     watching = replace(vault, watching=True)
-    with watching.serving():
+    with watching.serving(), beating() as holes:
         client = watching.run(*arguments).seen
     assert watching.served is not None
-    return {"client": client, "server": watching.served}
+    runs.watched = {"client": client, "server": watching.served}
+    runs.holes = holes
 
 
 def _puts(vault: Vault, floor: Floor, folder: Path, size_mib: float, rounds: int) -> Runs:
@@ -147,11 +149,15 @@ def _rows(table: Table, what: str, runs: Runs, start: float) -> None:
         peak = max(one.peak_mib for one in seen)
         table.at_most(f"{what}: {name}'s peak memory", peak, "MiB", PEAK_MIB)
         loop = runs.watched[name]
-        table.at_most(f"{what}: {name}'s longest loop stall", loop.worst_ms, "ms", STALL_MS)
+        table.add(f"{what}: {name}'s longest loop stall", f"{longest_ms(loop.late):.1f} ms")
+        beyond = f"{what}: {name}'s longest loop stall, less the machine's own"
+        table.at_most(beyond, longest_beyond_ms(loop.late, runs.holes), "ms", STALL_MS)
         own = f"{what}: {name}'s longest turn of the loop by its own CPU"
         table.at_most(own, loop.worst_own_ms, "ms", STALL_MS)
-        late = loop.over_10_ms / loop.turns
+        late = sum(end - begin > STALL_MS / 1000 for begin, end in loop.late) / loop.turns
         table.add(f"{what}: {name}'s turns over {STALL_MS} ms late", f"{late:.2%}")
+    stood = f"{what}: longest stall of a process that only sleeps, meanwhile"
+    table.add(stood, f"{longest_ms(runs.holes):.1f} ms")
 
 
 def _others(

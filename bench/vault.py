@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.machine import run
+from bench.pulse import Span
 from bench.watched import WATCH_LOOPS
 
 if TYPE_CHECKING:
@@ -39,9 +40,8 @@ class Seen:
 
     peak_mib: float
     cpu_seconds: float
-    worst_ms: float
+    late: list[Span]
     worst_own_ms: float
-    over_10_ms: int
     turns: int
     started: bool
     alive_seconds: float

@@ -17,6 +17,7 @@ from aiohttp import web
 from hygieia.config import Settings, is_loopback
 from hygieia.errors import ConfigError
 from hygieia.memory import use_one_heap
+from hygieia.scheduling import work_behind
 from hygieia.server.background import sweep_in_background
 from hygieia.server.blocks_home import require_blocks_here
 from hygieia.server.connections import PATIENCE, Patience, PatientSite
@@ -71,6 +72,7 @@ def run(settings: Settings) -> None:
 
 async def serve(settings: Settings, *, on_ready: Callable[[str], None] | None = None) -> None:
     """Serve in the running loop; ``on_ready`` is given the address once requests are taken."""
+    work_behind(asyncio.get_running_loop())
     tls = _tls_context(settings)
     sockets = _bind(settings)
     settings = replace(settings, port=sockets[0].getsockname()[1])
