@@ -104,7 +104,7 @@ class Contacts:
                 f"{seen.contact.email}. Nothing was changed.",
                 hint="Reach them another way and compare again. Share nothing until it matches.",
             )
-        contact = verified(seen.contact)
+        contact = verified(seen.contact, seen.number_key)
         if contact != seen.contact:
             await self.index.change([PutContact(contact)])
         return contact

@@ -15,7 +15,7 @@ from hygieia.client import answers
 from hygieia.errors import NoteRefused
 from hygieia.openpgp.notes import Verdict
 from hygieia.openpgp.packets import pkesk_digest
-from hygieia.vault.share_note import Reader, Readers, open_share
+from hygieia.vault.share_note import Reader, Readers, VerifiedShare, open_share
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -34,24 +34,31 @@ async def readers_of(
     """The readers that ``listed``, the index's entry, and the server's verified notes tell of."""
     packets = {pkesk_digest(packet) for packet in report.packets}
     found = {each.pkesk: each for each in listed.readers if each.pkesk in packets}
-    async for item in _notes(transport, report.meta.id):
-        reader = await asyncio.to_thread(_verified, item, report.meta.id, people)
-        if reader is not None and reader.pkesk in packets:
-            found.setdefault(reader.pkesk, reader)
+    async for said in notes_of(transport, report.meta.id, people):
+        share = said.share
+        if said.verdict is Verdict.VALID and share.pkesk in packets:
+            found.setdefault(share.pkesk, Reader(share.reader, share.pkesk, share.delegation))
     return replace(listed, readers=tuple(found.values()))
 
 
-def _verified(item: Mapping[str, Any], report_id: str, people: People) -> Reader | None:
+async def notes_of(
+    transport: Transport, report_id: str, people: People
+) -> AsyncIterator[VerifiedShare]:
+    """The share notes that the server has of a report, each judged; what is no note is left out."""
+    async for item in _notes(transport, report_id):
+        said = await asyncio.to_thread(_judged, item, report_id, people)
+        if said is not None:
+            yield said
+
+
+def _judged(item: Mapping[str, Any], report_id: str, people: People) -> VerifiedShare | None:
     signer, note = item.get("sharer"), item.get("note")
     if not isinstance(signer, str) or not isinstance(note, str):
         return None
     try:
-        said = open_share(note.encode(), report=report_id, signer=signer, people=people)
+        return open_share(note.encode(), report=report_id, signer=signer, people=people)
     except NoteRefused:
         return None
-    if said.verdict is not Verdict.VALID:
-        return None
-    return Reader(said.share.reader, said.share.pkesk, said.share.delegation)
 
 
 async def _notes(transport: Transport, report_id: str) -> AsyncIterator[Mapping[str, Any]]:

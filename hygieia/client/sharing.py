@@ -15,7 +15,8 @@ from hygieia.client.batches import BatchSender
 from hygieia.client.changing import Changer, Current
 from hygieia.client.commits import upload_for
 from hygieia.client.read_back import read_back
-from hygieia.errors import Conflict, LimitExceeded, StaleRevision
+from hygieia.client.replayed import refuse_replayed
+from hygieia.errors import Conflict, LimitExceeded, Rollback, StaleRevision
 from hygieia.openpgp.packets import pkesk_digest
 from hygieia.openpgp.times import format_time, now
 from hygieia.vault.contacts import check_recipients
@@ -162,9 +163,9 @@ class Sharer:
         return done
 
     async def _one(self, entry: ReportEntry, plan: _Plan, *, tries: int) -> Shared:
-        listed = await self.changer.index.readers(entry.id)
         while True:
             current = await self.changer.current(entry)
+            listed = await self._listed(entry, current)
             readers = await self.changer.readers(current, listed)
             step = await plan(current, readers)
             if step is None:
@@ -179,6 +180,23 @@ class Sharer:
                     raise
             else:
                 return Shared(step.built.entry, step.readers)
+
+    async def _listed(self, entry: ReportEntry, current: Current) -> Readers:
+        """The index's readers of a report, once the served ones were held against them."""
+        index = self.changer.index
+        try:
+            return await self._held_against(entry, current)
+        except Rollback:
+            # Another device of hers may have taken somebody off: then its index says so.
+            await index.refresh()
+            return await self._held_against(index.state.report(entry.id), current)
+
+    async def _held_against(self, entry: ReportEntry, current: Current) -> Readers:
+        changer = self.changer
+        listed = await changer.index.readers(entry.id)
+        transport, source = changer.session.transport, changer.source
+        await refuse_replayed(transport, source, current.report, entry, listed, changer.people)
+        return listed
 
     async def _commit(self, built: Reshared, current: Current) -> None:
         transport = self.changer.session.transport

@@ -46,12 +46,13 @@ def meet(known: Contact | None, found: Certificate, *, email: str, name: str = "
     return known if merged is pinned else replace(known, certificate=merged.armored)
 
 
-def verified(contact: Contact) -> Contact:
-    """The contact once both have compared the number. Raises ``CertificateChanged``.
+def verified(contact: Contact, key: str) -> Contact:
+    """The contact once both have compared the number of ``key``. Raises ``CertificateChanged``.
 
-    What was pinned before the key that was compared now counts as the same person.
+    What was pinned before the key that was compared now counts as the same person. A *changed*
+    contact whose pinned key is compared is that person after all: the server had shown another.
     """
-    if contact.state is ContactState.CHANGED:
+    if key != contact.key:
         raise _changed(contact)
     return replace(
         contact,

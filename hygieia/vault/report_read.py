@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hygieia.ipld.unixfs import Child
 from hygieia.limits import MAX_NOTE_BYTES
+from hygieia.openpgp.packets import parse_header_leaf, pkesk_digest
 from hygieia.vault.reading import Reading, fetch, read_payload
 from hygieia.vault.report import EncryptedReport, Expected, Report, open_report
 
@@ -22,6 +23,13 @@ def read_structure(root: CID) -> Reading[EncryptedReport]:
     links = EncryptedReport.nodes(root_block)
     data_node, meta_node = yield from fetch([links.data.cid, links.meta.cid])
     return EncryptedReport.read(root_block, data_node, meta_node)
+
+
+def read_packets(root: CID) -> Reading[frozenset[str]]:
+    """The digests of the packets of a report's header. Raises as ``read_structure``."""
+    encrypted = yield from read_structure(root)
+    [header] = yield from fetch([encrypted.header.cid])
+    return frozenset(pkesk_digest(packet) for packet in parse_header_leaf(header.data))
 
 
 def read_report(

@@ -66,11 +66,14 @@ def test_the_first_answer_is_pinned_and_unverified() -> None:
 def test_the_same_answer_again_changes_nothing() -> None:
     pinned = met()
     assert meet(pinned, boris().certificate, email=EMAIL) is pinned
-    assert meet(verified(pinned), boris().certificate, email=EMAIL).state is ContactState.VERIFIED
+    assert (
+        meet(verified(pinned, pinned.key), boris().certificate, email=EMAIL).state
+        is ContactState.VERIFIED
+    )
 
 
 def test_another_key_never_takes_the_place_of_the_pinned_one() -> None:
-    for pinned in (met(), verified(met())):
+    for pinned in (met(), verified(met(), met().key)):
         after = meet(pinned, key_of("Mallory").certificate, email=EMAIL)
         assert after == replace(pinned, state=ContactState.CHANGED)
         again = meet(after, boris().certificate, email=EMAIL)
@@ -78,11 +81,17 @@ def test_another_key_never_takes_the_place_of_the_pinned_one() -> None:
 
 
 def test_nothing_is_encrypted_to_a_changed_contact() -> None:
-    changed = meet(verified(met()), key_of("Mallory").certificate, email=EMAIL)
+    changed = meet(verified(met(), met().key), key_of("Mallory").certificate, email=EMAIL)
     with pytest.raises(CertificateChanged):
         check_recipients([changed], 1)
     with pytest.raises(CertificateChanged):
-        verified(changed)
+        verified(changed, key_of("Mallory").certificate.key_id)
+
+
+def test_a_servers_lie_does_not_part_two_people_for_good() -> None:
+    changed = meet(met(), key_of("Mallory").certificate, email=EMAIL)
+    again = meet(changed, boris().certificate, email=EMAIL)
+    assert verified(again, boris().key_id) == verified(met(), met().key)
 
 
 def test_an_unverified_contact_is_given_one_report_at_a_time() -> None:
@@ -90,12 +99,12 @@ def test_an_unverified_contact_is_given_one_report_at_a_time() -> None:
     assert certificate.key_id == boris().key_id
     with pytest.raises(Forbidden):
         check_recipients([met()], 2)
-    assert len(check_recipients([verified(met())], 1000)) == 1
+    assert len(check_recipients([verified(met(), met().key)], 1000)) == 1
 
 
 def test_an_accepted_key_is_the_same_person_only_once_it_was_compared() -> None:
     new = key_of("Boris2")
-    pinned = verified(met())
+    pinned = verified(met(), met().key)
     changed = meet(pinned, new.certificate, email=EMAIL)
     taken = accepted(changed, new.certificate)
     assert (taken.key, taken.state) == (new.key_id, ContactState.UNVERIFIED)
@@ -103,7 +112,7 @@ def test_an_accepted_key_is_the_same_person_only_once_it_was_compared() -> None:
     assert not people.same(new.key_id, boris().key_id)
     old = people.certificate(boris().key_id)
     assert old is not None, "what he signed before still verifies"
-    compared = verified(taken)
+    compared = verified(taken, taken.key)
     assert compared.superseded == ()
     assert People(ana().certificate, (), [compared]).same(new.key_id, boris().key_id)
 
