@@ -26,6 +26,8 @@ const INTEGRITY: ReadonlySet<ErrorCode> = new Set([
   "certificate-changed",
   "recipient-refused",
   "delegation-refused",
+  "activity-altered",
+  "activity-gap",
   "envelope-refused",
   "limit-exceeded",
   "note-refused",

@@ -27,6 +27,8 @@ export type ErrorCode =
   | "certificate-changed"
   | "recipient-refused"
   | "delegation-refused"
+  | "activity-altered"
+  | "activity-gap"
   | "envelope-refused"
   | "limit-exceeded"
   | "note-refused"

@@ -181,16 +181,15 @@ export interface Delegation extends Scope {
   readonly parent: string | null;
   readonly created: string;
   readonly expires: string;
-  /** `waiting`: not announced yet, or a re-delegation that its owner has not confirmed. */
-  readonly state: "active" | "waiting" | "expired" | "ended";
-  readonly ended: string | null;
+  /** `waiting`: a re-delegation that I have not confirmed yet, or that begins later. */
+  readonly state: "active" | "waiting" | "expired";
   /** Given by me, received by me, or passed on between others about my record. */
   readonly side: "given" | "received" | "passed-on";
 }
 
 export interface DelegationList {
   readonly status: "closed" | "loading" | "ready" | "failed";
-  /** Newest first, ended ones too. */
+  /** Newest first. One that was ended is gone: its end takes its place in the index. */
   readonly items: readonly Delegation[];
   readonly error: EngineError | null;
 }
@@ -232,12 +231,18 @@ export type Request =
 export interface ActivityEntry {
   readonly number: number;
   readonly time: string;
-  /** A word of the specification: `shared`, `fetched`, `unshared`, `signed-in`, … */
+  /** A word of spec 18.2: `shared`, `fetched`, `unshared`, `signed-in`, … or a later one. */
   readonly action: string;
   readonly by: Named | null;
-  readonly report: string | null;
-  readonly address: string | null;
-  readonly device: string | null;
+  /** Ids of the reports it was done to. */
+  readonly reports: readonly string[];
+  /** For whom, or to whom, it was done; `more` were left out of the list. */
+  readonly people: readonly Named[];
+  readonly more: number;
+  /** Empty where the server's host did it. */
+  readonly address: string;
+  /** Empty where there was no session. */
+  readonly device: string;
 }
 
 export interface ActivityPage {
@@ -245,6 +250,8 @@ export interface ActivityPage {
   readonly items: readonly ActivityEntry[];
   /** For the page after this one. */
   readonly next: string | null;
+  /** Why the last change of the index did not sign the trail as it is now: it has to be shown. */
+  readonly unsigned: EngineError | null;
 }
 
 /** Whether the trail hangs together, and agrees with what this vault's index last anchored. */
@@ -339,10 +346,14 @@ export interface SharingEngine {
   ): Promise<readonly ShareOutcome[]>;
   /** Not now: it is shown again at the next unlock. */
   postpone(request: string): Promise<void>;
+  /** No, for good: of a re-delegation, which then never acts. */
+  refuse(request: string): Promise<void>;
 
   // -- activity
   activity(query: { after: string | null; limit: number }): Promise<ActivityPage>;
   checkActivity(): Promise<ActivityCheck>;
+  /** The trail as it is now is the one to hold the server to: after it was set up from a backup. */
+  acceptActivity(): Promise<void>;
   /** The whole trail as JSON lines, to be saved. */
   exportActivity(): Promise<{ fileName: string; bytes: Uint8Array<ArrayBuffer> }>;
 }

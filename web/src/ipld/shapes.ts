@@ -22,6 +22,13 @@ export interface EnvelopeNode {
 
 /** Reads an envelope's file node, to which `link` led; throws `dag-refused`. */
 export function readEnvelope(octets: Uint8Array, link: Link): EnvelopeNode {
+  const envelope = readMessageNode(octets);
+  if (link.tsize !== envelope.tsize) throw refusal("dag-refused", "An envelope's Tsize is false.");
+  return envelope;
+}
+
+/** Reads an envelope's file node that no directory names; throws `dag-refused`. */
+export function readMessageNode(octets: Uint8Array): EnvelopeNode {
   const node = decodeFile(octets);
   const [header, payload] = node.children;
   if (node.children.length !== 2 || header === undefined || payload === undefined) {
@@ -34,7 +41,6 @@ export function readEnvelope(octets: Uint8Array, link: Link): EnvelopeNode {
     throw refusal("dag-refused", "An envelope's payload does not have the shape of its size.");
   }
   const tsize = octets.length + header.tsize + payload.tsize;
-  if (link.tsize !== tsize) throw refusal("dag-refused", "An envelope's Tsize is false.");
   return { header, payload, sizeBytes: node.sizeBytes, tsize };
 }
 

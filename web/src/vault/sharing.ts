@@ -31,6 +31,11 @@ export interface Noted {
   readonly notes: readonly string[];
 }
 
+/** The index's entry for a report under a new session key. */
+export function readersOf(id: string, { readers }: Noted): Readers {
+  return { id, readers: [...readers], removed: [] };
+}
+
 /** Which delegation a reader, by key id, is added for. */
 export type ByDelegation = ReadonlyMap<string, string>;
 

@@ -11,8 +11,7 @@ import { requireReport } from "../vault/index/state.ts";
 import { editReport, nextMeta, type BuiltReport } from "../vault/report-build.ts";
 import { entryOf, type ReportEntry } from "../vault/report-entry.ts";
 import { readHeader, readReport, type Report } from "../vault/report.ts";
-import { noReaders } from "../vault/share-note.ts";
-import type { Noted } from "../vault/sharing.ts";
+import { readersOf, type Noted } from "../vault/sharing.ts";
 import { checkCategory, checkTitle } from "../vault/words.ts";
 import { BatchSender, readBack, withUpload } from "./sending.ts";
 import type { Vault } from "./vault.ts";
@@ -118,7 +117,7 @@ export async function commitRevision(
   const change = noted === undefined ? "edit" : "update";
   await replaceRoot(vault, { entry, change, shares: noted?.notes ?? [] }, current, upload);
   await readBack(vault.gateways, sender.sample, entry.cid);
-  const readers = noted === undefined ? {} : { readers: { ...noReaders(entry.id), readers: [...noted.readers] } };
+  const readers = noted === undefined ? {} : { readers: readersOf(entry.id, noted) };
   await vault.index.change([{ kind: "put-report", entry, ...readers }]);
 }
 

@@ -12,8 +12,8 @@ import type { UnlockedKey } from "../crypto/keys.ts";
 import { formatTime, nowSeconds } from "../crypto/times.ts";
 import { parseCid, type Cid } from "../ipld/cid.ts";
 import { LIMITS } from "../limits.ts";
-import { isRefusal, refusal } from "../refusal.ts";
-import { readersTouched, type Change } from "../vault/index/changes.ts";
+import { isRefusal, refusal, type EngineError } from "../refusal.ts";
+import { changesAnything, readersTouched, type Change } from "../vault/index/changes.ts";
 import { ipnsKeyOf, makeKeysFile, withDigests, type RecoveryParts } from "../vault/index/keys.ts";
 import { loadReaders, openIndex } from "../vault/index/read.ts";
 import { isPurged, READERS, tableOf, findReport, type IndexState } from "../vault/index/state.ts";
@@ -22,6 +22,7 @@ import type { IpnsKey } from "../vault/ipns-key.ts";
 import { noReaders, type Readers } from "../vault/share-note.ts";
 import { BatchSender, readBack, withUpload } from "./sending.ts";
 import type { Store } from "./store.ts";
+import { newerHead } from "./trail.ts";
 
 const ATTEMPTS = 8;
 
@@ -44,6 +45,8 @@ export class IndexSync {
   readonly ipnsKey: IpnsKey;
   /** Told after each new state. */
   onChange: (state: IndexState) => void = () => {};
+  /** Why the last change did not sign the server's activity trail as it is now. */
+  trailError: EngineError | null = null;
   private readonly parts: Parts;
   /** The server's counter; null when it was not asked (reading through gateways). */
   private rev: number | null;
@@ -96,7 +99,7 @@ export class IndexSync {
     return this.update(async () => {
       const { parts } = this;
       this.state = await loadReaders(parts.source, this.state, readersTouched(this.state, changes));
-      return applyChanges(this.state, changes, parts.key, formatTime(nowSeconds()));
+      return applyChanges(this.state, await this.withHead(changes), parts.key, formatTime(nowSeconds()));
     });
   }
 
@@ -109,8 +112,33 @@ export class IndexSync {
   rotate(): Promise<void> {
     return this.update(async () => {
       this.state = await loadReaders(this.parts.source, this.state);
-      return rekeyIndex(this.state, this.parts.key, formatTime(nowSeconds()));
+      return rekeyIndex(this.state, this.parts.key, formatTime(nowSeconds()), await this.newerHead());
     });
+  }
+
+  /** What changes anything also signs the activity trail as far as it was verified. */
+  private async withHead(changes: readonly Change[]): Promise<readonly Change[]> {
+    const isItself = changes.some(({ kind }) => kind === "set-log-head");
+    if (isItself || !changesAnything(this.state, changes)) return changes;
+    const head = await this.newerHead();
+    return head === null ? changes : [...changes, { kind: "set-log-head", head }];
+  }
+
+  /**
+   * The activity trail's head, if it went on from the one that this index signs. A trail that does not
+   * is not signed, and stops no change: the person is told.
+   */
+  private async newerHead(): Promise<string | null> {
+    const { transport, account } = this.parts;
+    try {
+      const head = await newerHead(transport, account, this.state.note.log_head);
+      this.trailError = null;
+      return head;
+    } catch (error) {
+      if (!isRefusal(error, "activity-altered", "activity-gap")) throw error;
+      this.trailError = error;
+      return null;
+    }
   }
 
   /** The index's own list of who reads a report. */

@@ -1,9 +1,17 @@
-/** Who reads a report whose session key is new: its owner, and who read it before (FORMATS §5). */
+/**
+ * Who a report is encrypted to when its session key is made: its owner, those for whom a delegation
+ * acts, and, for a later revision, those who read the one before (FORMATS §5, §6; docs/spec/17 §3).
+ * Whoever a server names is not among them (THREATS MS-19).
+ */
+import type { Certificate } from "../crypto/certificates.ts";
 import type { SessionKey } from "../crypto/session-keys.ts";
 import { formatTime, nowSeconds } from "../crypto/times.ts";
-import { contactsOf } from "../vault/index/state.ts";
+import { Delegations } from "../vault/delegations.ts";
+import { contactsOf, DELEGATIONS, rowsOf, type IndexState } from "../vault/index/state.ts";
 import { headerFor, type Header } from "../vault/report-build.ts";
+import type { ReportMeta } from "../vault/report-meta.ts";
 import type { Report } from "../vault/report.ts";
+import type { Readers } from "../vault/share-note.ts";
 import { nextReaders, noteReaders, type NextReaders, type Noted } from "../vault/sharing.ts";
 import { readersNow } from "./readers.ts";
 import type { Vault } from "./vault.ts";
@@ -12,22 +20,78 @@ import type { Vault } from "./vault.ts";
 export interface NotedHeader {
   readonly header: Header;
   readonly noted: Noted;
+}
+
+const verified = new WeakMap<IndexState, Promise<Delegations>>();
+
+/** The delegations of the index as it is now, each verified once. */
+export function delegationsOf(vault: Vault): Promise<Delegations> {
+  const { state } = vault.index;
+  const known = verified.get(state);
+  if (known !== undefined) return known;
+  const found = Delegations.of([...rowsOf(state, DELEGATIONS)], vault.people(), contactsOf(state));
+  verified.set(state, found);
+  return found;
+}
+
+/** The header of a new report. */
+export async function firstHeader(
+  vault: Vault,
+  meta: ReportMeta,
+  sessionKey: SessionKey,
+): Promise<NotedHeader> {
+  const delegates = await delegatesFor(vault, meta);
+  return sealedFor(vault, meta.id, sessionKey, delegates.certificates, delegates.delegations);
+}
+
+/** Those for whom a delegation acts on a report that is sealed now. */
+export async function delegatesFor(vault: Vault, meta: ReportMeta) {
+  return (await delegationsOf(vault)).readers(meta, meta.profession, nowSeconds());
+}
+
+/** Who will read the next revision of a report under a new session key, and who will not. */
+export interface Successors {
+  /** Who reads it now. */
+  readonly readers: Readers;
+  readonly certificates: ReadonlyMap<string, Certificate>;
+  readonly delegations: ReadonlyMap<string, string>;
   readonly leftOut: NextReaders["leftOut"];
 }
 
-/** The header of the next session key of `report`; who was taken off is not in it. */
+/**
+ * Readers by hand go on; those by delegation where one acts on `meta`, as do new ones. A key of `keep`
+ * is a pinned contact's that was left out otherwise.
+ */
+export async function successors(vault: Vault, report: Report, meta: ReportMeta): Promise<Successors> {
+  const readers = await readersNow(vault, report, await vault.index.readersOf(report.meta.id));
+  const byHand = { ...readers, readers: readers.readers.filter(({ delegation }) => delegation === null) };
+  const next = await nextReaders(byHand, contactsOf(vault.index.state), vault.people());
+  const delegates = await delegatesFor(vault, meta);
+  const certificates = new Map([...delegates.certificates, ...next.certificates].map((each) => [each.keyId, each]));
+  const delegations = new Map(delegates.delegations);
+  for (const { keyId } of next.certificates) delegations.delete(keyId);
+  return { readers, certificates, delegations, leftOut: next.leftOut };
+}
+
+/** The header of the next session key of `report`, whose next revision says `meta`. */
 export async function nextHeader(
   vault: Vault,
   report: Report,
+  meta: ReportMeta,
   sessionKey: SessionKey,
 ): Promise<NotedHeader> {
-  const { key } = vault;
-  const listed = await vault.index.readersOf(report.meta.id);
-  const readers = await readersNow(vault, report, listed);
-  const next = await nextReaders(readers, contactsOf(vault.index.state), vault.people());
-  const header = await headerFor(sessionKey, [key.certificate, ...next.certificates]);
-  const created = formatTime(nowSeconds());
-  const signing = { key, created, delegations: next.delegations };
-  const noted = await noteReaders(report.meta.id, header.recipients, signing);
-  return { header, noted, leftOut: next.leftOut };
+  const { certificates, delegations } = await successors(vault, report, meta);
+  return sealedFor(vault, meta.id, sessionKey, [...certificates.values()], delegations);
+}
+
+async function sealedFor(
+  { key }: Vault,
+  report: string,
+  sessionKey: SessionKey,
+  certificates: readonly Certificate[],
+  delegations: ReadonlyMap<string, string>,
+): Promise<NotedHeader> {
+  const header = await headerFor(sessionKey, [key.certificate, ...certificates]);
+  const signing = { key, created: formatTime(nowSeconds()), delegations };
+  return { header, noted: await noteReaders(report, header.recipients, signing) };
 }

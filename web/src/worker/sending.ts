@@ -7,6 +7,7 @@ import { writeCar } from "../ipld/car.ts";
 import type { Block, Cid } from "../ipld/cid.ts";
 import { LIMITS } from "../limits.ts";
 import { isRefusal, refusal } from "../refusal.ts";
+import { requireCounted } from "../vault/delegations.ts";
 import type { BlockSource } from "../vault/reading.ts";
 import { makeId } from "../vault/words.ts";
 
@@ -156,26 +157,39 @@ export class BatchSender {
   }
 }
 
+/** `shares` are the notes for everyone it is encrypted to but who stores it. */
+export interface NewReport {
+  readonly id: string;
+  readonly cid: Cid;
+  readonly shares: readonly string[];
+}
+
 /**
  * Commits new reports whose blocks have been acknowledged. A repetition after a lost answer finds
- * its own reports there: the same id under the same root is success.
+ * its own reports there: the same id under the same root is success. Throws `recipient-refused` when
+ * the server counts other recipients than were sealed.
  */
 export async function commitReports(
   transport: Transport,
   upload: string,
-  reports: readonly { readonly id: string; readonly cid: Cid }[],
+  reports: readonly NewReport[],
 ): Promise<void> {
-  const body = { upload, reports: reports.map(({ id, cid }) => ({ id, root: cid })) };
+  const body = { upload, reports: reports.map(({ id, cid, shares }) => ({ id, root: cid, shares })) };
   const answer = await transport.call("POST", "/reports", { body, idempotencyKey: makeId() });
-  const left = new Map(reports.map(({ id, cid }) => [id, cid]));
+  const left = new Map(reports.map((report) => [report.id, report]));
   for (const item of answers.parts(answer, "reports")) {
     const id = answers.text(item, "id");
     const error = item["error"] ?? null;
-    const root = left.get(id);
+    const report = left.get(id);
     left.delete(id);
-    if (error === null || root === undefined) continue;
+    if (report === undefined) continue;
+    if (error === null) {
+      const counted = answers.number(answers.part(item, "report"), "readers");
+      requireCounted(report.shares.length + 1, counted);
+      continue;
+    }
     const code = answers.text(answers.part(item, "error"), "code");
-    if (code === "duplicate" && (await isCommitted(transport, id, root))) continue;
+    if (code === "duplicate" && (await isCommitted(transport, id, report.cid))) continue;
     throw refusal(code as ErrorCode, "The server refused to commit a report.");
   }
   if (left.size > 0) throw refusal("failed", "The server did not commit all reports of a batch.");

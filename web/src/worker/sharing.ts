@@ -21,7 +21,10 @@ import type {
   SharingEngine,
 } from "../engine/interface.ts";
 import { EngineError, refusal } from "../refusal.ts";
+import { acceptTrail, activityPage, checkTrail, exportTrail } from "./activity.ts";
 import { Contacts } from "./contacts.ts";
+import { Delegating } from "./delegating.ts";
+import { DelegationDesk } from "./delegation-desk.ts";
 import { named, readersByReport, showReaders } from "./readers.ts";
 import { Inbox } from "./received.ts";
 import { Sharer } from "./sharer.ts";
@@ -46,6 +49,8 @@ export class Sharing implements SharingEngine {
   readonly requests = new Source<readonly Request[]>([]);
   private readonly door: Doorway;
   private inbox: { readonly vault: Vault; readonly inbox: Inbox } | null = null;
+  private opened: { readonly vault: Vault; readonly desk: DelegationDesk } | null = null;
+  private readonly postponed = new Set<string>();
 
   constructor(door: Doorway) {
     this.door = door;
@@ -60,6 +65,8 @@ export class Sharing implements SharingEngine {
 
   close(): void {
     this.inbox = null;
+    this.opened = null;
+    this.postponed.clear();
     this.contacts.set([]);
     this.received.set(NOTHING_RECEIVED);
     this.delegations.set(NO_DELEGATIONS);
@@ -146,47 +153,71 @@ export class Sharing implements SharingEngine {
   // -- delegations
 
   async refreshDelegations(): Promise<void> {
-    throw notYet();
+    const { vault } = this.door;
+    this.delegations.set({ ...this.delegations.current, status: "loading", error: null });
+    try {
+      await this.desk(vault).look();
+      await this.showDelegations(vault);
+    } catch (error) {
+      const reason = error instanceof EngineError ? error : refusal("failed", "The list cannot be shown.");
+      if (this.isOpen(vault)) {
+        this.delegations.set({ ...this.delegations.current, status: "failed", error: reason });
+      }
+      throw error;
+    }
   }
 
-  async reportsIn(_scope: Scope): Promise<string[]> {
-    throw notYet();
+  async reportsIn(scope: Scope): Promise<string[]> {
+    return delegatingOf(this.door.vault).reportsIn(scope);
   }
 
-  async delegate(_request: NewDelegation): Promise<Delegation> {
-    throw notYet();
+  delegate(request: NewDelegation): Promise<Delegation> {
+    return this.delegating((delegating) => delegating.give(request));
   }
 
-  async applyToPast(_delegation: string, _onProgress?: Progress<ShareProgress>): Promise<ShareOutcome[]> {
-    throw notYet();
+  applyToPast(delegation: string, onProgress?: Progress<ShareProgress>): Promise<ShareOutcome[]> {
+    return this.delegating((delegating) => delegating.applyToPast(delegation, onProgress));
   }
 
-  async endDelegation(_delegation: string): Promise<Ended> {
-    throw notYet();
+  endDelegation(delegation: string): Promise<Ended> {
+    return this.delegating((delegating) => delegating.end(delegation));
   }
 
   // -- requests
 
-  async grant(_request: string, _onProgress?: Progress<ShareProgress>): Promise<ShareOutcome[]> {
-    throw notYet();
+  async grant(request: string, _onProgress?: Progress<ShareProgress>): Promise<ShareOutcome[]> {
+    await this.changing((vault) => this.desk(vault).confirm(request));
+    await this.showDelegations(this.door.vault);
+    return [];
   }
 
   async postpone(request: string): Promise<void> {
-    this.requests.set(this.requests.current.filter(({ id }) => id !== request));
+    this.postponed.add(request);
+    await this.showDelegations(this.door.vault);
+  }
+
+  async refuse(request: string): Promise<void> {
+    const { vault } = this.door;
+    await this.desk(vault).refuse(request);
+    await this.showDelegations(vault);
   }
 
   // -- activity
 
-  async activity(_query: { after: string | null; limit: number }): Promise<ActivityPage> {
-    throw notYet();
+  async activity(query: { after: string | null; limit: number }): Promise<ActivityPage> {
+    return activityPage(this.door.vault, query);
   }
 
   async checkActivity(): Promise<ActivityCheck> {
-    throw notYet();
+    return checkTrail(this.door.vault);
+  }
+
+  async acceptActivity(): Promise<void> {
+    await acceptTrail(this.door.vault);
   }
 
   async exportActivity(): Promise<{ fileName: string; bytes: Uint8Array<ArrayBuffer> }> {
-    throw notYet();
+    return exportTrail(this.door.vault);
   }
 
   // -- inside
@@ -200,6 +231,28 @@ export class Sharing implements SharingEngine {
       this.door.show(vault);
       await this.show(vault);
     }
+  }
+
+  private async delegating<T>(run: (delegating: Delegating) => Promise<T>): Promise<T> {
+    const { vault } = this.door;
+    const done = await this.changing(() => run(delegatingOf(vault)));
+    await this.showDelegations(vault);
+    return done;
+  }
+
+  private async showDelegations(vault: Vault): Promise<void> {
+    const items = await delegatingOf(vault).list();
+    if (!this.isOpen(vault)) return;
+    this.delegations.set({ status: "ready", items, error: null });
+    const requests = this.desk(vault).requests();
+    this.requests.set(requests.filter(({ id }) => !this.postponed.has(id)));
+  }
+
+  private desk(vault: Vault): DelegationDesk {
+    if (this.opened?.vault !== vault) {
+      this.opened = { vault, desk: new DelegationDesk(vault, delegatingOf(vault)) };
+    }
+    return this.opened.desk;
   }
 
   private inboxOf(vault: Vault): Inbox {
@@ -218,6 +271,10 @@ export class Sharing implements SharingEngine {
 
 function sharerOf(vault: Vault): Sharer {
   return new Sharer(vault, new Contacts(vault));
+}
+
+function delegatingOf(vault: Vault): Delegating {
+  return new Delegating(vault, new Contacts(vault));
 }
 
 function notYet(): Error {

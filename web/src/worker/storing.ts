@@ -4,20 +4,24 @@
  */
 import { randomBytes } from "../bytes.ts";
 import { makeSalt } from "../crypto/payload.ts";
+import type { SessionKey } from "../crypto/session-keys.ts";
 import { formatTime, nowSeconds } from "../crypto/times.ts";
 import { isRefusal } from "../refusal.ts";
 import { requireReport } from "../vault/index/state.ts";
-import { finishReport, headerFor, nextMeta, type BuiltReport } from "../vault/report-build.ts";
+import { finishReport, nextMeta, type BuiltReport } from "../vault/report-build.ts";
 import type { ReportMeta } from "../vault/report-meta.ts";
+import { readersOf, type Noted } from "../vault/sharing.ts";
 import { commitRevision, currentOf } from "./changing.ts";
 import { Recorder, sendContent, type SealedContent } from "./content.ts";
 import { openReport, streamContent } from "./fetching.ts";
 import type { Repeats } from "./repeats.ts";
 import { BatchSender, commitReports, endUpload, isOpen, readBack, startUpload } from "./sending.ts";
-import { nextHeader } from "./recipients.ts";
+import { firstHeader, nextHeader } from "./recipients.ts";
 import { contentOf, metaOf, type Job } from "./upload-jobs.ts";
 import type { UploadList } from "./upload-list.ts";
 import type { Vault } from "./vault.ts";
+
+type NotedReport = BuiltReport & { readonly noted: Noted };
 
 export class Storing {
   private readonly vault: Vault;
@@ -55,7 +59,7 @@ export class Storing {
     const upload = await startUpload(vault.transport);
     try {
       const sender = new BatchSender(vault.transport, upload, { signal });
-      const built: BuiltReport[] = [];
+      const built: NotedReport[] = [];
       for (const job of jobs) {
         // Sealed under a key of its own each time, so that a later attempt needs no memory of it.
         const secrets = { sessionKey: randomBytes(32), salt: makeSalt() };
@@ -93,6 +97,8 @@ export class Storing {
     if (job.labels.updates !== null) {
       await this.commitUpdate(job, sealed, sender, job.upload);
     } else {
+      // Delegations may have ended while it was sent.
+      await this.vault.index.refresh();
       const report = await this.build(job, sealed, secrets.sessionKey);
       await sender.addAll(report.blocks);
       await sender.flush();
@@ -108,24 +114,25 @@ export class Storing {
     await store.saveUpload(await job.toRecord(session.stateKey));
   }
 
-  private async build(job: Job, sealed: SealedContent, sessionKey: Uint8Array<ArrayBuffer>) {
-    const { key } = this.vault;
-    const header = await headerFor(sessionKey, [key.certificate]);
-    const meta = metaOf(job, sealed, key.keyId);
-    return finishReport(meta, sealed.payload, header, sessionKey, key);
+  private async build(job: Job, sealed: SealedContent, sessionKey: SessionKey): Promise<NotedReport> {
+    const { vault } = this;
+    const meta = metaOf(job, sealed, vault.key.keyId);
+    const { header, noted } = await firstHeader(vault, meta, sessionKey);
+    return { ...(await finishReport(meta, sealed.payload, header, sessionKey, vault.key)), noted };
   }
 
   private async commit(
     jobs: readonly Job[],
-    built: readonly BuiltReport[],
+    built: readonly NotedReport[],
     upload: string,
     sender: BatchSender,
   ): Promise<void> {
     const { vault } = this;
     for (const job of jobs) this.list.become(job, "checking");
     const entries = built.map(({ entry }) => entry);
+    const asked = built.map(({ entry: { id, cid }, noted }) => ({ id, cid, shares: noted.notes }));
     try {
-      await commitReports(vault.transport, upload, entries);
+      await commitReports(vault.transport, upload, asked);
     } catch (error) {
       const [job, report] = [jobs[0]!, built[0]!];
       if (jobs.length > 1 || !isRefusal(error, "duplicate") || !(await this.isThere(report.meta))) throw error;
@@ -133,7 +140,9 @@ export class Storing {
       return;
     }
     await readBack(vault.gateways, sender.sample, entries.at(-1)!.cid);
-    await vault.index.change(entries.map((entry) => ({ kind: "put-report", entry })));
+    await vault.index.change(
+      built.map(({ entry, noted }) => ({ kind: "put-report", entry, readers: readersOf(entry.id, noted) })),
+    );
     for (const [place, job] of jobs.entries()) await this.saved(job, built[place]!.meta);
   }
 
@@ -166,7 +175,7 @@ export class Storing {
       content: contentOf(job, sealed),
     });
     const { sessionKey } = job.secrets!;
-    const { header, noted } = await nextHeader(vault, current.report, sessionKey);
+    const { header, noted } = await nextHeader(vault, current.report, meta, sessionKey);
     const built = await finishReport(meta, sealed.payload, header, sessionKey, vault.key);
     job.report = entry.id;
     await commitRevision(vault, built, current, { upload, sender, noted });

@@ -2,6 +2,7 @@
 import { isObject, writeJson, type Json, type JsonObject } from "../../json.ts";
 import { LIMITS } from "../../limits.ts";
 import { refusal } from "../../refusal.ts";
+import { isEnd } from "../delegations.ts";
 import type { ContactRow } from "../people.ts";
 import type { ReportEntry } from "../report-entry.ts";
 import { noReaders, type Readers } from "../share-note.ts";
@@ -26,6 +27,8 @@ export type Change =
   /** Enter a delegation's note, or replace it by its end. */
   | { readonly kind: "put-delegation"; readonly delegation: JsonObject }
   | { readonly kind: "set-cursor"; readonly cursor: string }
+  /** Sign the hash of the activity trail's newest entry (docs/spec/18-activity.md §4). */
+  | { readonly kind: "set-log-head"; readonly head: string }
   | { readonly kind: "set-keys"; readonly keys: KeysFile };
 
 const ENTRIES = LIMITS.SEGMENT_ENTRIES;
@@ -34,6 +37,7 @@ const ENTRIES = LIMITS.SEGMENT_ENTRIES;
 export class Draft {
   readonly touched = new Map<string, Map<number, JsonObject[]>>();
   cursor: string | null;
+  logHead: string | null;
   keys: KeysFile;
   private readonly state: IndexState;
   private readonly newPlaces = new Map<string, Map<string, number>>();
@@ -42,11 +46,14 @@ export class Draft {
   constructor(state: IndexState) {
     this.state = state;
     this.cursor = state.note.cursor;
+    this.logHead = state.note.log_head;
     this.keys = state.keys;
   }
 
   get isChanged(): boolean {
-    return this.touched.size > 0 || this.cursor !== this.state.note.cursor || this.keys !== this.state.keys;
+    const { keys, note } = this.state;
+    const isOther = this.cursor !== note.cursor || this.logHead !== note.log_head || this.keys !== keys;
+    return this.touched.size > 0 || isOther;
   }
 
   apply(change: Change): void {
@@ -55,8 +62,9 @@ export class Draft {
     else if (change.kind === "purge") this.purge(change.id);
     else if (change.kind === "put-readers") this.putReaders(change.readers);
     else if (change.kind === "put-contact") this.put(CONTACTS, change.contact, change.insteadOf);
-    else if (change.kind === "put-delegation") this.put(DELEGATIONS, change.delegation);
+    else if (change.kind === "put-delegation") this.putDelegation(change.delegation);
     else if (change.kind === "set-cursor") this.cursor = change.cursor;
+    else if (change.kind === "set-log-head") this.logHead = change.head;
     else this.keys = change.keys;
   }
 
@@ -97,6 +105,13 @@ export class Draft {
     if (place === undefined) return;
     this.set(REPORTS, place, { id, purged: true });
     this.set(READERS, place, { id, purged: true });
+  }
+
+  private putDelegation(row: JsonObject): void {
+    const place = this.place(DELEGATIONS, rowKey(DELEGATIONS, row));
+    // An end sticks, whoever delivers the delegation once more (docs/spec/17 §2).
+    const isOver = place !== undefined && isEnd(this.row(DELEGATIONS, place)) && !isEnd(row);
+    if (!isOver) this.put(DELEGATIONS, row);
   }
 
   private place(table: string, key: string): number | undefined {
@@ -149,6 +164,13 @@ function sorted(value: Json): Json {
   if (!isObject(value)) return value;
   const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
   return Object.fromEntries(entries.map(([name, item]) => [name, sorted(item)]));
+}
+
+/** Whether an index would differ after `changes`; segments of `readers` they need have been read. */
+export function changesAnything(state: IndexState, changes: readonly Change[]): boolean {
+  const draft = new Draft(state);
+  for (const change of changes) draft.apply(change);
+  return draft.isChanged;
 }
 
 /** Segments of `readers` that `changes` will touch. */

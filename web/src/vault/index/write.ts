@@ -35,6 +35,7 @@ interface Signed {
   readonly sequence: number;
   readonly previous: Cid | null;
   readonly cursor: string | null;
+  readonly log_head: string | null;
   readonly created: string;
 }
 
@@ -57,7 +58,7 @@ export async function newIndex(keys: KeysFile, key: UnlockedKey, created: string
     foreign: new Map(),
     pairs: null,
   };
-  const signed = { sequence: 1, previous: null, cursor: null, created };
+  const signed = { sequence: 1, previous: null, cursor: null, log_head: null, created };
   const update = await writer.seal(state, signed, key);
   return { state: update.state, blocks: [header.block, ...update.blocks] };
 }
@@ -88,6 +89,7 @@ export async function applyChanges(
     sequence: Math.max(state.note.sequence, above) + 1,
     previous: state.root,
     cursor: draft.cursor,
+    log_head: draft.logHead,
     created,
   };
   return writer.seal({ ...state, tables, keys: draft.keys, keysFile }, signed, key);
@@ -97,7 +99,12 @@ export async function applyChanges(
  * The whole index under a new session key, as after a change of password. Everything has to be read
  * first; tables of later versions cannot be carried over under another key.
  */
-export async function rekeyIndex(state: IndexState, key: UnlockedKey, created: string): Promise<IndexUpdate> {
+export async function rekeyIndex(
+  state: IndexState,
+  key: UnlockedKey,
+  created: string,
+  logHead: string | null = null,
+): Promise<IndexUpdate> {
   if (state.foreign.size > 0) {
     throw refusal("invalid-input", "The index was written by a newer version: update this app first.");
   }
@@ -110,8 +117,9 @@ export async function rekeyIndex(state: IndexState, key: UnlockedKey, created: s
     tables.set(name, await writer.table(emptyTable(name), all));
   }
   const keysFile = await writer.envelope(writeKeys(state.keys));
-  const { sequence, cursor } = state.note;
-  const signed = { sequence: sequence + 1, previous: state.root, cursor, created };
+  const { sequence, cursor, log_head } = state.note;
+  const head = logHead ?? log_head;
+  const signed = { sequence: sequence + 1, previous: state.root, cursor, log_head: head, created };
   const changed = { ...state, sessionKey, header: header.block, tables, keysFile };
   const update = await writer.seal(changed, signed, key);
   return { state: update.state, blocks: [header.block, ...update.blocks] };
@@ -190,8 +198,7 @@ class Writer {
       tables[name] = state.note.tables[name]!;
     }
     const contents = await this.directory(entries);
-    const { log_head, extra } = state.note;
-    const note: IndexNote = { ...signed, contents: contents.cid, tables, log_head, extra };
+    const note: IndexNote = { ...signed, contents: contents.cid, tables, extra: state.note.extra };
     const index = await this.envelope(jsonBytes(await signNote(key, INDEX_CONTEXT, noteBody(note))));
     const top: [string, { cid: Cid; tsize: number }][] = [
       [CONTENTS_NAME, contents],

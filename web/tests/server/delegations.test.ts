@@ -1,0 +1,154 @@
+/** Standing delegations between pages: given, taken in, acting on uploads, passed on, ended. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { formatTime, nowSeconds } from "../../src/crypto/times.ts";
+import type { NewDelegation } from "../../src/engine/interface.ts";
+import { Browser, newEmail, signedUp, type Page } from "./running.ts";
+import { fileOf, Server } from "./serving.ts";
+
+let server: Server;
+beforeAll(async () => {
+  server = await Server.start();
+});
+afterAll(() => server.remove());
+
+/** Somebody with a browser of her own; `at` makes it the one in use. */
+class Somebody {
+  readonly email = newEmail();
+  readonly browser = new Browser(server);
+  page!: Page;
+
+  static async signedUp(): Promise<Somebody> {
+    const somebody = new Somebody();
+    somebody.page = await signedUp(somebody.browser, somebody.email);
+    return somebody;
+  }
+
+  get at(): Page {
+    this.browser.use();
+    return this.page;
+  }
+
+  async store(name: string, category: string, seed: number): Promise<string> {
+    const file = fileOf(name, 400, seed);
+    await this.at.engine.upload([{ file, category }]);
+    await this.at.settled();
+    return this.page.row(name.replace(/\.[a-z]+$/, "")).id;
+  }
+}
+
+async function compared(one: Somebody, other: Somebody): Promise<void> {
+  for (const [a, b] of [[one, other], [other, one]] as const) {
+    const { key } = await a.at.engine.sharing.meet(b.email);
+    await a.at.engine.sharing.verifyPerson(b.email, { kind: "seen", key });
+  }
+}
+
+function request(to: string, change: Partial<NewDelegation> = {}): NewDelegation {
+  const scope = { categories: ["lab"], subjects: "*", professions: "*" } as const;
+  const expires = inDays(90);
+  return { to, ...scope, rights: ["read"], expires, parent: null, ...change };
+}
+
+function inDays(days: number): string {
+  return formatTime(nowSeconds() + days * 86_400);
+}
+
+async function emailsReading(somebody: Somebody, report: string): Promise<(string | null)[]> {
+  const { readers } = await somebody.at.engine.sharing.readersOf(report);
+  return readers.map(({ email }) => email).sort();
+}
+
+describe("a standing delegation", () => {
+  let [ana, boris, cleo]: Somebody[] = [];
+  let [past, given]: string[] = [];
+  beforeAll(async () => {
+    ana = await Somebody.signedUp();
+    boris = await Somebody.signedUp();
+    cleo = await Somebody.signedUp();
+    past = await ana.store("old lab.txt", "lab", 1);
+  });
+
+  it("is given only to somebody whose number was compared, and within its bounds", async () => {
+    await ana!.at.engine.sharing.meet(boris!.email);
+    await expect(ana!.at.engine.sharing.delegate(request(boris!.email))).rejects.toMatchObject({
+      code: "forbidden",
+      facts: { person: boris!.email },
+    });
+    await compared(ana!, boris!);
+    for (const [change, field] of [
+      [{ expires: inDays(400) }, "expires"],
+      [{ expires: "2020-01-01T00:00:00Z" }, "expires"],
+      [{ categories: [] }, "categories"],
+      [{ rights: [] }, "rights"],
+    ] as const) {
+      await expect(ana!.at.engine.sharing.delegate(request(boris!.email, change))).rejects.toMatchObject({
+        code: "invalid-input",
+        facts: { field },
+      });
+    }
+    await ana!.at.engine.sharing.refreshDelegations();
+    expect(ana!.page.engine.sharing.delegations.current).toMatchObject({ status: "ready", items: [] });
+  });
+
+  it("reaches the other, and acts on what is stored from then on", async () => {
+    const made = await ana!.at.engine.sharing.delegate(request(boris!.email, { rights: ["read", "redelegate"] }));
+    given = made.id;
+    expect(made).toMatchObject({ state: "active", side: "given", to: { email: boris!.email } });
+    await boris!.at.engine.sharing.refreshDelegations();
+    expect(boris!.page.engine.sharing.delegations.current.items).toMatchObject([
+      { id: given, side: "received", from: { email: ana!.email }, categories: ["lab"] },
+    ]);
+    const lab = await ana!.store("new lab.txt", "lab", 2);
+    const letter = await ana!.store("letter.txt", "letter", 3);
+    expect(await emailsReading(ana!, lab)).toEqual([ana!.email, boris!.email].sort());
+    expect(await emailsReading(ana!, letter)).toEqual([ana!.email]);
+    const reader = (await ana!.at.engine.sharing.readersOf(lab)).readers.find(({ isOwner }) => !isOwner);
+    expect(reader).toMatchObject({ delegation: given });
+    await boris!.at.engine.sharing.refreshReceived();
+    expect(boris!.page.rows.map(({ id }) => id)).toEqual([lab]);
+    const { bytes } = await boris!.at.engine.preview(lab, { maxBytes: 1000 });
+    expect(bytes).toHaveLength(400);
+  });
+
+  it("is applied to the past when asked to, and again without harm", async () => {
+    const scope = { categories: ["lab"], subjects: "*", professions: "*" } as const;
+    expect(await ana!.at.engine.sharing.reportsIn(scope)).toHaveLength(2);
+    const first = await ana!.at.engine.sharing.applyToPast(given!);
+    expect(first.map(({ state }) => state).sort()).toEqual(["done", "unchanged"]);
+    const again = await ana!.at.engine.sharing.applyToPast(given!);
+    expect(again.map(({ state }) => state)).toEqual(["unchanged", "unchanged"]);
+    expect(await emailsReading(ana!, past!)).toContain(boris!.email);
+  });
+
+  it("is passed on only within itself, and acts once its owner says so", async () => {
+    await compared(boris!, cleo!);
+    const { sharing } = boris!.at.engine;
+    await expect(
+      sharing.delegate(request(cleo!.email, { parent: given!, categories: "*" })),
+    ).rejects.toMatchObject({ code: "delegation-refused" });
+    const passed = await sharing.delegate(request(cleo!.email, { parent: given!, expires: inDays(30) }));
+    await ana!.at.engine.sharing.refreshDelegations();
+    const [waiting] = ana!.page.engine.sharing.requests.current;
+    expect(waiting).toMatchObject({ kind: "redelegation", id: passed.id });
+    const before = await ana!.store("lab 3.txt", "lab", 4);
+    expect(await emailsReading(ana!, before)).not.toContain(cleo!.email);
+    await expect(ana!.at.engine.sharing.grant(passed.id)).rejects.toMatchObject({ code: "forbidden" });
+    await compared(ana!, cleo!);
+    await ana!.at.engine.sharing.grant(passed.id);
+    expect(ana!.page.engine.sharing.requests.current).toEqual([]);
+    const after = await ana!.store("lab 4.txt", "lab", 5);
+    expect(await emailsReading(ana!, after)).toEqual([ana!, boris!, cleo!].map(({ email }) => email).sort());
+  });
+
+  it("that is ended lets nobody read what comes after, below it neither", async () => {
+    const ended = await ana!.at.engine.sharing.endDelegation(given!);
+    expect(ended.delegation.id).toBe(given);
+    expect(ended.stillReadable).toContain(past);
+    const lab = await ana!.store("lab 5.txt", "lab", 6);
+    expect(await emailsReading(ana!, lab)).toEqual([ana!.email]);
+    await boris!.at.engine.sharing.refreshDelegations();
+    const kept = boris!.page.engine.sharing.delegations.current.items.map(({ id }) => id);
+    expect(kept).not.toContain(given);
+    await expect(ana!.at.engine.sharing.endDelegation(given!)).rejects.toMatchObject({ code: "not-found" });
+  });
+});
