@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from hygieia.client.index_sync import IndexSync
 from hygieia.client.presence import missing_reports
+from hygieia.client.read_back import Sample, read_back
 from hygieia.client.session import Session
 from hygieia.client.sources import check_unchanged, reading
 from hygieia.client.stored_digests import StoredDigests
@@ -52,7 +53,10 @@ class AlreadyStored:
     reads: Callable[[str], None]
 
     async def among(self, files: Sequence[tuple[FoundFile, str]]) -> dict[str, ReportEntry]:
-        """The reports that hold these files, by path; ``files`` with the names they would get."""
+        """The reports that hold these files, by path; ``files`` with the names they would get.
+
+        Raises ``NotSaved`` when the server says that it has one of them, and does not.
+        """
         people = self.index.state.people(self.session.key.certificate)
         candidates = self._candidates(files, people)
         if not candidates:
@@ -70,7 +74,11 @@ class AlreadyStored:
                 found[file.source.path] = same[-1]
         # What the server has lost is worth storing again: she still has the file.
         lost = await missing_reports(self.session.transport, self.upload, list(found.values()))
-        return {path: entry for path, entry in found.items() if entry.id not in lost}
+        kept = {path: entry for path, entry in found.items() if entry.id not in lost}
+        # That it has the others is its claim, as after an upload (THREATS MS-24).
+        tops = [cid for entry in kept.values() for cid in (entry.cid, entry.data_payload_cid)]
+        await read_back(self.index.source, Sample(), [CID.parse(cid) for cid in tops])
+        return kept
 
     def _candidates(
         self, files: Iterable[tuple[FoundFile, str]], people: People

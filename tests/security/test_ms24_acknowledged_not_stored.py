@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,8 @@ async def _swallow(request: Request, _: Forward) -> Reply:
 
 
 async def _pretend(request: Request, _: Forward) -> Reply:
-    reports = [{"id": r["id"], "report": r, "error": None} for r in request.document["reports"]]
+    asked = request.document["reports"]
+    reports = [{"id": r["id"], "report": r | {"readers": 1}, "error": None} for r in asked]
     return json_reply({"reports": reports}, 201)
 
 
@@ -62,6 +64,20 @@ def test_what_was_only_acknowledged_is_not_called_saved(
     assert cleos.roots() == listed
     cleos.run("put", str(file))
     assert len(cleos.roots()) == len(listed) + 1, "run again, it is stored after all"
+
+
+def test_a_file_is_not_left_out_because_the_server_says_that_it_has_it(
+    proxy: HostileProxy, cleos: Person, tmp_path: Path
+) -> None:
+    """What an earlier put stored has gone, and the server goes on saying that nothing is missing."""
+    file = tmp_path / "kept.txt"
+    file.write_bytes(b"Pulse 62\n")
+    proxy.behave()
+    [report] = json.loads(cleos.run("--json", "put", str(file)))["reports"]
+    proxy.answer("GET", f"/ipfs/{report['cid']}(/.*)?", Reply(404))
+    error = refused(cleos, "put", str(file), code="not-saved")
+    assert "not saved" in error["message"]
+    proxy.behave()
 
 
 def test_an_index_that_was_only_acknowledged_is_noticed(
