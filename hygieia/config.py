@@ -85,6 +85,12 @@ class Settings:
         "@FILE: FILE holds it.",
         secret=True,
     )
+    kubo_gateway: str = _setting(
+        "",
+        read.url,
+        "That Kubo's own gateway, as http://HOST:8080: reading through it takes a fraction of the "
+        "work. It must not fetch (Gateway.NoFetch). Only with a Kubo in HYGIEIA_BLOCKS.",
+    )
     cluster: str = _setting(
         "",
         read.addresses("http://", "https://"),
@@ -360,6 +366,8 @@ def _check_together(settings: Settings) -> None:
         path = getattr(settings, name)
         if path is not None and not path.is_file():
             raise ConfigError(f"{_variable(name)} names no file that is there.")
+    if settings.kubo_gateway and not settings.blocks.startswith("kubo+"):
+        raise ConfigError("HYGIEIA_KUBO_GATEWAY says nothing without a Kubo in HYGIEIA_BLOCKS.")
     if settings.cluster and not settings.blocks.startswith("kubo+"):
         raise ConfigError("HYGIEIA_CLUSTER needs a Kubo in HYGIEIA_BLOCKS: it copies from there.")
     if settings.cluster_replication is not None and not settings.cluster:

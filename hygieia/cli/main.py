@@ -51,6 +51,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "unshare": (f"{_C}.sharing", "unshare", "Stop sharing reports with people."),
     "rekey": (f"{_C}.rekeying", "rekey", "Encrypt reports anew, closed to former readers."),
     "shared": (f"{_C}.sharing", "shared", "List what others share with you."),
+    "copies": (f"{_C}.copies", "copies", "Show where copies of your reports are."),
     "log": (f"{_C}.log", "log", "Show who did what in your account, and check it."),
     "kit": (f"{_C}.kit", "kit", "Write the recovery kit, or test one."),
     "recover": (f"{_C}.recover", "recover", "Restore a vault from kit and gateways, no server."),

@@ -86,6 +86,11 @@ class Changes:
         return page.next is None
 
 
+def cursor_at(time: datetime) -> str:
+    """Where the changes from ``time`` on begin."""
+    return encode_cursor(_stamp(time), "!")
+
+
 def _end_cursor(items: tuple[Document, ...], after: str | None) -> str:
     """Where to go on from the end of the list: the last change, but never a recent one."""
     settled = _stamp(datetime.now(UTC) - LAG)

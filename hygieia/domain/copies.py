@@ -181,6 +181,13 @@ def counted(summary: Summary, copies: Copies) -> Summary:
     return replace(summary, reports=summary.reports + 1, safe=summary.safe + 1)
 
 
+def uncounted(summary: Summary, copies: Copies) -> Summary:
+    """The sums without one that was counted."""
+    if copies.is_short:
+        return replace(summary, reports=summary.reports - 1, short=max(0, summary.short - 1))
+    return replace(summary, reports=summary.reports - 1, safe=max(0, summary.safe - 1))
+
+
 def _id(kind: SubjectKind, subject: str) -> str:
     return subject if kind == "report" else f"index-{subject}"
 

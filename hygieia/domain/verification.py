@@ -101,6 +101,20 @@ class Verifier:
             run = await self._runs.unfinished(key) or Run(secrets.token_hex(8), key, started)
             return await self._go_on(run)
 
+    def beside(self) -> Verifier:
+        """Another over the same nodes, for looks while a run goes on. Closing is this one's."""
+        return Verifier(self._stores, self._indexes, self._leases, self._rules, clock=self._now)
+
+    async def look_at(self, report: Report) -> Copies | None:
+        """Look at one report, note and return what was found; None if it was purged meanwhile."""
+        self._check.begin(None)
+        key = self._key()
+        at = format_time(self._now())
+        # Under the run that is under way, or the last: so it is not taken for a leftover.
+        run = await self._runs.unfinished(key) or await self._runs.last(key) or Run("", key, at)
+        await self._report(run, report)
+        return await self.book.get("report", report.id)
+
     async def stored_bytes(self) -> int:
         """How much there is to read on one node, by what reports say of themselves."""
         total, after = 0, None

@@ -49,7 +49,7 @@ def build_app(settings: Settings) -> web.Application:
     app[PATIENCE] = Patience()
     mount(app, ALL_ROUTES)
     app.add_routes(site_routes(settings))
-    app.add_routes(gateway_routes(services.stores.blocks))
+    app.add_routes(gateway_routes(services.stores.blocks, services.bulk))
     app.on_response_prepare.append(add_headers)
     app.cleanup_ctx.append(sweep_in_background)
     app.cleanup_ctx.append(verify_in_background)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from hygieia.blocks.bulk import BulkReads
 from hygieia.blocks.cluster import Cluster
 from hygieia.config import Settings
 from hygieia.domain.attempts import InFlight, Limit
@@ -16,6 +17,7 @@ from hygieia.domain.identity import Identity, IdentityPolicy, build_identity
 from hygieia.domain.inbox import Inboxes
 from hygieia.domain.index import Indexes
 from hygieia.domain.leases import Leases
+from hygieia.domain.recent_checks import RecentChecks
 from hygieia.domain.report_changes import ReportChanges
 from hygieia.domain.server_secrets import ServerSecrets, load_server_secrets
 from hygieia.domain.stores import Stores
@@ -32,6 +34,7 @@ from hygieia.server.storage import (
     build_stores,
     make_data_folder,
     open_blocks,
+    open_bulk,
     open_documents,
     open_replicas,
     secrets_path,
@@ -63,6 +66,7 @@ class Services:
     origins: tuple[str, ...]
     stores: Stores
     cluster: Cluster | None
+    bulk: BulkReads | None
     identity: Identity
     uploads: Uploads
     commits: Commits
@@ -73,6 +77,7 @@ class Services:
     uploaders: Uploaders
     sweeper: Sweeper
     verifier: Verifier
+    recent_checks: RecentChecks
     batches: InFlight
     batch_reader: BatchReader
     server_secrets: ServerSecrets
@@ -99,7 +104,8 @@ def build_services(settings: Settings) -> Services:
     make_data_folder(settings)
     documents = open_documents(settings)
     cluster = open_replicas(settings)
-    blocks = open_blocks(settings, documents, cluster)
+    bulk = open_bulk(settings)
+    blocks = open_blocks(settings, documents, cluster, bulk)
     stores = build_stores(documents, blocks, settings.quota_bytes)
     origins = public_origins(settings)
     server_secrets = load_server_secrets(secrets_path(settings))
@@ -115,12 +121,14 @@ def build_services(settings: Settings) -> Services:
     indexes = Indexes(stores)
     trash = Trash(stores, indexes, keep=timedelta(days=settings.trash_days))
     inboxes, uploaders = Inboxes(stores), Uploaders(documents)
+    verifier = build_verifier(settings, stores, indexes, cluster)
     rules = Rules(uploads, trash, indexes, identity.accounts, inboxes, uploaders)
     return Services(
         settings=settings,
         origins=origins,
         stores=stores,
         cluster=cluster,
+        bulk=bulk,
         identity=identity,
         uploads=uploads,
         commits=Commits(stores),
@@ -130,7 +138,8 @@ def build_services(settings: Settings) -> Services:
         inboxes=inboxes,
         uploaders=uploaders,
         sweeper=Sweeper(stores, rules, Leases(documents)),
-        verifier=build_verifier(settings, stores, indexes, cluster),
+        verifier=verifier,
+        recent_checks=RecentChecks(stores, verifier.beside(), Leases(documents)),
         batches=InFlight(BATCHES_AT_ONCE, BATCHES_AT_ONCE_EACH, of="batches"),
         batch_reader=BatchReader(PUT_BLOCKS_MAX_BYTES),
         server_secrets=server_secrets,

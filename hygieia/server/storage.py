@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from hygieia.blocks.cluster import Cluster
     from hygieia.blocks.embedded import Damaged
+    from hygieia.blocks.kubo import KuboGateway
     from hygieia.blocks.port import BlockStore
     from hygieia.config import Settings
     from hygieia.documents.port import DocumentStore
@@ -82,19 +83,31 @@ def open_replicas(settings: Settings) -> Cluster | None:
     return open_cluster(settings.cluster, Replication(at_least, at_most))
 
 
+def open_bulk(settings: Settings) -> KuboGateway | None:
+    """The gateway that HYGIEIA_KUBO_GATEWAY names, if one does. Raises ``ConfigError``."""
+    if not settings.kubo_gateway:
+        return None
+    from hygieia.blocks.kubo import KuboGateway  # noqa: PLC0415  (adapters are imported when chosen)
+
+    return KuboGateway(settings.kubo_gateway)
+
+
 def open_blocks(
-    settings: Settings, documents: DocumentStore, cluster: Cluster | None = None
+    settings: Settings,
+    documents: DocumentStore,
+    cluster: Cluster | None = None,
+    bulk: KuboGateway | None = None,
 ) -> BlockStore:
     """The block store that HYGIEIA_BLOCKS names. Raises ``ConfigError``.
 
     ``documents`` is where an adapter keeps what its store cannot, ``cluster`` keeps copies of what
-    is pinned; closing them is the caller's.
+    is pinned; closing them is the caller's. ``bulk`` is closed with the store.
     """
     folder = blocks_folder(settings)
     if folder is None:
         from hygieia.blocks.kubo import open_kubo  # noqa: PLC0415  (adapters are imported when chosen)
 
-        return open_kubo(settings.blocks, documents, cluster)
+        return open_kubo(settings.blocks, documents, cluster, bulk)
     from hygieia.blocks.embedded import open_embedded  # noqa: PLC0415  (adapters are imported when chosen)
 
     return open_embedded(folder, on_damage=_log_damage)

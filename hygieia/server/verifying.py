@@ -1,4 +1,4 @@
-"""The rounds of verifying all copies, as long as the server runs."""
+"""The rounds of verifying all copies, and soon after storing what is new, as long as the server runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hygieia.server.logs import get_log, places_of
 from hygieia.server.middleware import SERVICES
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from aiohttp import web
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 FIRST_AFTER_SECONDS: Final = 60
 """A server that has just started has other things to do."""
 LOOK_EVERY_SECONDS: Final = 600
+LOOK_AT_NEW_EVERY_SECONDS: Final = 60
 
 
 async def verify_in_background(app: web.Application) -> AsyncIterator[None]:
@@ -29,11 +30,14 @@ async def verify_in_background(app: web.Application) -> AsyncIterator[None]:
     if not services.settings.verify_hours:
         yield
         return
-    task = asyncio.create_task(_rounds(services), name="verifier")
+    tasks = [
+        asyncio.create_task(_rounds(services), name="verifier"),
+        asyncio.create_task(_rounds_of_the_new(services), name="verifier of the new"),
+    ]
     yield
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _rounds(services: Services) -> None:
@@ -43,10 +47,17 @@ async def _rounds(services: Services) -> None:
         await asyncio.sleep(LOOK_EVERY_SECONDS)
 
 
+async def _rounds_of_the_new(services: Services) -> None:
+    while True:
+        await asyncio.sleep(LOOK_AT_NEW_EVERY_SECONDS)
+        with _told():
+            await services.recent_checks.run()
+
+
 async def verify_if_due(services: Services) -> None:
     """One look at whether a verification is due; then the verification."""
     verifier = services.verifier
-    try:
+    with _told():
         if await verifier.is_due(services.settings.verify_hours):
             run = await verifier.run()
             if run is not None:
@@ -61,6 +72,13 @@ async def verify_if_due(services: Services) -> None:
             services.metrics.safe_reports.set(last.counts.safe)
             services.metrics.short_reports.set(last.counts.short)
             services.metrics.last_verified.set(parse_time(last.finished).timestamp())
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """A broken round is logged, and ends no later one."""
+    try:
+        yield
     except HygieiaError as error:
         get_log().warning("verification stopped", code=error.code)
     except Exception as error:  # noqa: BLE001 - a broken round must not end all later ones

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -12,9 +15,14 @@ from aiohttp import web
 from multidict import CIMultiDictProxy
 from yarl import URL
 
+from hygieia.blocks.bulk import BulkReads
 from hygieia.blocks.embedded import open_embedded
+from hygieia.blocks.kubo import KuboGateway, open_kubo
+from hygieia.blocks.port import BlockStore
+from hygieia.documents.sqlite import open_sqlite
 from hygieia.server.gateway import gateway_routes
 from tests.api.gateway_table import NAME, RECORD, ROWS, STORED, Expected, Row
+from tests.kubo import KuboServer
 
 
 @dataclass
@@ -31,13 +39,52 @@ class Gateway:
             return response.status, response.headers, await response.read()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gateway]:
-    store = open_embedded(tmp_path_factory.mktemp("gateway"))
-    await store.put(STORED, holder="table")
-    await store.put_record(NAME, RECORD)
+@asynccontextmanager
+async def store_over(
+    name: str, request: pytest.FixtureRequest, folder: Path
+) -> AsyncIterator[tuple[BlockStore, BulkReads | None]]:
+    """The store behind the gateway, and what it offers in bulk."""
+    if name == "embedded":
+        store: BlockStore = open_embedded(folder)
+        yield store, None
+        await store.close()
+        return
+    kubo: KuboServer = request.getfixturevalue("kubo")
+    kubo.empty()
+    documents = open_sqlite(folder / "documents.sqlite")
+    bulk = KuboGateway(kubo.node.gateway) if name != "kubo" else None
+    store = await asyncio.to_thread(open_kubo, kubo.address, documents, gateway=bulk)
+    yield store, bulk
+    await store.close()
+    await documents.close()
+
+
+@pytest_asyncio.fixture(
+    scope="module",
+    loop_scope="module",
+    params=[
+        "embedded",
+        pytest.param("kubo", marks=pytest.mark.servers),
+        pytest.param("kubo read through its gateway", marks=pytest.mark.servers),
+    ],
+)
+async def gateway(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Gateway]:
+    async with store_over(request.param, request, tmp_path_factory.mktemp("gateway")) as (
+        store,
+        bulk,
+    ):
+        await store.put(STORED, holder="table")
+        await store.put_record(NAME, RECORD)
+        async with serving(store, bulk) as found:
+            yield found
+
+
+@asynccontextmanager
+async def serving(store: BlockStore, bulk: BulkReads | None) -> AsyncIterator[Gateway]:
     app = web.Application()
-    app.add_routes(gateway_routes(store))
+    app.add_routes(gateway_routes(store, bulk))
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -45,7 +92,6 @@ async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gat
     async with aiohttp.ClientSession(auto_decompress=False) as session:
         yield Gateway(f"http://{host}:{port}", session)
     await runner.cleanup()
-    await store.close()
 
 
 def fits(expected: Expected, found: str | None) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import http.client
+import signal
 import urllib.error
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from hygieia.blocks.kubo import open_kubo
-from hygieia.blocks.kubo.rpc import Rpc
+from hygieia.blocks.kubo.rpc import CALL_SECONDS, Rpc
 from hygieia.blocks.port import BlockStore
 from hygieia.documents.sqlite import open_sqlite
 from hygieia.errors import BlockRefused, Unavailable
@@ -76,6 +77,25 @@ async def test_bad_weather_is_unavailable_and_passes(
     await store.release("other")
     await store.sweep()
     assert await store.missing(dag.cids) == []
+
+
+async def test_a_frozen_kubo_is_given_up_before_a_slow_ones_time_is_over(
+    store: BlockStore, kubo: KuboServer
+) -> None:
+    dag = report(1, 50_000)
+    await store.put(dag.blocks, holder="one")
+    assert kubo.process is not None
+    kubo.process.send_signal(signal.SIGSTOP)
+    try:
+        asked = [store.get(dag.root), store.size(dag.root), store.put(report(2).blocks, holder="x")]
+        outcomes = await asyncio.wait_for(
+            asyncio.gather(*asked, return_exceptions=True), CALL_SECONDS
+        )
+    finally:
+        kubo.process.send_signal(signal.SIGCONT)
+    assert [type(outcome) for outcome in outcomes] == [Unavailable] * 3
+    assert await store.get(dag.root) == dag.blocks[-1].data
+    assert await store.put(report(2).blocks, holder="x") > 0
 
 
 async def test_what_was_acknowledged_survives_cables_being_pulled(

@@ -30,12 +30,12 @@ PROFILE = {
 }
 
 
-def started_with(blocks: str, data: Path) -> str:
+def started_with(blocks: str, data: Path, **settings: str) -> str:
     """Start a server that must refuse; its one line."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("HYGIEIA_")}
     done = subprocess.run(
         [COMMAND, "serve", "--port", "0", "--data", str(data)],
-        env=environment | {"HYGIEIA_BLOCKS": blocks},
+        env=environment | {"HYGIEIA_BLOCKS": blocks} | settings,
         cwd=data.parent,
         capture_output=True,
         text=True,
@@ -160,6 +160,30 @@ def test_a_real_gateway_is_no_rpc(kubo: KuboServer, tmp_path: Path) -> None:
     port = urlsplit(kubo.node.gateway).port
     assert port is not None
     assert "no Kubo RPC" in started_with(kubo.address_at(port), tmp_path / "data")
+
+
+@pytest.mark.servers
+def test_a_gateway_that_is_none_or_another_ones_is_refused(
+    kubo: KuboServer, kubo_program: Path, tmp_path: Path
+) -> None:
+    rpc = f"http://127.0.0.1:{kubo.api_port}"
+    said = started_with(kubo.address, tmp_path / "rpc", HYGIEIA_KUBO_GATEWAY=rpc)
+    assert "does not have" in said
+    nobody = f"http://127.0.0.1:{free_port()}"
+    said = started_with(kubo.address, tmp_path / "nobody", HYGIEIA_KUBO_GATEWAY=nobody)
+    assert "No gateway answers" in said
+    with kubo_server(kubo_program, tmp_path / "repository") as other:
+        gateway = other.node.gateway
+        said = started_with(kubo.address, tmp_path / "other", HYGIEIA_KUBO_GATEWAY=gateway)
+    assert "does not have" in said
+
+
+@pytest.mark.servers
+def test_a_gateway_that_would_fetch_is_refused(kubo_program: Path, tmp_path: Path) -> None:
+    with kubo_server(kubo_program, tmp_path / "repository", Gateway_NoFetch="false") as node:
+        gateway = node.node.gateway
+        said = started_with(node.address, tmp_path / "data", HYGIEIA_KUBO_GATEWAY=gateway)
+    assert "Gateway.NoFetch" in said
 
 
 @pytest.mark.servers

@@ -250,6 +250,10 @@ class TestCopies:
         assert settings.cluster == "http://vault:hunter2@one,http://two"
         assert "hunter2" not in repr(settings)
 
+    def test_a_kubos_gateway_needs_a_kubo(self) -> None:
+        with pytest.raises(ConfigError, match="HYGIEIA_KUBO_GATEWAY"):
+            load({"HYGIEIA_KUBO_GATEWAY": "http://kubo:8080"})
+
     def test_a_cluster_needs_a_kubo(self) -> None:
         with pytest.raises(ConfigError, match="HYGIEIA_CLUSTER needs a Kubo"):
             load({"HYGIEIA_CLUSTER": "http://vault:hunter2@one"})

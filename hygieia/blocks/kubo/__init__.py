@@ -6,6 +6,7 @@ garbage collection, ours or an operator's, takes what somebody still needs. Who 
 until when, stands in the document store beside it.
 """
 
+from hygieia.blocks.kubo.gateway import KuboGateway
 from hygieia.blocks.kubo.opening import open_kubo
 
-__all__ = ["open_kubo"]
+__all__ = ["KuboGateway", "open_kubo"]

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 LINKS_A_KEEPER: Final = 4096
 MAX_WALKED: Final = 4_000_000
 _NONCE_BYTES: Final = 16
+PROBE: Final = Block.of(RAW, b"hygieia asks whether a gateway reads this Kubo's blocks")
+"""Stored without a pin when a gateway is looked at. It is nobody's, so no sweep counts it."""
 
 
 def key_of(cid: CID) -> bytes:

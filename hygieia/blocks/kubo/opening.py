@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hygieia.blocks.asking import asked_apart
 from hygieia.blocks.kubo.address import Address, read_address
+from hygieia.blocks.kubo.keepers import PROBE
 from hygieia.blocks.kubo.rpc import KuboError, Rpc
 from hygieia.blocks.kubo.store import KuboBlockStore
 from hygieia.blocks.verified import VerifiedBlockStore
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hygieia.blocks.kubo.books import Documents
+    from hygieia.blocks.kubo.gateway import KuboGateway
     from hygieia.blocks.kubo.replicas import Replicas
     from hygieia.blocks.port import BlockStore
 
@@ -53,31 +55,39 @@ def open_kubo(
     address: str,
     documents: Documents,
     replicas: Replicas | None = None,
+    gateway: KuboGateway | None = None,
     *,
     clock: Callable[[], float] = time.time,
 ) -> BlockStore:
     """Open the store that ``kubo+http://[TOKEN@]HOST:5001`` names. Blocks while it is asked.
 
     ``replicas`` is told of every root that is kept or let go; closing it is the caller's.
+    ``gateway`` is the same Kubo's, to read through; it is closed with the store.
 
     Raises:
         ConfigError: the address is wrong, nobody answers there, the token is refused or may do too
             little, or the node's version or settings do not keep what the port promises.
     """
     where = read_address(address)
-    asked_apart(lambda: _check(where))
-    store = KuboBlockStore(Rpc(where), documents, replicas, clock=clock)
+    asked_apart(lambda: _check(where, reads_gateway=gateway is not None))
+    if gateway is not None:
+        gateway.check(PROBE.cid, PROBE.data)
+    store = KuboBlockStore(Rpc(where), documents, replicas, gateway, clock=clock)
     return VerifiedBlockStore(store, hashes_leaves=True)
 
 
-async def _check(address: Address) -> None:
+async def _check(address: Address, *, reads_gateway: bool) -> None:
     rpc = Rpc(address)
     try:
         _check_version(await rpc.identity())
-        _check_settings(await rpc.configuration())
+        settings = await rpc.configuration()
+        _check_settings(settings)
         for path in USED:
             await _check_allowed(rpc, path)
         await _check_hashing(rpc)
+        if reads_gateway:
+            _check_gateway(settings.get("Gateway"))
+            await rpc.import_car([PROBE], PROBE.cid, pin=False)
     except KuboError as error:
         raise _explain(error) from None
     except (Unavailable, StorageFull):
@@ -134,6 +144,16 @@ def _check_settings(settings: dict[str, Any]) -> None:
         raise ConfigError(
             "The Kubo's repository does not write blocks durably.",
             hint='Set "sync": true for flatfs in Datastore.Spec of Kubo\'s settings.',
+        )
+
+
+def _check_gateway(settings: object) -> None:
+    """A gateway that fetched what it lacks would keep readers waiting, and tell others what is read."""
+    given = settings if isinstance(settings, dict) else {}
+    if given.get("NoFetch") is not True:
+        raise ConfigError(
+            "The gateway at HYGIEIA_KUBO_GATEWAY would fetch blocks from others.",
+            hint="Run: ipfs config --json Gateway.NoFetch true",
         )
 
 

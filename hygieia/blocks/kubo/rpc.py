@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import aiohttp
 
 from hygieia.blocks.kubo.forms import Form, car_pieces
+from hygieia.blocks.kubo.pulse import Pulse
 from hygieia.errors import BlockMissing, BlockRefused, StorageFull, Unavailable
 from hygieia.limits import MAX_BLOCK_BYTES
 
@@ -84,11 +85,13 @@ class Rpc:
         self._client: Any = None
         self._calls = asyncio.Semaphore(CALLS_AT_ONCE)
         self._imports = asyncio.Semaphore(IMPORTS_AT_ONCE)
+        self._pulse = Pulse(self._beat)
         self._closed = False
 
     async def close(self) -> None:
         """Let go of the connections; later calls raise ``Unavailable``."""
         self._closed = True
+        await self._pulse.close()
         if self._client is not None:
             await self._client.close()
 
@@ -136,7 +139,7 @@ class Rpc:
         seconds = CALL_SECONDS + size_bytes / SLOWEST_BYTES_A_SECOND
         query = {"pin-roots": _flag(pin), "stats": "true"}
         body = Form("data.car", car_pieces(blocks, root))
-        async with self._imports:
+        async with self._in_turn():
             lines = [line async for line in self.lines("dag/import", query, seconds, body)]
         pinned = [line["Root"] for line in lines if isinstance(line.get("Root"), dict)]
         for error in filter(None, (str(one.get("PinErrorMsg") or "") for one in pinned)):
@@ -260,6 +263,7 @@ class Rpc:
             total=seconds + CONNECT_SECONDS, sock_connect=CONNECT_SECONDS
         )
         async with (
+            self._pulse.watched(),
             self._calls,
             client.session.post(
                 client.api_endpoint(path),
@@ -279,7 +283,7 @@ class Rpc:
 
         async def once() -> Line:
             try:
-                async with self._calls, asyncio.timeout(seconds):
+                async with self._pulse.watched(), self._calls, asyncio.timeout(seconds):
                     answer = await call(self._opened())
             except APIError as error:
                 status = getattr(error, "http_status", 404)
@@ -306,6 +310,31 @@ class Rpc:
                     await asyncio.sleep(PAUSE_SECONDS * 4**attempt)
         raise Unavailable(_DOWN)
 
+    @contextlib.asynccontextmanager
+    async def _in_turn(self) -> AsyncIterator[None]:
+        """Wait for a place among the imports, no longer than the node is alive."""
+        try:
+            async with self._pulse.watched():
+                await self._imports.acquire()
+        except TimeoutError:
+            raise Unavailable(_DOWN) from None
+        try:
+            yield
+        finally:
+            self._imports.release()
+
+    async def _beat(self, seconds: float) -> None:
+        """Whether the node answers at all, whatever it says. Raises ``TimeoutError``."""
+        limits = aiohttp.ClientTimeout(total=seconds)
+        client = self._opened()
+        try:
+            async with client.session.post(client.api_endpoint("version"), timeout=limits):
+                pass
+        except TimeoutError:
+            raise
+        except (aiohttp.ClientError, OSError):
+            pass  # refused, or hung up on: the calls that wait hear that themselves
+
     def _opened(self) -> Any:  # noqa: ANN401 - aioipfs ships no types
         if self._closed:
             raise Unavailable("The block store is closed.")
@@ -316,7 +345,7 @@ class Rpc:
                 port=where.port,
                 scheme=where.scheme,
                 loop=asyncio.get_running_loop(),
-                conns_max=CALLS_AT_ONCE,
+                conns_max=CALLS_AT_ONCE + 1,  # and the pulse
             )
             if where.token is not None:
                 # On the session, so that no call of aioipfs's goes without it.

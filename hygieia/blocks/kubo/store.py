@@ -21,7 +21,7 @@ from hygieia.blocks.kubo.keepers import difference, is_inline, keepers_of, key_o
 from hygieia.blocks.kubo.rpc import Incomplete, KuboError, Rpc
 from hygieia.blocks.kubo.sweeper import Sweeper
 from hygieia.blocks.kubo.tasks import Tasks, all_of
-from hygieia.errors import BlockMissing, LimitExceeded, NotFound, Unavailable
+from hygieia.errors import BlockMissing, BlockRefused, LimitExceeded, NotFound, Unavailable
 from hygieia.ipld.block import Block
 from hygieia.ipld.cid import CID, RAW
 from hygieia.limits import MAX_IPNS_RECORD_BYTES
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
     from datetime import datetime
 
+    from hygieia.blocks.kubo.gateway import KuboGateway
     from hygieia.blocks.kubo.replicas import Replicas
     from hygieia.blocks.port import AnyBlock, Pin, Swept
 
@@ -58,10 +59,12 @@ class KuboBlockStore:
         rpc: Rpc,
         documents: Documents,
         replicas: Replicas | None = None,
+        gateway: KuboGateway | None = None,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._rpc = rpc
+        self._gateway = gateway
         self._replicas = replicas
         self._books = Books(documents, clock)
         self._clock = clock
@@ -115,6 +118,11 @@ class KuboBlockStore:
 
     async def get_many(self, cids: Sequence[CID], *, max_bytes: int | None = None) -> list[bytes]:
         """See ``BlockStore.get_many``."""
+        self._check_open()
+        if self._gateway is not None and not any(is_inline(cid) for cid in cids):
+            # What it lacks, or why it fails, is for the RPC to say.
+            with contextlib.suppress(BlockMissing, BlockRefused, Unavailable):
+                return await self._gateway.blocks(cids, max_bytes=max_bytes)
         found: list[bytes] = []
         used = 0
         for start in range(0, len(cids), READS_AT_ONCE):
@@ -236,6 +244,8 @@ class KuboBlockStore:
             return
         self._closed = True
         await self._tasks.finish(CLOSE_SECONDS)
+        if self._gateway is not None:
+            await self._gateway.close()
         await self._rpc.close()
 
     # -- keeping -----------------------------------------------------------------------------

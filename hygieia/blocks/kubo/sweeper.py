@@ -14,7 +14,7 @@ import contextlib
 from typing import TYPE_CHECKING, Final, Protocol
 
 from hygieia.blocks.cluster import ClusterError
-from hygieia.blocks.kubo.keepers import key_of
+from hygieia.blocks.kubo.keepers import PROBE, key_of
 from hygieia.blocks.kubo.rpc import WALK_SECONDS
 from hygieia.blocks.port import Swept
 from hygieia.errors import IntegrityError, InvalidInput, Unavailable
@@ -60,7 +60,7 @@ class Sweeper:
         self._keeper = keeper
         self._clock = clock
         self._removed = removed
-        self._keepers: set[bytes] = set()
+        self._keepers: set[bytes] = {key_of(PROBE.cid)}
 
     async def run(self) -> Swept:
         """Sweep. Raises ``Conflict`` when another does, ``IntegrityError`` on lost blocks."""
@@ -143,7 +143,7 @@ class Sweeper:
         async with contextlib.aclosing(self._rpc.lines("refs/local", {}, WALK_SECONDS)) as blocks:
             async for line in blocks:
                 cid = _cid(line.get("Ref"))
-                if key_of(cid) not in kept:
+                if key_of(cid) not in kept and cid != PROBE.cid:
                     unwanted[key_of(cid)] = cid
         return unwanted
 

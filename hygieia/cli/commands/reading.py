@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import click
 from hygieia.cli.invocation import STANDARD_INPUT
 from hygieia.cli.options import ANY_PATH, command, known_words
 from hygieia.cli.reports import MISSING, UNKNOWN
-from hygieia.errors import BlockMissing, UsageError
+from hygieia.errors import BlockMissing, NotFound, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,6 +81,7 @@ def info(invocation: Invocation, report: str, gateways: tuple[str, ...]) -> None
     from hygieia.cli.reports import describe
     from hygieia.cli.sessions import opened_vault, run, states_of
     from hygieia.client import answers
+    from hygieia.client.copies import copies_of
 
     known: dict[str, Any] = {}
 
@@ -89,14 +91,17 @@ def info(invocation: Invocation, report: str, gateways: tuple[str, ...]) -> None
             states = await states_of(vault, [entry])
             known.update(describe(entry), state=states.get(entry.id, UNKNOWN))
             opened = await vault.read(entry)
-            rev = None
+            rev, copies = None, None
             if not gateways:
-                path = f"/reports/{entry.id}"
-                server = await vault.session.transport.call("GET", path)
+                transport = vault.session.transport
+                server = await transport.call("GET", f"/reports/{entry.id}")
                 rev = answers.number(server.document, "rev")
+                with suppress(NotFound):  # whose it is is told of copies, and nobody else
+                    copies = (await copies_of(transport, entry.id)).to_json()
             names = {each.id: each.name for each in vault.subjects}
             whose = {"subject_name": names.get(opened.meta.subject)}
-            return _info(entry, opened, rev) | whose | {"state": known["state"]}
+            told = {"state": known["state"], "copies": copies}
+            return _info(entry, opened, rev) | whose | told
 
     try:
         document = run(work())
@@ -145,7 +150,17 @@ def _info_text(document: dict[str, Any]) -> str:
         shown["Record of"] = document["subject_name"]
     if document["state"] == MISSING:
         shown["Blocks"] = "missing here"
+    if copies := document.get("copies"):
+        shown["Copies"] = _copies_text(copies)
     return facts(list(shown.items()))
+
+
+def _copies_text(copies: dict[str, Any]) -> str:
+    if copies["state"] == "unchecked":
+        return "not looked at yet"
+    said = "" if copies["state"] == "safe" else ", which is short"
+    where = ", ".join(node["node"] for node in copies["nodes"] if node["state"] == "whole")
+    return f"{copies['copies']} of {copies['wanted']}{said}: {where or 'nowhere'}"
 
 
 @command("versions")

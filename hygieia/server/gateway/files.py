@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 from hygieia.ipld.block import Block
 from hygieia.ipld.walk import FileWalk
+from hygieia.limits import CHUNK_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from hygieia.blocks.bulk import BulkReads
     from hygieia.blocks.port import BlockStore
     from hygieia.ipld.cid import CID
 
@@ -41,6 +43,28 @@ async def file_bytes(blocks: BlockStore, root: CID, first: int, end: int) -> Asy
         for read in reads.values():
             read.cancel()
             read.add_done_callback(_forget)
+
+
+async def file_bytes_in_bulk(
+    blocks: BlockStore, bulk: BulkReads | None, root: CID, first: int, end: int
+) -> AsyncIterator[bytes]:
+    """``file_bytes``, not hashed where ``bulk`` gives them: see docs/adr/0015.
+
+    What is short, and what ``bulk`` does not give to the end, comes hashed from ``blocks``.
+    """
+    stream = None
+    if bulk is not None and end - first > CHUNK_BYTES:
+        stream = await bulk.file(root, first, end)
+    if stream is not None:
+        try:
+            while piece := await stream.read():
+                first += len(piece)
+                yield piece
+        finally:
+            await stream.close()
+    if first < end:
+        async for piece in file_bytes(blocks, root, first, end):
+            yield piece
 
 
 async def _get(blocks: BlockStore, cid: CID) -> bytes:

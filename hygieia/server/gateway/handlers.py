@@ -20,13 +20,14 @@ from hygieia.ipld.unixfs import Kind
 from hygieia.server.gateway import answers, asked
 from hygieia.server.gateway.asked import Format, NotAcceptable
 from hygieia.server.gateway.feed import CarFeed
-from hygieia.server.gateway.files import file_bytes
+from hygieia.server.gateway.files import file_bytes_in_bulk
 from hygieia.server.gateway.paths import Followed, follow
 from hygieia.server.gateway.sending import send_pieces
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from hygieia.blocks.bulk import BulkReads
     from hygieia.blocks.port import BlockStore
     from hygieia.server.gateway.sending import Piece
 
@@ -37,8 +38,9 @@ MAX_RECORD_CACHE_SECONDS: Final = 31536000
 class Gateway:
     """Handlers over one block store. It serves what is there and fetches nothing."""
 
-    def __init__(self, blocks: BlockStore) -> None:
+    def __init__(self, blocks: BlockStore, bulk: BulkReads | None = None) -> None:
         self._blocks = blocks
+        self._bulk = bulk
 
     async def options(self, _request: web.Request) -> web.Response:
         """Preflight requests from other origins."""
@@ -128,7 +130,7 @@ class Gateway:
         if request.method == "HEAD":
             await response.prepare(request)
             return response
-        feed = CarFeed(self._blocks, way.passed, way.end, wanted)
+        feed = CarFeed(self._blocks, way.passed, way.end, wanted, self._bulk)
         return await send_pieces(request, response, _car_pieces(feed, way.end))
 
     # -- files -------------------------------------------------------------------------------
@@ -154,7 +156,7 @@ class Gateway:
         if request.method == "HEAD" or first == end:
             await response.prepare(request)
             return response
-        content = file_bytes(self._blocks, way.end, first, end)
+        content = file_bytes_in_bulk(self._blocks, self._bulk, way.end, first, end)
         return await send_pieces(request, response, ((b"", data) async for data in content))
 
     async def _file_size(self, cid: CID) -> int:
@@ -201,9 +203,9 @@ class Gateway:
         return web.Response(body=data, headers=headers)
 
 
-def gateway_routes(blocks: BlockStore) -> list[web.RouteDef]:
-    """The gateway's routes, for the application to mount."""
-    gateway = Gateway(blocks)
+def gateway_routes(blocks: BlockStore, bulk: BulkReads | None = None) -> list[web.RouteDef]:
+    """The gateway's routes, for the application to mount; ``bulk`` where the store offers it."""
+    gateway = Gateway(blocks, bulk)
     return [
         web.get("/ipfs/{path:.+}", gateway.ipfs),
         web.options("/ipfs/{path:.+}", gateway.options),

@@ -87,6 +87,8 @@ async def commit_reports(call: Call, body: CommitIn) -> Answer:
     ]
     await _record_stored(call, wanted, outcomes)
     committed = sum(item.report is not None for item in items)
+    if committed:
+        await services.recent_checks.note(owner or call.caller.account_id)
     services.metrics.committed_reports.inc(committed)
     return Answer(CommitOut(reports=items), status=201 if committed == len(items) else 207)
 
@@ -144,6 +146,7 @@ async def change_report(call: Call, path: ReportPath, body: ChangeIn) -> ReportO
     )
     changed = await services.report_changes.change(caller.account, upload, wanted)
     await _record_changed(call, body.change, changed)
+    await services.recent_checks.note(changed.report.account)
     return _report_out(changed.report)
 
 

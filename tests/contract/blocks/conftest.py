@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from hygieia.blocks.embedded import open_embedded
-from hygieia.blocks.kubo import open_kubo
+from hygieia.blocks.kubo import KuboGateway, open_kubo
 from hygieia.blocks.port import BlockStore
 from hygieia.blocks.verified import VerifiedBlockStore
 from hygieia.documents.port import DocumentStore
@@ -54,14 +54,20 @@ async def _verified(folder: Path, clock: Clock) -> BlockStore:
 
 OpenAdapter = Callable[[Path, Clock], Awaitable[BlockStore]]
 ADAPTERS: dict[str, OpenAdapter] = {"embedded": _embedded, "verified": _verified}
-NAMES = [*ADAPTERS, pytest.param("kubo", marks=pytest.mark.servers)]
+ON_KUBO = ("kubo", "kubo read through its gateway")
+NAMES = [*ADAPTERS, *(pytest.param(name, marks=pytest.mark.servers) for name in ON_KUBO)]
 OpenStore = Callable[[Path], Awaitable[BlockStore]]
 
 
-def _kubo(server: KuboServer, documents: list[DocumentStore]) -> OpenAdapter:
+def _kubo(
+    server: KuboServer, documents: list[DocumentStore], *, reads_gateway: bool
+) -> OpenAdapter:
     async def opened(folder: Path, clock: Clock) -> BlockStore:
         documents.append(open_sqlite(folder / "documents.sqlite"))
-        return await asyncio.to_thread(open_kubo, server.address, documents[-1], clock=clock)
+        gateway = KuboGateway(server.node.gateway) if reads_gateway else None
+        return await asyncio.to_thread(
+            open_kubo, server.address, documents[-1], gateway=gateway, clock=clock
+        )
 
     return opened
 
@@ -74,10 +80,10 @@ def clock() -> Clock:
 @pytest.fixture(params=NAMES)
 async def open_store(request: pytest.FixtureRequest, clock: Clock) -> AsyncIterator[OpenStore]:
     documents: list[DocumentStore] = []
-    if request.param == "kubo":
+    if request.param in ON_KUBO:
         server: KuboServer = request.getfixturevalue("kubo")
         server.empty()
-        adapter = _kubo(server, documents)
+        adapter = _kubo(server, documents, reads_gateway=request.param != "kubo")
     else:
         adapter = ADAPTERS[request.param]
     opened: list[BlockStore] = []
