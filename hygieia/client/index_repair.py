@@ -9,12 +9,13 @@ what it leaves out, no index would show anyway.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from hygieia.client import answers
 from hygieia.client.index_sync import IndexSync, Refused
+from hygieia.client.readers import readers_of
 from hygieia.errors import IntegrityError, InvalidInput, NoteRefused, NotFound
 from hygieia.ipld.cid import CID
 from hygieia.limits import TRASH_DAYS
@@ -22,10 +23,12 @@ from hygieia.openpgp.notes import Verdict
 from hygieia.openpgp.times import format_time, now, parse_time
 from hygieia.recovery.driving import read_from
 from hygieia.vault import words
+from hygieia.vault.delegations import Delegations
 from hygieia.vault.index import Change, Purge, Purged, PutReport, SetCursor, SetDeleted
-from hygieia.vault.report import Expected, Report
+from hygieia.vault.report import Expected, Report, UploadRight
 from hygieia.vault.report_entry import ReportEntry
 from hygieia.vault.report_read import read_report
+from hygieia.vault.share_note import Readers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,6 +67,7 @@ async def repair(sync: IndexSync) -> Repaired:
         if cursor is not None:
             query["after"] = cursor
         page = (await sync.transport.call("GET", "/changes", query=query)).document
+        sync.inbox_waits = page.get("inbox") is True
         for item in answers.parts(page, "items"):
             found = await _change_for(sync, people, item, done)
             changes += found
@@ -101,12 +105,32 @@ async def _change_for(
         entry = ReportEntry.of(
             report.meta, cid=root, meta_payload_cid=str(report.encrypted.meta.cid)
         )
-        changes.append(PutReport(entry))
+        changes.append(PutReport(entry, await _readers(sync, people, report, known)))
         done.entered.append(entry)
     was_deleted = known is not None and known.deleted is not None
     if bool(item.get("deleted")) != was_deleted:
         changes.append(SetDeleted(report_id, None if was_deleted else format_time(now())))
     return changes
+
+
+async def _readers(
+    sync: IndexSync, people: People, report: Report, known: ReportEntry | None
+) -> Readers | None:
+    """Who reads a report of hers besides her, by verified notes.
+
+    Whoever was taken off while the session key stayed is entered under ``removed``: the change of
+    another device of hers whose index was never renewed.
+    """
+    if not people.is_me(report.meta.owner):
+        return None
+    same_key = known is not None and known.data_payload_cid == report.meta.data_payload_cid
+    listed = await sync.readers(report.meta.id) if same_key else Readers(report.meta.id)
+    found = replace(listed, readers=())
+    if len(report.packets) > 1:
+        found = await readers_of(sync.transport, report, listed, people)
+    reading = {each.key for each in found.readers}
+    gone = [each.key for each in listed.readers if each.key not in reading]
+    return replace(found, removed=tuple(dict.fromkeys([*listed.removed, *gone])))
 
 
 def _trash_is_over(known: ReportEntry | None) -> bool:
@@ -124,13 +148,19 @@ def _trash_is_over(known: ReportEntry | None) -> bool:
 async def _open(
     sync: IndexSync, people: People, report_id: str, root: str, known: ReportEntry | None
 ) -> Report:
-    expected = Expected(id=report_id, entry=known, upload_right=_no_right)
+    expected = Expected(id=report_id, entry=known, upload_right=_right_to_upload(sync, people))
     report = await read_from(read_report(CID.parse(root), sync.key, people, expected), sync.source)
     if report.verdict is not Verdict.VALID:
         raise NoteRefused(f"The report is from a stranger: {report.verdict.value}.")
     return report
 
 
-def _no_right(_author: str, _meta: ReportMeta) -> bool:
-    """Nobody has a right to upload yet: delegations come with sharing."""
-    return False
+def _right_to_upload(sync: IndexSync, people: People) -> UploadRight:
+    """Judges others' uploads by the user's own index: when they were made, and now (17.5)."""
+
+    def holds(author: str, meta: ReportMeta) -> bool:
+        table = Delegations(sync.state.delegations(), people, sync.state.contacts())
+        times = [parse_time(meta.created), now()]
+        return table.may_upload(author, meta, meta.profession, times)
+
+    return holds

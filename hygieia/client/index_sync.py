@@ -100,6 +100,8 @@ class IndexSync:
     """The server's counter; None while the index is known from gateways only."""
     refused: Sequence[Refused] = ()
     """Reports that the server names and that the last repair left out, with the reason."""
+    inbox_waits: bool = False
+    """Whether the server said, at the last repair, that something waits in the inbox."""
     warnings: Sequence[str] = ()
     """What was odd when the index was looked for over gateways."""
     trail_error: ActivityAltered | None = None

@@ -24,7 +24,6 @@ from hygieia.client.commits import (
 from hygieia.client.content import upload_content
 from hygieia.client.index_sync import IndexSync
 from hygieia.client.journal import Journal, Pending, job_name
-from hygieia.client.labels import Labels
 from hygieia.client.read_back import Sample, read_back
 from hygieia.client.sealer import Ready, Sealer
 from hygieia.client.session import Session
@@ -51,6 +50,7 @@ from hygieia.vault.share_note import Readers
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from hygieia.client.labels import Labels
     from hygieia.vault.report_meta import Draft
 
     Progress = Callable[[int, int | None, str], None]
@@ -66,9 +66,8 @@ class Putter:
 
     session: Session
     index: IndexSync
-    labels: Labels
-    progress: Progress
     sealer: Sealer
+    progress: Progress
     again: bool = False
     """Store what the vault has already once more."""
     already: dict[str, ReportEntry] = field(default_factory=dict)
@@ -143,6 +142,11 @@ class Putter:
             await self._put_group(group, journal)
         await self._settle()
         await self._renew_index()
+
+    @property
+    def labels(self) -> Labels:
+        """What is said about the files."""
+        return self.sealer.labels
 
     @property
     def _knows_nothing(self) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from hygieia.errors import DelegationRefused, LimitExceeded
 from hygieia.openpgp.certificates import Certificate
-from hygieia.openpgp.times import format_time, now
+from hygieia.openpgp.times import now
 from hygieia.vault.contacts import check_recipients
 from hygieia.vault.delegations import Delegations
 from hygieia.vault.people import Contact
@@ -49,14 +49,14 @@ class Sealing:
     left_out: tuple[Contact | str, ...] = ()
 
     def note(
-        self, report_id: str, recipients: Iterable[Recipient], session: Session
+        self, report_id: str, recipients: Iterable[Recipient], session: Session, created: str
     ) -> tuple[Readers, tuple[bytes, ...]]:
         """The readers that the index lists, and the notes to hand in, of a header just made."""
         added, notes = note_readers(
             report_id,
             recipients,
             key=session.key,
-            created=format_time(now()),
+            created=created,
             delegations=self.delegations,
             owner=self.owner,
         )

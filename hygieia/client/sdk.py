@@ -17,13 +17,16 @@ from hygieia.client.activity import Activity
 from hygieia.client.changing import Changer
 from hygieia.client.commits import upload_for
 from hygieia.client.contacts import Contacts
+from hygieia.client.delegates import Delegates
+from hygieia.client.delegating import Delegator
+from hygieia.client.delegation_inbox import DelegationInbox
 from hygieia.client.index_sync import IndexSync
 from hygieia.client.labels import Labels
 from hygieia.client.presence import missing_reports
 from hygieia.client.put import Putter
 from hygieia.client.reading import ReportFetcher, Version
 from hygieia.client.received import Inbox
-from hygieia.client.recipients import OwnRecipients
+from hygieia.client.recipients import ForAnother, OwnRecipients
 from hygieia.client.rekeying import Rekeyer
 from hygieia.client.sealer import Sealer
 from hygieia.client.session import Session
@@ -40,7 +43,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
     from hygieia.client.changing import TellLeftOut
+    from hygieia.client.recipients import Recipients
     from hygieia.vault.kit import Kit
+    from hygieia.vault.people import Contact
     from hygieia.vault.report import Report
     from hygieia.vault.report_entry import ReportEntry
 
@@ -172,8 +177,10 @@ class Vault:
         labels: Labels | None = None,
         *,
         again: bool = False,
+        owner: str | None = None,
         progress: Progress | None = None,
         already: Callable[[Path, ReportEntry], object] | None = None,
+        left_out: Callable[[Contact | str], object] | None = None,
     ) -> Sequence[ReportEntry]:
         """Encrypt and store files, and folders with all that is below them.
 
@@ -185,16 +192,21 @@ class Vault:
             paths: files and folders.
             labels: what is said about them.
             again: store what the vault has already once more.
+            owner: email of the person to store for, who has given the right to upload.
             progress: told of the bytes stored.
             already: told of each file that was left out and the report that holds it.
+            left_out: told of each delegate who could not be given them: a contact, or a key.
 
         Raises:
+            DelegationRefused: the other person gave no right to store this for her.
             NotFound, UsageError: a file is not there or cannot be read; nothing was stored.
             QuotaExceeded, StorageFull, Unreachable: run it again once there is room or a server.
         """
         files = await asyncio.to_thread(find_files, [Path(path) for path in paths])
-        putter = self._putter(labels, progress, again=again)
+        sealer = await self._sealer(labels or Labels(), owner, len(files))
+        putter = Putter(self.session, self.index, sealer, progress or _silent, again)
         entries = await putter.put_files(files)
+        _tell(left_out, sealer)
         if already is not None:
             for path, entry in putter.already.items():
                 already(Path(path), entry)
@@ -206,10 +218,19 @@ class Vault:
         file_name: str,
         labels: Labels | None = None,
         *,
+        owner: str | None = None,
         progress: Progress | None = None,
+        left_out: Callable[[Contact | str], object] | None = None,
     ) -> ReportEntry:
-        """Store what a stream gives. It cannot be read twice, so it cannot be resumed."""
-        return await self._putter(labels, progress).put_stream(stream, file_name)
+        """Store what a stream gives. It cannot be read twice, so it cannot be resumed.
+
+        ``owner`` and ``left_out`` as for ``put``.
+        """
+        sealer = await self._sealer(labels or Labels(), owner, 1)
+        putter = Putter(self.session, self.index, sealer, progress or _silent)
+        entry = await putter.put_stream(stream, file_name)
+        _tell(left_out, sealer)
+        return entry
 
     async def update(
         self,
@@ -309,6 +330,21 @@ class Vault:
         return Rekeyer(self._changer)
 
     @property
+    def delegations(self) -> Delegator:
+        """Whom this user lets read, store and pass on what is stored from now on."""
+        return Delegator(self.session, self.index, self.reader)
+
+    @property
+    def delegation_inbox(self) -> DelegationInbox:
+        """Delegations that came from others, and requests to pass on hers."""
+        return DelegationInbox(self.delegations)
+
+    @property
+    def delegates(self) -> Delegates:
+        """Giving delegates what is stored already."""
+        return Delegates(self._changer)
+
+    @property
     def inbox(self) -> Inbox:
         """What others share with this user."""
         return Inbox(self.session, self.index, self.reader)
@@ -326,12 +362,19 @@ class Vault:
     def _changer(self) -> Changer:
         return Changer(self.session, self.index, self.reader)
 
-    def _putter(
-        self, labels: Labels | None, progress: Progress | None, *, again: bool = False
-    ) -> Putter:
-        labels = labels or Labels()
-        sealer = Sealer(self.session, labels, OwnRecipients(self.session, self.index))
-        return Putter(self.session, self.index, labels, progress or _silent, sealer, again)
+    async def _sealer(self, labels: Labels, owner: str | None, reports: int) -> Sealer:
+        """Who seals: for oneself and one's delegates, or for the person with this email."""
+        recipients: Recipients = OwnRecipients(self.session, self.index)
+        if owner is not None:
+            contact = (await self.contacts.look_up(owner)).contact
+            recipients = ForAnother(self.session, self.index, contact, reports)
+        return Sealer(self.session, labels, recipients)
+
+
+def _tell(left_out: Callable[[Contact | str], object] | None, sealer: Sealer) -> None:
+    for each in sealer.left_out.values():
+        if left_out is not None:
+            left_out(each)
 
 
 def _counted(progress: Progress | None, total: int, label: str) -> Callable[[int], None] | None:

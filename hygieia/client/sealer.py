@@ -114,7 +114,9 @@ class Sealer:
         return sealing
 
     def _noted(self, source: Source | None, report: BuiltReport, sealing: Sealing) -> Ready:
-        readers, notes = sealing.note(report.entry.id, report.recipients, self.session)
+        readers, notes = sealing.note(
+            report.entry.id, report.recipients, self.session, format_time(now())
+        )
         return Ready(source, report, readers, notes)
 
 

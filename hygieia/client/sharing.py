@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hygieia.openpgp.certificates import Certificate
+    from hygieia.vault.delegations import Chosen
     from hygieia.vault.people import Contact
+    from hygieia.vault.report import Report
 
 MAX_PEOPLE_AT_ONCE: Final = 100
 _TRIES: Final = 5
@@ -109,6 +111,32 @@ class Sharer:
             return _Step(built, with_added(readers, built.added))
 
         return await self._each(entries, plan, retry=retry, progress=progress)
+
+    async def share_with_delegates(
+        self, entries: Sequence[ReportEntry], chosen: Callable[[Report], Chosen]
+    ) -> list[Shared]:
+        """Add to each report those of its ``chosen`` delegates who do not read it yet (17.6).
+
+        A report that is changed meanwhile is read again. Raises as ``share``.
+        """
+        key = self.changer.session.key
+
+        async def plan(current: Current, readers: Readers) -> _Step | None:
+            found = await asyncio.to_thread(chosen, current.report)
+            missing = _not_yet(current, readers, found.certificates)
+            if not missing:
+                return None
+            built = await asyncio.to_thread(
+                add_readers,
+                current.report,
+                missing,
+                key=key,
+                created=format_time(now()),
+                delegations=found.delegations,
+            )
+            return _Step(built, with_added(readers, built.added))
+
+        return await self._each(entries, plan, retry=True, progress=None)
 
     async def unshare(
         self,

@@ -134,6 +134,11 @@ class ProfileStore:
         return self.folder / "stored-digests"
 
     @property
+    def to_do_file(self) -> Path:
+        """What is still to be gone through for delegates."""
+        return self.folder / "delegates.todo"
+
+    @property
     def refusals_file(self) -> Path:
         """Where sign-ins count the sealed keys they refused."""
         return self.folder / "refused-seals.json"
@@ -196,7 +201,7 @@ class ProfileStore:
 
     def forget(self) -> None:
         """Remove the profile and everything that was remembered beside it."""
-        for file in (self._file, self.refusals_file, self.digests_file):
+        for file in (self._file, self.refusals_file, self.digests_file, self.to_do_file):
             file.unlink(missing_ok=True)
         if self.uploads_folder.is_dir():
             for entry in self.uploads_folder.iterdir():

@@ -13,6 +13,7 @@ from hygieia.client.index_sync import IndexSync
 from hygieia.client.session import Session
 from hygieia.client.sign_in import sign_in
 from hygieia.client.sign_up import FirstIndex, Recovery, sign_up
+from hygieia.client.welcome import welcome
 from hygieia.errors import CredentialsError, KdfRefused, KeyMismatch, NotFound
 from hygieia.limits import MAX_GATEWAYS
 from hygieia.openpgp.kdf import KdfParams, normalise_email
@@ -109,7 +110,8 @@ async def open_vault(
         if index.ipns_key.name != session.profile.ipns_name:
             raise KeyMismatch("The server names another vault index than this key's.")
         if not gateways:
-            await repair(index)
+            repaired = await repair(index)
+            await welcome(session, index, reader, repaired.entered)
         yield index, reader
 
 

@@ -147,13 +147,18 @@ class Delegations:
         ]
         return sorted(found, key=lambda each: (_reversed(each.expires), each.id))
 
+    def may_cover(self, delegation: Delegation, facts: Facts) -> bool:
+        """Whether it is about the report as far as an index tells, which says no profession."""
+        scope = delegation.scope
+        return self._has_subject(scope.subjects, facts.subject) and (
+            scope.categories is None or facts.category in scope.categories
+        )
+
     def covers(self, delegation: Delegation, facts: Facts, profession: str | None) -> bool:
         """Whether the report is among those that a delegation is about."""
-        scope = delegation.scope
-        return (
-            self._has_subject(scope.subjects, facts.subject)
-            and (scope.categories is None or facts.category in scope.categories)
-            and (scope.professions is None or profession in scope.professions)
+        professions = delegation.scope.professions
+        return self.may_cover(delegation, facts) and (
+            professions is None or profession in professions
         )
 
     def readers(self, facts: Facts, profession: str | None, at: datetime) -> Chosen:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hygieia.cli.invocation import Invocation
     from hygieia.client.labels import Labels
     from hygieia.client.sdk import Vault
+    from hygieia.vault.people import Contact
     from hygieia.vault.report_entry import ReportEntry
 
 
@@ -42,11 +43,18 @@ _MOST_NAMED = 5
     shell_complete=known_words("PROFESSIONS"),
     help="In which capacity you wrote it.",
 )
+@click.option(
+    "--for",
+    "owner",
+    metavar="EMAIL",
+    help="Store in the vault of somebody who has given you the right to.",
+)
 @click.option("--again", is_flag=True, help="Store what the vault has already once more.")
 def put(
     invocation: Invocation,
     paths: tuple[str, ...],
     *,
+    owner: str | None,
     again: bool,
     **said: Any,  # noqa: ANN401  (the fields of Labels, as click gives them)
 ) -> None:
@@ -56,7 +64,8 @@ def put(
     not sent again. A file that your vault has already, under the same name and with the same
     content, is skipped; --again stores it once more.
 
-    WHO is a name that you gave with `hygieia subjects add`, or a contact's email.
+    WHO is a name that you gave with `hygieia subjects add`, or a contact's email. With --for, the
+    person owns what you store, you are its author, and both of you read it.
     """
     from hygieia.cli.reports import describe, report_table
     from hygieia.cli.sessions import run
@@ -68,9 +77,9 @@ def put(
         if said["file_name"] is None:
             raise click.UsageError("Standard input has no name: give one with --name.")
         invocation.refuse_two_from_standard_input(STANDARD_INPUT)
-        entries: Sequence[ReportEntry] = [run(_put_stream(invocation, said))]
+        entries: Sequence[ReportEntry] = [run(_put_stream(invocation, said, owner))]
     else:
-        entries = run(_put_files(invocation, said, paths, skipped, again=again))
+        entries = run(_put_files(invocation, said, paths, skipped, owner=owner, again=again))
     before = {entry.id for entry in skipped.values()}
     document = {
         "reports": [
@@ -103,6 +112,7 @@ async def _put_files(
     paths: tuple[str, ...],
     skipped: dict[Path, ReportEntry],
     *,
+    owner: str | None,
     again: bool,
 ) -> Sequence[ReportEntry]:
     from hygieia.cli.progress import progress
@@ -115,11 +125,19 @@ async def _put_files(
         labels = _labels(vault, said)
         with progress(invocation, "Storing") as show:
             return await vault.put(
-                paths, labels, again=again, progress=show, already=skipped.__setitem__
+                paths,
+                labels,
+                again=again,
+                owner=owner,
+                progress=show,
+                already=skipped.__setitem__,
+                left_out=lambda each: _say_left_out(invocation, each),
             )
 
 
-async def _put_stream(invocation: Invocation, said: Mapping[str, Any]) -> ReportEntry:
+async def _put_stream(
+    invocation: Invocation, said: Mapping[str, Any], owner: str | None
+) -> ReportEntry:
     from hygieia.cli.progress import progress
     from hygieia.cli.sessions import opened_vault
 
@@ -127,8 +145,21 @@ async def _put_stream(invocation: Invocation, said: Mapping[str, Any]) -> Report
         labels = _labels(vault, said)
         with progress(invocation, "Storing") as show:
             return await vault.put_stream(
-                sys.stdin.buffer, said["file_name"], labels, progress=show
+                sys.stdin.buffer,
+                said["file_name"],
+                labels,
+                owner=owner,
+                progress=show,
+                left_out=lambda each: _say_left_out(invocation, each),
             )
+
+
+def _say_left_out(invocation: Invocation, each: Contact | str) -> None:
+    who = each if isinstance(each, str) else each.email
+    invocation.warn(
+        f"{who} was not given this: their key has changed, is not verified, or cannot be used. "
+        f"See: hygieia contacts show {who}"
+    )
 
 
 def _labels(vault: Vault, said: Mapping[str, Any]) -> Labels:

@@ -1,0 +1,354 @@
+"""``delegate``, ``delegations``, ``undelegate``: who reads and stores what comes from now on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from hygieia.cli.options import GlobalOptions, LazyGroup, command, known_words, pass_invocation
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+    from datetime import datetime
+
+    from hygieia.cli.invocation import Invocation
+    from hygieia.client.delegates import Applied
+    from hygieia.client.delegating import Ended
+    from hygieia.client.sdk import Vault
+    from hygieia.vault.delegation import Delegation
+
+
+@command("delegate")
+@click.argument("email")
+@click.option(
+    "--category",
+    "categories",
+    multiple=True,
+    shell_complete=known_words("CATEGORIES"),
+    metavar="C…",
+    help="Only reports of this category (cardiology,lab); without it all of them.",
+)
+@click.option(
+    "--subject", "subjects", multiple=True, metavar="S…", help="Only records of this person, or me."
+)
+@click.option(
+    "--profession",
+    "professions",
+    multiple=True,
+    shell_complete=known_words("PROFESSIONS"),
+    metavar="P…",
+    help="Only what you write in this capacity (put --as).",
+)
+@click.option(
+    "--rights",
+    default="read",
+    show_default=True,
+    metavar="RIGHTS",
+    help="Out of read,redelegate,upload.",
+)
+@click.option("--expires", metavar="DATE", help="Last day, as 2027-06-01; a year if not said.")
+@click.option("--past", is_flag=True, help="Also for reports that are stored already.")
+@click.option("--pass-on", "parent", metavar="DELEGATION", help="Pass on one that you were given.")
+def delegate(  # noqa: PLR0913  (each is an option of the command)
+    invocation: Invocation,
+    email: str,
+    *,
+    categories: tuple[str, ...],
+    subjects: tuple[str, ...],
+    professions: tuple[str, ...],
+    rights: str,
+    expires: str | None,
+    past: bool,
+    parent: str | None,
+) -> None:
+    """Let somebody read what you store from now on, store for you, or pass that on.
+
+    Compare safety numbers first (hygieia contacts show EMAIL). It ends after a year at the latest;
+    "undelegate" ends it at once. With --past, reports that are there already are opened to them
+    too; interrupted, the same line goes on where it ended.
+    """
+    from hygieia.cli.progress import progress
+    from hygieia.vault.delegation import Right, Scope, words_of
+
+    wanted = frozenset(_rights(rights))
+    until = None if expires is None else _last_moment(expires)
+
+    async def work(vault: Vault) -> tuple[dict[str, Any], Applied | None]:
+        scope = Scope(
+            words_of("*" if each == "*" else vault.subject(each) for each in _split(subjects)),
+            words_of(_split(categories)),
+            words_of(_split(professions)),
+        )
+        _check_words(scope.categories, scope.professions)
+        if parent is not None:
+            held = _held(vault, parent)
+            given = await vault.delegations.pass_on(held, email, scope, wanted, expires=until)
+            return _describe(vault, given, "waiting"), None
+        given = await vault.delegations.give(email, scope, wanted, expires=until)
+        applied = None
+        if past and Right.READ in wanted:
+            with progress(invocation, "Opening past reports", unit="items") as show:
+                applied = await vault.delegates.apply([given.id], show)
+        return _describe(vault, given, "active"), applied
+
+    if past and parent is not None:
+        raise click.UsageError("Only the owner can open reports that are stored already.")
+    document, applied = _run(invocation, work)
+    shown = {"delegation": document, "past": None if applied is None else len(applied.changed)}
+    invocation.result(shown, lambda: _table([document]))
+    if parent is not None:
+        invocation.message("It acts once the owner of the record has confirmed it.")
+    elif applied is not None:
+        invocation.message(f"{len(applied.changed)} past reports are open to them now.")
+
+
+@click.group("delegations", cls=LazyGroup, invoke_without_command=True)
+@pass_invocation
+def delegations(invocation: Invocation) -> None:
+    """List what you gave and were given; confirm or refuse what others ask to pass on."""
+    if click.get_current_context().invoked_subcommand is not None:
+        return
+
+    async def work(vault: Vault) -> dict[str, Any]:
+        done = await vault.delegation_inbox.take_in()
+        table = vault.delegations.table()
+        items = [_describe(vault, each, _state(vault, each)) for each in table]
+        items += [{"id": each, "state": "ended"} for each in table.ended]
+        waiting = [
+            {"from": each.sender, "standing": "stranger"}
+            if each.delegation is None
+            else _describe(vault, each.delegation, "waiting")
+            for each in done.waiting
+        ]
+        refused = [{"from": sender, "code": error.code} for sender, error in done.refused]
+        left = vault.delegates.to_do.read()
+        return {
+            "delegations": items,
+            "waiting": waiting,
+            "refused": refused,
+            "to_do": len(left["delegations"]) + len(left["reports"]),
+        }
+
+    document = _run(invocation, work)
+    requests = [each for each in document["waiting"] if "id" in each]
+    invocation.result(document, lambda: _table([*document["delegations"], *requests]))
+    for each in requests:
+        short = each["id"][:8]
+        invocation.message(
+            f"{each['from_email']} asks to pass {short} on to {each['to_email']}: "
+            f"hygieia delegations confirm {short}, or refuse {short}."
+        )
+    strangers = len(document["waiting"]) - len(requests)
+    if strangers:
+        invocation.message(f"{strangers} from people who are none of your contacts: kept closed.")
+    for each in document["refused"]:
+        invocation.warn(f"something from {each['from']} was refused: {each['code']}")
+    if document["to_do"]:
+        invocation.message("Past reports wait to be opened: hygieia delegations resume")
+
+
+@delegations.command("confirm", cls=GlobalOptions, short_help="Let what is passed on act.")
+@click.argument("name", metavar="DELEGATION")
+@pass_invocation
+def confirm(invocation: Invocation, name: str) -> None:
+    """Let a re-delegation of your record act. It never reaches further than what you gave."""
+    from hygieia.client.delegation_inbox import find_waiting
+
+    async def work(vault: Vault) -> dict[str, Any]:
+        waiting = (await vault.delegation_inbox.take_in()).waiting
+        confirmed = await vault.delegation_inbox.confirm(find_waiting(waiting, name))
+        return _describe(vault, confirmed, "active")
+
+    document = _run(invocation, work)
+    invocation.result({"delegation": document}, lambda: _table([document]))
+
+
+@delegations.command("refuse", cls=GlobalOptions, short_help="Do not let it act.")
+@click.argument("name", metavar="DELEGATION")
+@pass_invocation
+def refuse(invocation: Invocation, name: str) -> None:
+    """Refuse a re-delegation of your record: it never acts."""
+    from hygieia.client.delegation_inbox import find_waiting
+
+    async def work(vault: Vault) -> str:
+        waiting = find_waiting((await vault.delegation_inbox.take_in()).waiting, name)
+        await vault.delegation_inbox.decline(waiting)
+        return waiting.delegation.id if waiting.delegation else ""
+
+    refused = _run(invocation, work)
+    invocation.result({"refused": refused}, lambda: "")
+    invocation.message("It does not act, and will not be asked again.")
+
+
+@delegations.command("resume", cls=GlobalOptions, short_help="Go on opening past reports.")
+@pass_invocation
+def resume(invocation: Invocation) -> None:
+    """Go on opening past reports to delegates where an earlier run was interrupted."""
+    from hygieia.cli.progress import progress
+
+    async def work(vault: Vault) -> Applied:
+        with progress(invocation, "Opening past reports", unit="items") as show:
+            return await vault.delegates.apply((), show)
+
+    applied = _run(invocation, work)
+    document = {"changed": [entry.id for entry in applied.changed], "looked_at": applied.looked_at}
+    invocation.result(document, lambda: "")
+    invocation.message(f"{len(applied.changed)} more reports are open to delegates now.")
+
+
+@command("undelegate")
+@click.argument("name", metavar="EMAIL|DELEGATION")
+def undelegate(invocation: Invocation, name: str) -> None:
+    """End what you gave somebody: nothing that you store from now on is for them.
+
+    Lists exactly which reports they can still read. To close those, "unshare" and "rekey" them;
+    what was read stays known.
+    """
+    from hygieia.cli.reports import describe, report_table
+    from hygieia.client.delegating import find_given
+
+    async def work(vault: Vault) -> tuple[Ended, list[str]]:
+        table = vault.delegations.table()
+        own = vault.session.key.key_id
+        found = find_given(table, vault.contacts.list(), name)
+        mine = [each for each in found if own in (each.giver, each.record_of)]
+        ended = await vault.delegations.end(_any(mine))
+        return ended, [_email(vault, key) or key[:16] for key in ended.untold]
+
+    ended, untold = _run(invocation, work)
+    document = {
+        "ended": [each.id for each in ended.delegations],
+        "still_reads": [describe(entry) for entry in ended.still_read],
+        "untold": untold,
+    }
+    invocation.result(document, lambda: report_table(ended.still_read))
+    count = len(ended.still_read)
+    invocation.message(
+        f"Ended. They can still read {count} of your reports"
+        + (", listed above: hygieia unshare, then hygieia rekey." if count else ".")
+    )
+    for who in untold:
+        invocation.message(f"{who} could not be told; it has ended all the same.")
+
+
+T = TypeVar("T")
+
+
+def _run(invocation: Invocation, work: Callable[[Vault], Awaitable[T]]) -> T:
+    from hygieia.cli.sessions import opened_vault, run
+
+    async def opened() -> T:
+        async with opened_vault(invocation) as vault:
+            return await work(vault)
+
+    return run(opened())
+
+
+def _split(given: Sequence[str]) -> list[str]:
+    return [word.strip() for each in given for word in each.split(",") if word.strip()]
+
+
+def _rights(text: str) -> list[Any]:
+    from hygieia.errors import InvalidInput
+    from hygieia.vault.delegation import Right
+
+    try:
+        return [Right(word) for word in _split([text])]
+    except ValueError:
+        raise InvalidInput("Rights are out of: read,redelegate,upload.") from None
+
+
+def _last_moment(text: str) -> datetime:
+    """The end of a day, or the time given. Raises ``InvalidInput``."""
+    from hygieia.errors import InvalidInput
+    from hygieia.openpgp.times import now, parse_time
+
+    try:
+        until = parse_time(text if "T" in text else f"{text}T23:59:59Z")
+    except InvalidInput:
+        raise InvalidInput("A date is written 2027-06-01.") from None
+    if until <= now():
+        raise InvalidInput("This date is over already.")
+    return until
+
+
+def _check_words(*lists: frozenset[str] | None) -> None:
+    from hygieia.vault.words import check_slug
+
+    for found in lists:
+        for word in found or ():
+            check_slug(word, "A category or profession")
+
+
+def _held(vault: Vault, name: str) -> Delegation:
+    from hygieia.errors import NotFound
+
+    own = vault.delegations.table().received()
+    found = [each for each in own if len(name) >= 6 and each.id.startswith(name.lower())]
+    if len(found) != 1:
+        raise NotFound("You were given no such delegation.", hint="See: hygieia delegations")
+    return found[0]
+
+
+def _any(found: list[Delegation]) -> list[Delegation]:
+    from hygieia.errors import NotFound
+
+    if not found:
+        raise NotFound("You gave no such delegation.", hint="See: hygieia delegations")
+    return found
+
+
+def _email(vault: Vault, key: str) -> str | None:
+    if key == vault.session.key.key_id:
+        return vault.session.profile.email
+    contact = vault.delegations.contact_of(key)
+    return None if contact is None else contact.email
+
+
+def _state(vault: Vault, delegation: Delegation) -> str:
+    from hygieia.openpgp.times import format_time, now
+
+    if delegation.expires < format_time(now()):
+        return "expired"
+    passed_on = delegation.parent is not None
+    mine = delegation.record_of == vault.session.key.key_id
+    return "active" if mine or not passed_on else "waiting"
+
+
+def _describe(vault: Vault, delegation: Delegation, state: str) -> dict[str, Any]:
+    own = vault.session.key.key_id
+    side = "passed-on"
+    if delegation.giver == own and delegation.parent is None:
+        side = "given"
+    elif delegation.receiver == own:
+        side = "received"
+    body = delegation.to_body()
+    return body | {
+        "from_email": _email(vault, delegation.giver),
+        "to_email": _email(vault, delegation.receiver) or delegation.email,
+        "state": state,
+        "side": side,
+    }
+
+
+def _table(items: Sequence[dict[str, Any]]) -> str:
+    from hygieia.cli.text import table
+
+    def words(found: str | list[str]) -> str:
+        return "all" if found == "*" else ",".join(found)
+
+    rows = [
+        (
+            each["id"][:8],
+            each["state"],
+            each.get("from_email") or "",
+            each.get("to_email") or "",
+            ",".join(each.get("rights", ())),
+            words(each["categories"]) if "categories" in each else "",
+            each.get("expires", "")[:10],
+        )
+        for each in items
+    ]
+    heads = ("ID", "STATE", "FROM", "TO", "RIGHTS", "CATEGORIES", "EXPIRES")
+    return table(heads, rows) if rows else ""

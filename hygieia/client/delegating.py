@@ -1,0 +1,299 @@
+"""Giving, passing on and ending delegations (docs/spec/17-delegations.md).
+
+The user's own index is changed first, for it alone decides; then the server is told what it needs
+to know, and the note travels to whom it is about.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from hygieia.client.contacts import Contacts
+from hygieia.client.index_sync import IndexSync
+from hygieia.client.messages import Messages
+from hygieia.client.recipients import delegations_of
+from hygieia.client.session import Session
+from hygieia.errors import (
+    DelegationRefused,
+    Forbidden,
+    HygieiaError,
+    NotFound,
+)
+from hygieia.openpgp.times import format_time, now
+from hygieia.recovery.driving import BlockSource, read_from
+from hygieia.vault import words
+from hygieia.vault.contacts import check_recipients, find_contact
+from hygieia.vault.delegation import (
+    Delegation,
+    DelegationEnd,
+    Right,
+    Scope,
+    sign_delegation,
+    sign_end,
+)
+from hygieia.vault.index import DelegationNote, PutDelegation, PutReaders, load_for
+from hygieia.vault.people import Contact, ContactState
+from hygieia.vault.report_entry import ReportEntry
+from hygieia.vault.share_note import Readers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from hygieia.openpgp.certificates import Certificate
+    from hygieia.vault.delegations import Delegations
+
+YEAR: Final = timedelta(days=365)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What ended, key ids of who could not be told, and the reports that they can still read."""
+
+    delegations: tuple[Delegation, ...]
+    untold: tuple[str, ...]
+    still_read: tuple[ReportEntry, ...]
+
+
+@dataclass(slots=True)
+class Delegator:
+    """The delegations of an open vault."""
+
+    session: Session
+    index: IndexSync
+    source: BlockSource
+
+    def table(self) -> Delegations:
+        """The delegations of the index, verified: half a millisecond each."""
+        return delegations_of(self.index.state, self.session)
+
+    async def give(
+        self,
+        email: str,
+        scope: Scope,
+        rights: frozenset[Right],
+        *,
+        expires: datetime | None = None,
+    ) -> Delegation:
+        """Let a verified contact read, store or pass on what will be stored from now on.
+
+        The same that is given already is not given twice: its note is sent once more.
+
+        Raises:
+            Forbidden: the safety number was not compared yet.
+            CertificateChanged, CertificateRefused: the key changed, is revoked or expired.
+            InvalidInput: to oneself, or beyond a year.
+        """
+        contact, certificate = await self._verified(email)
+        created = now()
+        delegation = Delegation(
+            id=words.make_id(),
+            giver=self.session.key.key_id,
+            receiver=contact.key,
+            scope=scope,
+            rights=rights,
+            created=format_time(created),
+            expires=format_time(expires or created + YEAR),
+        )
+        delegation.check()
+        table = await asyncio.to_thread(self.table)
+        known = _same(table.given(), delegation, dated=expires is not None)
+        if known is not None:
+            return await self._send_again(known, contact, certificate)
+        note = await self._enter(delegation)
+        await self.allow(delegation)
+        await self._post(note, [certificate], [contact.email])
+        return delegation
+
+    async def pass_on(
+        self,
+        parent: Delegation,
+        email: str,
+        scope: Scope,
+        rights: frozenset[Right],
+        *,
+        expires: datetime | None = None,
+    ) -> Delegation:
+        """Pass on a received delegation: it acts once its owner has confirmed it.
+
+        Raises:
+            DelegationRefused: it may not be passed on, or this reaches further.
+            Forbidden: the owner, or whoever is to have it, is not among the verified contacts.
+        """
+        contact, certificate = await self._verified(email)
+        owner = self.contact_of(parent.record_of)
+        if owner is None:
+            raise Forbidden(
+                "The owner of the record is none of your contacts.",
+                hint="Find them first: hygieia contacts show EMAIL",
+            )
+        [owners] = await asyncio.to_thread(check_recipients, [owner], 1)
+        created = now()
+        delegation = Delegation(
+            id=words.make_id(),
+            giver=self.session.key.key_id,
+            receiver=contact.key,
+            scope=scope,
+            rights=rights,
+            created=format_time(created),
+            expires=format_time(expires) if expires else parent.expires,
+            parent=parent.id,
+            owner=parent.record_of,
+            email=contact.email,
+        )
+        delegation.check()
+        _require_within(delegation, parent)
+        note = await self._enter(delegation)
+        await self._post(note, [certificate, owners], [contact.email, owner.email])
+        return delegation
+
+    async def end(self, delegations: Sequence[Delegation]) -> Ended:
+        """End delegations that the user gave or that are about her record, and all below them.
+
+        What was read stays known, and until a re-key old copies open for them: ``still_read``.
+        """
+        table = await asyncio.to_thread(self.table)
+        fallen = list(
+            {each.id: each for d in delegations for each in (d, *table.below(d.id))}.values()
+        )
+        created = format_time(now())
+        notes = {
+            each.id: sign_end(self.session.key, DelegationEnd(each.id, created)) for each in fallen
+        }
+        await self.index.change([PutDelegation(_row(note)) for note in notes.values()])
+        await self._forbid(fallen)
+        untold = [each for each in fallen if not await self._tell_end(each, notes[each.id])]
+        still = await self.still_read({each.receiver for each in fallen})
+        return Ended(tuple(fallen), tuple(each.receiver for each in untold), tuple(still))
+
+    async def still_read(self, persons: Iterable[str]) -> list[ReportEntry]:
+        """The user's own reports that any of these persons can open, under whichever key."""
+        state = self.index.state
+        people = state.people(self.session.key.certificate)
+        wanted = {people.person(each) for each in persons}
+        own = [each for each in state.reports() if people.is_me(each.owner)]
+        loading = load_for(state, [PutReaders(Readers(each.id)) for each in own])
+        self.index.state = state = await read_from(loading, self.source)
+        return [
+            each
+            for each in own
+            if any(people.person(one.key) in wanted for one in state.readers(each.id).readers)
+        ]
+
+    def contact_of(self, key: str) -> Contact | None:
+        """The contact who has, or had, this key."""
+        people = self.index.state.people(self.session.key.certificate)
+        person = people.person(key)
+        return next((each for each in self.index.state.contacts() if each.key == person), None)
+
+    async def allow(self, delegation: Delegation) -> None:
+        """Give the permission at the server that goes with the right to upload."""
+        if Right.UPLOAD in delegation.rights:
+            path = f"/uploaders/{delegation.receiver}"
+            body = {"expires": delegation.expires}
+            await self.session.transport.call("PUT", path, body=body, repeatable=True)
+
+    async def _verified(self, email: str) -> tuple[Contact, Certificate]:
+        seen = await Contacts(self.session, self.index).look_up(email)
+        contact = seen.contact
+        if contact.state is ContactState.UNVERIFIED:
+            raise Forbidden(
+                f"{contact.email} is not verified yet: nothing can be delegated to them.",
+                hint=f"Compare safety numbers first: hygieia contacts show {contact.email}",
+            )
+        [certificate] = await asyncio.to_thread(check_recipients, [contact], 1)
+        return contact, certificate
+
+    async def _enter(self, delegation: Delegation) -> bytes:
+        note = sign_delegation(self.session.key, delegation)
+        await self.index.change([PutDelegation(_row(note))])
+        return note
+
+    async def _send_again(
+        self, known: Delegation, contact: Contact, certificate: Certificate
+    ) -> Delegation:
+        [row] = [each for each in self.index.state.delegations() if each.id == known.id]
+        await self.allow(known)
+        await self._post(json.dumps(dict(row.note)).encode(), [certificate], [contact.email])
+        return known
+
+    async def _post(
+        self,
+        note: bytes,
+        certificates: Sequence[Certificate],
+        emails: Sequence[str],
+        kind: str = "delegation",
+    ) -> None:
+        mine = self.session.key.certificate
+        await Messages(self.session, self.source).post(note, [mine, *certificates], emails, kind)
+
+    async def _forbid(self, fallen: Sequence[Delegation]) -> None:
+        """Take back the permission at the server of whoever may no longer upload."""
+        table = await asyncio.to_thread(self.table)
+        still = {each.receiver for each in table.given() if Right.UPLOAD in each.rights}
+        people = self.index.state.people(self.session.key.certificate)
+        for each in fallen:
+            mine = people.is_me(each.record_of)
+            if mine and Right.UPLOAD in each.rights and each.receiver not in still:
+                with contextlib.suppress(NotFound):
+                    await self.session.transport.call("DELETE", f"/uploaders/{each.receiver}")
+
+    async def _tell_end(self, ended: Delegation, note: bytes) -> bool:
+        """Whether whoever held it could be told. That it ended does not depend on it."""
+        contact = self.contact_of(ended.receiver)
+        if contact is None or contact.state is ContactState.CHANGED:
+            return False
+        try:
+            [certificate] = check_recipients([contact], 1)
+            await self._post(note, [certificate], [contact.email], "delegation-end")
+        except HygieiaError:
+            return False
+        return True
+
+
+def find_given(table: Delegations, contacts: Iterable[Contact], name: str) -> list[Delegation]:
+    """What ``name`` means: an id, 6 or more characters of one, or the email of a contact.
+
+    Raises ``NotFound``.
+    """
+    if "@" in name:
+        contact = find_contact(contacts, name.strip().lower())
+        keys = set() if contact is None else {contact.key, *(k.key for k in contact.former_keys)}
+        found = [each for each in table if each.receiver in keys]
+    else:
+        found = [each for each in table if len(name) >= 6 and each.id.startswith(name.lower())]
+    if not found:
+        raise NotFound("There is no such delegation.", hint="See: hygieia delegations")
+    return found
+
+
+def _same(given: Iterable[Delegation], wanted: Delegation, *, dated: bool) -> Delegation | None:
+    """One in force that says the same; its time counts only where one was named."""
+    for each in given:
+        expires = wanted.expires if dated else each.expires
+        alike = replace(wanted, id=each.id, created=each.created, expires=expires)
+        if alike == each and each.expires > format_time(now()):
+            return each
+    return None
+
+
+def _require_within(delegation: Delegation, parent: Delegation) -> None:
+    if Right.REDELEGATE not in parent.rights:
+        raise DelegationRefused("You were not given the right to pass this on.")
+    if not (
+        delegation.rights <= parent.rights
+        and delegation.scope.within(parent.scope)
+        and delegation.expires <= parent.expires
+    ):
+        raise DelegationRefused(
+            "This reaches further than what you were given.",
+            hint="Name categories, rights and a date within it. See: hygieia delegations",
+        )
+
+
+def _row(note: bytes) -> DelegationNote:
+    return DelegationNote.from_json(json.loads(note))
