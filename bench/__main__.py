@@ -9,15 +9,15 @@ import argparse
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench import index, scale, small_reports, transfers
+from bench import index, scale, sharing, small_reports, transfers
 from bench.machine import describe, workplace
 from bench.rows import Table
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-PARTS = ("transfers", "small", "index", "scale")
-ASKED_FOR = ("kubo",)
+PARTS = ("transfers", "small", "sharing", "index", "scale")
+ASKED_FOR = ("kubo", "sharing-kubo")
 """Parts that need more than Python, and run only when they are named."""
 
 
@@ -27,6 +27,7 @@ class Sizes:
 
     file_mib: float = 1024
     kubo_mib: float = 512
+    shared_mib: float = 5 * 1024
     rounds: int = 3
     short_reports: int = 1000
     index_reports: int = 100_000
@@ -38,6 +39,7 @@ class Sizes:
 SMOKE = Sizes(
     file_mib=8,
     kubo_mib=8,
+    shared_mib=100,
     rounds=1,
     short_reports=20,
     index_reports=200,
@@ -65,6 +67,10 @@ def _measure(table: Table, folder: Path, sizes: Sizes, parts: tuple[str, ...]) -
         transfers.measure(table, folder, sizes.file_mib, sizes.rounds)
     if "small" in parts:
         small_reports.measure(table, folder, sizes.short_reports, sizes.rounds)
+    if "sharing" in parts:
+        sharing.measure(table, folder, sizes.shared_mib, sizes.rounds)
+    if "sharing-kubo" in parts:
+        sharing.measure_kubo(table, folder, sizes.shared_mib, sizes.rounds)
     if "index" in parts:
         index.measure(table, sizes.index_reports)
     if "scale" in parts:
