@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from hygieia.vault.sharing import LeftOut, NextReaders
 
 _WORDS: Final = {
+    "removed": "was taken off it by you. If somebody shared it with them again and you agree: "
+    "hygieia share",
     "stranger": "is not among your contacts. To share with them again, find them by email: "
     "hygieia contacts show EMAIL",
     "changed": "has a new key that you have not compared: hygieia contacts show {email}",

@@ -121,6 +121,7 @@ def note_readers(
 class Why(StrEnum):
     """Why a reader does not go on reading under a new session key (docs/spec/19 §1)."""
 
+    REMOVED = "removed"
     STRANGER = "stranger"
     CHANGED = "changed"
     UNUSABLE = "unusable"
@@ -153,8 +154,8 @@ def next_readers(
 ) -> NextReaders:
     """Who goes on reading a report whose session key is new (FORMATS §5).
 
-    Left out: who is no pinned contact, a contact whose key has changed, and keys that may not be
-    encrypted to now. They are named to the owner, who may share with them again. ``report``, where
+    Left out: whom the owner has taken off, whatever notes are shown for them (G9); who is no pinned
+    contact, a contact whose key has changed, and keys that may not be encrypted to now. They are named to the owner, who may share with them again. ``report``, where
     given, tells of packets that nobody noted.
     """
     by_person = {contact.key: contact for contact in contacts}
@@ -162,6 +163,9 @@ def next_readers(
     left_out: dict[str, LeftOut] = {}
     for reader in readers.readers:
         contact = by_person.get(people.person(reader.key))
+        if any(people.same(reader.key, gone) for gone in readers.removed):
+            left_out[reader.key] = LeftOut(reader.key, Why.REMOVED, contact)
+            continue
         try:
             [certificate] = check_recipients([contact] if contact else [], 1)
         except (ValueError, CredentialsError, CertificateRefused) as error:
