@@ -56,6 +56,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "undelegate": (f"{_C}.delegations", "undelegate", "End what you gave somebody."),
     "copies": (f"{_C}.copies", "copies", "Show where copies of your reports are."),
     "log": (f"{_C}.log", "log", "Show who did what in your account, and check it."),
+    "give-back": (f"{_C}.giving_back", "give_back", "Give back what a lost key closed."),
     "kit": (f"{_C}.kit", "kit", "Write the recovery kit, or test one."),
     "recover": (f"{_C}.recover", "recover", "Restore a vault from kit and gateways, no server."),
     "reset-password": (f"{_C}.recover", "reset_password", "Set a new password with kit and code."),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from hygieia.client.session import Session, signed_in_profile, unlock
 from hygieia.client.state import ProfileStore
 from hygieia.config import DEFAULT_SERVER
-from hygieia.errors import HygieiaError, UsageError
+from hygieia.errors import EnvelopeRefused, HygieiaError, UsageError
 from hygieia.memory import keep_what_is_loaded
 from hygieia.scheduling import work_behind
 
@@ -144,13 +144,20 @@ async def states_of(vault: Vault, entries: Sequence[ReportEntry]) -> dict[str, s
 
 def _say_left_out(invocation: Invocation, vault: Vault) -> None:
     """Tell of reports that the server names and that do not belong here (THREATS MS-13, MS-18)."""
-    for refused in vault.index.refused[:_MOST_NAMED]:
+    # What no key here opens is what a lost key left behind, and no attack: it is counted once.
+    locked = [each for each in vault.index.refused if each.error.code == EnvelopeRefused.code]
+    others = [each for each in vault.index.refused if each not in locked]
+    for refused in others[:_MOST_NAMED]:
         invocation.warn(
             f"the server offers a report {refused.report[:8]} that was left out: {refused.error}"
         )
-    more = len(vault.index.refused) - _MOST_NAMED
-    if more > 0:
-        invocation.warn(f"and {more} more such reports.")
+    if len(others) > _MOST_NAMED:
+        invocation.warn(f"and {len(others) - _MOST_NAMED} more such reports.")
+    if locked:
+        invocation.message(
+            f"Reports in this account that your key does not open: {len(locked)}. If you lost an "
+            "earlier key, those you shared with can give them back: hygieia give-back"
+        )
 
 
 def warn_of_plain_http(invocation: Invocation, server: str) -> None:

@@ -71,7 +71,7 @@ class Inbox:
         found: list[Received] = []
         changes: list[Change] = []
         people = self.index.state.people(self.session.key.certificate)
-        async for item in self._listed():
+        async for item in self.listed():
             one = await self._judge(item, people)
             if one is None:
                 continue
@@ -128,7 +128,8 @@ class Inbox:
         reading = read_report(CID.parse(root), self.session.key, people, expected)
         return await read_from(reading, self.source)
 
-    async def _listed(self) -> AsyncIterator[Mapping[str, Any]]:
+    async def listed(self) -> AsyncIterator[Mapping[str, Any]]:
+        """What the server says is shared with this user: hints."""
         after: str | None = None
         for _ in range(_MOST_PAGES):
             query: dict[str, str | int] = {"limit": _PAGE_ITEMS}

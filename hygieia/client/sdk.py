@@ -20,6 +20,7 @@ from hygieia.client.contacts import Contacts
 from hygieia.client.delegates import Delegates
 from hygieia.client.delegating import Delegator
 from hygieia.client.delegation_inbox import DelegationInbox
+from hygieia.client.giving_back import GivingBack
 from hygieia.client.index_sync import IndexSync
 from hygieia.client.labels import Labels
 from hygieia.client.presence import missing_reports
@@ -343,6 +344,11 @@ class Vault:
     def delegates(self) -> Delegates:
         """Giving delegates what is stored already."""
         return Delegates(self._changer)
+
+    @property
+    def giving_back(self) -> GivingBack:
+        """Giving back to whoever lost a key, and being given back."""
+        return GivingBack(self.contacts, self.sharing, self.inbox)
 
     @property
     def inbox(self) -> Inbox:

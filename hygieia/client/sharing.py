@@ -16,7 +16,14 @@ from hygieia.client.changing import Changer, Current
 from hygieia.client.commits import upload_for
 from hygieia.client.read_back import read_back
 from hygieia.client.replayed import refuse_replayed
-from hygieia.errors import Conflict, LimitExceeded, Rollback, StaleRevision
+from hygieia.errors import (
+    Conflict,
+    HygieiaError,
+    LimitExceeded,
+    Rollback,
+    StaleRevision,
+    Unreachable,
+)
 from hygieia.openpgp.packets import pkesk_digest
 from hygieia.openpgp.times import format_time, now
 from hygieia.vault.contacts import check_recipients
@@ -33,11 +40,11 @@ from hygieia.vault.sharing import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from hygieia.openpgp.certificates import Certificate
     from hygieia.vault.delegations import Chosen
-    from hygieia.vault.people import Contact
+    from hygieia.vault.people import Contact, FormerKey
     from hygieia.vault.report import Report
 
 MAX_PEOPLE_AT_ONCE: Final = 100
@@ -99,18 +106,48 @@ class Sharer:
                 hint="Share with some of them first, then with the others.",
             )
         certificates = await asyncio.to_thread(check_recipients, contacts, len(entries))
+        return await self._each(entries, self._adding(certificates), retry=retry, progress=progress)
+
+    async def give_back(
+        self,
+        entries: Sequence[ReportEntry],
+        contact: Contact,
+        *,
+        progress: Callable[[int, int | None, str], None] | None = None,
+    ) -> tuple[list[Shared], dict[str, HygieiaError]]:
+        """Let ``contact``, who was compared, read again what is hers; each note names her former key.
+
+        One report that cannot be shared stops no other: what failed comes back by id. Doing it
+        again goes on with these. Raises ``CertificateChanged``, ``CertificateRefused``.
+        """
+        certificates = await asyncio.to_thread(check_recipients, [contact], len(entries))
+        former = {each.key: each for each in (*contact.former_keys, *contact.superseded)}
+        failed: dict[str, HygieiaError] = {}
+        plan = self._adding(certificates, former)
+        done = await self._each(entries, plan, retry=True, progress=progress, failed=failed)
+        return done, failed
+
+    def _adding(
+        self, certificates: Sequence[Certificate], former: Mapping[str, FormerKey] | None = None
+    ) -> _Plan:
         key = self.changer.session.key
 
         async def plan(current: Current, readers: Readers) -> _Step | None:
             missing = _not_yet(current, readers, certificates)
             if not missing:
                 return None
+            meta = current.report.meta
             built = await asyncio.to_thread(
-                add_readers, current.report, missing, key=key, created=format_time(now())
+                add_readers,
+                current.report,
+                missing,
+                key=key,
+                created=format_time(now()),
+                former=(former or {}).get(meta.owner) or (former or {}).get(meta.author),
             )
             return _Step(built, with_added(readers, built.added))
 
-        return await self._each(entries, plan, retry=retry, progress=progress)
+        return plan
 
     async def share_with_delegates(
         self, entries: Sequence[ReportEntry], chosen: Callable[[Report], Chosen]
@@ -169,6 +206,7 @@ class Sharer:
         *,
         retry: bool,
         progress: Callable[[int, int | None, str], None] | None,
+        failed: dict[str, HygieiaError] | None = None,
     ) -> list[Shared]:
         for entry in entries:
             if entry.deleted is not None:
@@ -179,9 +217,14 @@ class Sharer:
         done: list[Shared] = []
         try:
             for entry in entries:
-                done.append(await self._one(entry, plan, tries=_TRIES if retry else 1))
+                try:
+                    done.append(await self._one(entry, plan, tries=_TRIES if retry else 1))
+                except HygieiaError as error:
+                    if failed is None or isinstance(error, Unreachable):
+                        raise
+                    failed[entry.id] = error
                 if progress is not None:
-                    progress(len(done), len(entries), "")
+                    progress(len(done) + len(failed or ()), len(entries), "")
         finally:
             changes: list[Change] = []
             for each in done:

@@ -82,11 +82,21 @@ def accepted(contact: Contact, found: Certificate) -> Contact:
     )
 
 
+def compared(contact: Contact, offered: Certificate) -> Contact:
+    """The contact once the number of ``offered`` was compared: accepted, if need be, and verified.
+
+    The one step of the give-back action (docs/spec/19-re-key-and-give-back.md §4).
+    """
+    if contact.state is ContactState.CHANGED and offered.key_id != contact.key:
+        contact = accepted(contact, offered)
+    return verified(contact, offered.key_id)
+
+
 def check_recipients(contacts: Sequence[Contact], reports: int) -> list[Certificate]:
     """The certificates to encrypt ``reports`` reports to.
 
     Raises:
-        CertificateChanged: a contact's key changed and the person has not decided yet.
+        CertificateChanged: a contact's key changed and was not compared yet, accepted or not.
         Forbidden: more than one report for somebody whose safety number was not compared.
         CertificateRefused: a certificate is revoked, expired or of no accepted kind.
     """
@@ -94,6 +104,12 @@ def check_recipients(contacts: Sequence[Contact], reports: int) -> list[Certific
     for contact in contacts:
         if contact.state is ContactState.CHANGED:
             raise _changed(contact)
+        if not contact.is_confirmed:
+            raise CertificateChanged(
+                f"The new key of {contact.email} was accepted, but not compared yet. "
+                "Nothing was shared.",
+                hint=f"Compare safety numbers first: hygieia contacts show {contact.email}",
+            )
         if contact.state is ContactState.UNVERIFIED and reports > 1:
             raise Forbidden(
                 f"{contact.email} is not verified yet: only one report at a time can be shared.",

@@ -20,7 +20,7 @@ from hygieia.errors import (
 )
 from hygieia.limits import CLOCK_SKEW_SECONDS
 from hygieia.openpgp.certificates import Certificate
-from hygieia.openpgp.notes import Verdict, read_note, verify_note
+from hygieia.openpgp.notes import Verdict, read_note
 from hygieia.openpgp.times import parse_time
 from hygieia.vault.contacts import check_recipients
 from hygieia.vault.delegation import (
@@ -257,8 +257,7 @@ def open_delegation(carried: Mapping[str, str], people: People) -> Delegation:
     """
     note = read_note(carried["note"], carried["signature"], DELEGATION_CONTEXT)
     delegation = Delegation.from_body(note.body)
-    certificate = people.certificate(delegation.giver)
-    verdict = Verdict.UNKNOWN_SIGNER if certificate is None else verify_note(note, certificate)
+    verdict = people.judge(note, delegation.giver)
     if verdict is not Verdict.VALID:
         raise DelegationRefused(f"The signature of a delegation: {verdict.value}.")
     return delegation

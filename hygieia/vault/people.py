@@ -8,16 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from hygieia.errors import CertificateRefused, IntegrityError
-from hygieia.limits import MAX_CERTIFICATE_BYTES, MAX_EMAIL_BYTES, MAX_NAME_BYTES
+from hygieia.limits import (
+    CLOCK_SKEW_SECONDS,
+    MAX_CERTIFICATE_BYTES,
+    MAX_EMAIL_BYTES,
+    MAX_NAME_BYTES,
+)
 from hygieia.openpgp.certificates import Certificate
+from hygieia.openpgp.notes import Verdict, verify_note
 from hygieia.vault import words
 from hygieia.vault.fields import Fields, unknown
 
+if TYPE_CHECKING:
+    from hygieia.openpgp.notes import Note
+
 MAX_FORMER_KEYS: Final = 64
+_SKEW: Final = timedelta(seconds=CLOCK_SKEW_SECONDS)
 
 
 class ContactState(StrEnum):
@@ -67,6 +78,15 @@ class Contact:
     former_keys: tuple[FormerKey, ...] = ()
     superseded: tuple[FormerKey, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether its key may be used: not after a change that was not compared (19.4).
+
+        Somebody met for the first time is unverified and confirmed: there was no other key.
+        """
+        changed = self.state is ContactState.CHANGED
+        return not changed and not (self.superseded and self.state is not ContactState.VERIFIED)
 
     def to_json(self) -> dict[str, Any]:
         """The entry as it stands in a segment."""
@@ -139,7 +159,10 @@ class People:
         self._armored: dict[str, str] = {}
         self._person: dict[str, str] = {me.key_id: me.key_id}
         for contact in contacts:
-            self._armored.setdefault(contact.key, contact.certificate)
+            # A changed key that was accepted and not compared yet signs as a stranger (19.4); of
+            # one that is only "changed", the pinned key stands here, which is the old one.
+            if contact.is_confirmed or contact.state is ContactState.CHANGED:
+                self._armored.setdefault(contact.key, contact.certificate)
             self._person.setdefault(contact.key, contact.key)
             self._add_former(contact.former_keys, contact.key)
             for former in contact.superseded:
@@ -170,6 +193,30 @@ class People:
                 raise CertificateRefused("A pinned certificate belongs to another key.")
             self._parsed[key_id] = certificate
         return self._parsed[key_id]
+
+    def judge(self, note: Note, signer: str) -> Verdict:
+        """What ``signer``'s signature of a note is worth to this user.
+
+        A former key never signs again: a note made after its person's current key was made is of a
+        changed key, even where it verifies (docs/spec/19-re-key-and-give-back.md §6).
+        """
+        certificate = self.certificate(signer)
+        if certificate is None:
+            return Verdict.UNKNOWN_SIGNER
+        verdict = verify_note(note, certificate)
+        current = self.certificate(self.person(signer))
+        if verdict is not Verdict.VALID or current is None or current.key_id == signer:
+            return verdict
+        late = note.created > current.created + _SKEW
+        return Verdict.CHANGED_KEY if late else verdict
+
+    def is_known(self, key_id: str) -> bool:
+        """Whether the key is, or was, the user's own or a contact's."""
+        return key_id in self._person or key_id in self._armored
+
+    def is_former(self, key_id: str) -> bool:
+        """Whether somebody known has another key instead of this one now."""
+        return self.person(key_id) != key_id
 
     def person(self, key_id: str) -> str:
         """The current key id of whoever has, or confirmedly had, ``key_id``."""

@@ -21,7 +21,7 @@ from hygieia.ipld.unixfs import Child
 from hygieia.ipld.walk import Part, payload_part
 from hygieia.limits import MAX_NOTE_BYTES
 from hygieia.openpgp.envelope import open_small
-from hygieia.openpgp.notes import Note, Verdict, parse_note, read_note, verify_note
+from hygieia.openpgp.notes import Note, Verdict, parse_note, read_note
 from hygieia.openpgp.packets import parse_header_leaf
 from hygieia.openpgp.payload import PayloadReader, decrypt_bytes
 from hygieia.openpgp.session_keys import SessionKey
@@ -161,6 +161,7 @@ def open_report(
     _check_binding(meta, encrypted, expected)
     verdict = judge(note, meta.author, people)
     _check_author(meta, people, expected)
+    _refuse_former_key(meta, verdict, people, expected)
     origin, origin_verdict = _open_origin(meta, people)
     return Report(
         encrypted=encrypted,
@@ -178,10 +179,9 @@ def open_report(
 
 def judge(note: Note, signer: str, people: People) -> Verdict:
     """The verdict on ``note`` by ``signer``, who may be a stranger. Raises ``NoteRefused``."""
-    certificate = people.certificate(signer)
-    if certificate is None:
+    if people.certificate(signer) is None:
         return Verdict.UNKNOWN_SIGNER
-    verdict = verify_note(note, certificate)
+    verdict = people.judge(note, signer)
     if verdict in (Verdict.INVALID, Verdict.UNKNOWN_SIGNER):
         raise NoteRefused("The report's note is not signed by the author it names.")
     return verdict
@@ -227,6 +227,16 @@ def _check_author(meta: ReportMeta, people: People, expected: Expected) -> None:
         raise NoteRefused("A later revision of the report is not signed by its owner.")
     if expected.upload_right is not None and not expected.upload_right(meta.author, meta):
         raise NoteRefused("The report's author had no right to upload for its owner.")
+
+
+def _refuse_former_key(
+    meta: ReportMeta, verdict: Verdict, people: People, expected: Expected
+) -> None:
+    """A key that its person no longer has makes no later revision (docs/spec/19 §6)."""
+    entry = expected.entry
+    later = entry is not None and meta.revision > entry.revision
+    if later and verdict is Verdict.CHANGED_KEY and people.is_former(meta.author):
+        raise NoteRefused("A later revision of the report is signed by a key that was given up.")
 
 
 def _ownership(meta: ReportMeta, verdict: Verdict, people: People) -> Ownership:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hygieia.errors import IntegrityError, NoteRefused
 from hygieia.limits import MAX_PKESKS
-from hygieia.openpgp.notes import Note, Verdict, parse_note, verify_note
+from hygieia.openpgp.notes import Note, Verdict, parse_note
 from hygieia.openpgp.packets import pkesk_digest
 from hygieia.openpgp.signing import sign_note
 from hygieia.vault import words
 from hygieia.vault.fields import Fields, unknown
+from hygieia.vault.people import FormerKey
 from hygieia.vault.report_meta import is_sha256
 
 if TYPE_CHECKING:
@@ -29,23 +30,29 @@ SHARE_CONTEXT: Final = "hygieia share 1"
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What a share note says. ``delegation`` is the delegation's id, or None."""
+    """What a share note says. ``delegation`` is the delegation's id, or None.
+
+    ``former`` stands in a note that gives back: the key that the reader had before, by which the
+    report is hers, as whoever gives back had pinned it (docs/spec/19-re-key-and-give-back.md §4).
+    """
 
     report: str
     reader: str
     pkesk: str
     delegation: str | None
     created: str
+    former: FormerKey | None = None
 
     def to_body(self) -> dict[str, Any]:
         """The JSON object that is signed."""
-        return {
+        body = {
             "report": self.report,
             "reader": self.reader,
             "pkesk": self.pkesk,
             "delegation": self.delegation,
             "created": self.created,
         }
+        return body if self.former is None else body | {"former": self.former.to_json()}
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> Share:
@@ -57,7 +64,15 @@ class Share:
             pkesk=fields.text("pkesk", is_sha256),
             delegation=fields.text_or_none("delegation", words.is_report_id),
             created=fields.text("created", words.is_time),
+            former=_read_former(fields) if "former" in body else None,
         )
+
+
+def _read_former(fields: Fields) -> FormerKey:
+    try:
+        return FormerKey.from_json(fields.object("former"))
+    except IntegrityError as error:
+        raise fields.refused("former") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +99,9 @@ def open_share(data: bytes, *, report: str, signer: str, people: People) -> Veri
     share = Share.from_body(note.body)
     if share.report != report:
         raise NoteRefused("The share note is for another report.")
-    certificate = people.certificate(signer)
-    if certificate is None:
+    if people.certificate(signer) is None:
         return VerifiedShare(share, signer, Verdict.UNKNOWN_SIGNER)
-    verdict = verify_note(note, certificate)
+    verdict = people.judge(note, signer)
     if verdict in (Verdict.INVALID, Verdict.UNKNOWN_SIGNER):
         raise NoteRefused("The share note is not signed by whoever is said to have made it.")
     return VerifiedShare(share, signer, verdict)

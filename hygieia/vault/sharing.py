@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from hygieia.openpgp.keys import UnlockedKey
-    from hygieia.vault.people import People
+    from hygieia.vault.people import FormerKey, People
     from hygieia.vault.report import Report
 
 
@@ -58,10 +58,12 @@ def add_readers(
     key: UnlockedKey,
     created: str,
     delegations: Mapping[str, str] | None = None,
+    former: FormerKey | None = None,
 ) -> Reshared:
     """Give ``report`` to more people. Anyone who can read it may.
 
-    ``delegations`` names, by key id, the delegation that a reader is added for. Raises
+    ``delegations`` names, by key id, the delegation that a reader is added for; ``former`` is the
+    key that the one reader had whom the report is given back to. Raises
     ``InvalidInput`` for oneself or nobody, ``CertificateRefused`` for a key that may not be
     encrypted to, ``LimitExceeded`` above 1,024 packets.
     """
@@ -73,7 +75,12 @@ def add_readers(
     wrapped = rewrap(b"".join(report.packets), report.session_key, add=[*people.values()])
     recipients = map(Recipient, people, wrapped.added)
     added, notes = note_readers(
-        report.meta.id, recipients, key=key, created=created, delegations=delegations
+        report.meta.id,
+        recipients,
+        key=key,
+        created=created,
+        delegations=delegations,
+        former=former,
     )
     return replace(_with_header(report, wrapped.octets), notes=notes, added=added)
 
@@ -101,6 +108,7 @@ def note_readers(
     created: str,
     delegations: Mapping[str, str] | None = None,
     owner: str | None = None,
+    former: FormerKey | None = None,
 ) -> tuple[tuple[Reader, ...], tuple[bytes, ...]]:
     """Readers and their notes for the recipients of a new header; the owner's own needs none.
 
@@ -113,7 +121,7 @@ def note_readers(
         if each.key != (owner or key.key_id)
     )
     return readers, tuple(
-        sign_share(key, Share(report_id, each.key, each.pkesk, each.delegation, created))
+        sign_share(key, Share(report_id, each.key, each.pkesk, each.delegation, created, former))
         for each in readers
     )
 

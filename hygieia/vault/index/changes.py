@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hygieia.vault.index.keys import KeysFile
 from hygieia.vault.index.rows import DelegationNote
-from hygieia.vault.people import Contact
+from hygieia.vault.people import Contact, FormerKey
 from hygieia.vault.report_entry import ReportEntry
 from hygieia.vault.share_note import Readers
 from hygieia.vault.subjects import Subject
@@ -89,9 +89,16 @@ class SetDigests:
 
 @dataclass(frozen=True, slots=True)
 class SetKeys:
-    """Replace ``keys.pgp``: a new IPNS key, a former key confirmed."""
+    """Replace ``keys.pgp``: a new IPNS key."""
 
     keys: KeysFile
+
+
+@dataclass(frozen=True, slots=True)
+class PutFormerKey:
+    """Enter a key that the user had before and has confirmed: it counts as hers."""
+
+    former: FormerKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,4 +120,5 @@ Change = (
     | SetDigests
     | SetKeys
     | PutSubject
+    | PutFormerKey
 )

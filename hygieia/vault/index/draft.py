@@ -12,6 +12,7 @@ from hygieia.vault.index.changes import (
     Purge,
     PutContact,
     PutDelegation,
+    PutFormerKey,
     PutReaders,
     PutReport,
     PutSubject,
@@ -85,7 +86,7 @@ class Draft:
             case SetLogHead(head, by_itself):
                 self._must_write = by_itself and head != self.log_head
                 self.log_head = head
-            case SetDigests() | SetKeys() | PutSubject():
+            case SetDigests() | SetKeys() | PutSubject() | PutFormerKey():
                 self.keys = _changed_keys(self.keys, change)
 
     def _put_report(self, entry: ReportEntry, readers: Readers | None) -> None:
@@ -178,12 +179,16 @@ class Draft:
         return rows
 
 
-def _changed_keys(keys: KeysFile, change: SetDigests | SetKeys | PutSubject) -> KeysFile:
+def _changed_keys(
+    keys: KeysFile, change: SetDigests | SetKeys | PutSubject | PutFormerKey
+) -> KeysFile:
     match change:
         case SetDigests(parts):
             return keys.with_digests(parts)
         case PutSubject(subject):
             return keys.with_subject(subject)
+        case PutFormerKey(former):
+            return keys.with_former_key(former)
         case SetKeys(new):
             return new
 

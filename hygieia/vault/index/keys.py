@@ -16,7 +16,7 @@ from hygieia.openpgp.strict_json import dumps, loads_object
 from hygieia.vault import words
 from hygieia.vault.fields import Fields, unknown
 from hygieia.vault.ipns import IpnsKey
-from hygieia.vault.people import FormerKey, read_former_keys
+from hygieia.vault.people import MAX_FORMER_KEYS, FormerKey, read_former_keys
 from hygieia.vault.report_meta import is_sha256
 from hygieia.vault.subjects import MAX_SUBJECTS, Subject
 
@@ -95,6 +95,14 @@ class KeysFile:
         """The same with the digests of a kit's ``parts`` (name and text) in place of old ones."""
         new = {name: digest_of(text) for name, text in parts.items()}
         return replace(self, digests=dict(self.digests) | new)
+
+    def with_former_key(self, former: FormerKey) -> KeysFile:
+        """The same with a former key entered. Raises ``InvalidInput`` above 64 of them."""
+        if any(each.key == former.key for each in self.former_keys):
+            return self
+        if len(self.former_keys) >= MAX_FORMER_KEYS:
+            raise InvalidInput(f"A vault remembers at most {MAX_FORMER_KEYS} former keys.")
+        return replace(self, former_keys=(*self.former_keys, former))
 
     def with_subject(self, subject: Subject) -> KeysFile:
         """The same with ``subject`` entered, or renamed.

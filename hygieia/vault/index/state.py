@@ -28,7 +28,7 @@ from hygieia.vault.index.rows import (
     Purged,
     Row,
 )
-from hygieia.vault.people import Contact, People
+from hygieia.vault.people import Contact, FormerKey, People
 from hygieia.vault.report_entry import ReportEntry
 from hygieia.vault.share_note import Readers
 
@@ -149,6 +149,9 @@ class IndexState:
         rows = self.table(DELEGATIONS).rows()
         return (row for row in rows if isinstance(row, DelegationNote))
 
-    def people(self, me: Certificate) -> People:
-        """Whom the owner knows. ``me`` is the certificate of the key in hand."""
-        return People(me, self.keys.former_keys, self.contacts())
+    def people(self, me: Certificate, *more: FormerKey) -> People:
+        """Whom the owner knows. ``me`` is the certificate of the key in hand.
+
+        ``more`` are former keys taken as confirmed, to judge by them what was given back.
+        """
+        return People(me, (*self.keys.former_keys, *more), self.contacts())

@@ -1,0 +1,264 @@
+"""Giving back to somebody who lost her key, and being given back (docs/spec/19 §4 and §5).
+
+A request is nobody's message: it is a contact whose key changed, and reports of hers that this
+vault holds. The safety number stands between a lost key and a server that only says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from hygieia.client import answers
+from hygieia.client.contacts import Contacts, Seen
+from hygieia.client.readers import notes_of
+from hygieia.client.received import Inbox
+from hygieia.client.sharing import Shared, Sharer
+from hygieia.errors import (
+    CertificateChanged,
+    HygieiaError,
+    IntegrityError,
+    InvalidInput,
+    NotFound,
+)
+from hygieia.ipld.cid import CID
+from hygieia.openpgp.certificates import Certificate
+from hygieia.recovery.driving import read_from
+from hygieia.vault.contacts import compared, find_contact
+from hygieia.vault.give_back import GivenBack, check_given_back, keys_before, theirs
+from hygieia.vault.index import Change, PutContact, PutFormerKey, PutReport
+from hygieia.vault.people import Contact, ContactState, FormerKey
+from hygieia.vault.report import Expected
+from hygieia.vault.report_entry import ReportEntry
+from hygieia.vault.report_read import read_report
+from hygieia.vault.safety_number import same_number
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+    from hygieia.vault.people import People
+    from hygieia.vault.share_note import VerifiedShare
+
+_PAGE_ITEMS: Final = 200
+_MOST_PAGES: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Somebody with a new key, and the reports of hers that only she cannot read."""
+
+    contact: Contact
+    reports: tuple[ReportEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What was given back, and what was not, by report id."""
+
+    contact: Contact
+    shared: tuple[Shared, ...]
+    failed: Mapping[str, HygieiaError] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Reports given back under one former key, which wait until the user says that it was hers."""
+
+    former: FormerKey
+    givers: tuple[Contact, ...]
+    reports: tuple[ReportEntry, ...]
+
+
+@dataclass(slots=True)
+class GivingBack:
+    """Both sides of giving back, for an open vault."""
+
+    contacts: Contacts
+    sharer: Sharer
+    inbox: Inbox
+
+    # -- those who hold something --------------------------------------------------------------
+
+    async def requests(self) -> list[Request]:
+        """Whom something could be given back to; what the server hints at is looked up first."""
+        await self._notice()
+        return [
+            Request(contact, tuple(reports))
+            for contact in self.contacts.list()
+            if (reports := await self._held(contact))
+        ]
+
+    async def give_back(
+        self,
+        email: str,
+        number: str | None = None,
+        *,
+        progress: Callable[[int, int | None, str], None] | None = None,
+    ) -> Done:
+        """Compare the number, and let the person read again all that this vault holds of hers.
+
+        Args:
+            email: of a contact with a new key.
+            number: the safety number that she read out; needed until it was compared once.
+            progress: told of the reports done.
+
+        Raises:
+            NotFound: nobody is known under this email, or the server shows no key for her.
+            InvalidInput: she has no other key than before, or it is no safety number.
+            CertificateChanged: the numbers differ, or none was given. Nothing was shared.
+        """
+        seen = await self.contacts.look_up(email)
+        contact = await self._compared(seen, number)
+        entries = await self._held(contact)
+        done, failed = await self.sharer.give_back(entries, contact, progress=progress)
+        return Done(contact, tuple(done), failed)
+
+    async def _compared(self, seen: Seen, number: str | None) -> Contact:
+        contact = seen.contact
+        if not keys_before(contact):
+            raise InvalidInput(
+                f"{contact.email} has the key that you know: there is nothing to give back.",
+                hint="To share a report: hygieia share",
+            )
+        if number is None:
+            if contact.state is ContactState.VERIFIED:
+                return contact
+            raise CertificateChanged(
+                f"{contact.email} has a new key. A thief with their email could ask too, and so could "
+                "the server. Nothing was shared.",
+                hint="Call a number you already know and compare first: "
+                f'hygieia give-back {contact.email} --number "…"',
+            )
+        if seen.offered is None:
+            raise NotFound("The server shows no key for this person now.")
+        if not same_number(await self.contacts.safety_number(seen), number):
+            raise CertificateChanged(
+                "The numbers do not match. Someone may be pretending to be "
+                f"{contact.email}. Nothing was shared.",
+                hint="Reach them another way and compare again. Give nothing back until it matches.",
+            )
+        new = compared(contact, seen.offered)
+        if new != contact:
+            await self.contacts.index.change([PutContact(new, instead_of=contact.key)])
+        return new
+
+    async def _held(self, contact: Contact) -> list[ReportEntry]:
+        """What is hers and has no packet noted for the key that she has now."""
+        index, missing = self.contacts.index, []
+        for entry in theirs(contact, index.state.reports()):
+            readers = await index.readers(entry.id)
+            reading = contact.state is not ContactState.CHANGED and any(
+                each.key == contact.key for each in readers.readers
+            )
+            if not reading:
+                missing.append(entry)
+        return missing
+
+    async def _notice(self) -> None:
+        """Look up contacts whose key, by the server's own list, is not the one that shared."""
+        emails: dict[str, None] = {}
+        async for item in self.inbox.listed():
+            person, share = item.get("sharer"), answers.part(item, "share")
+            if not isinstance(person, dict) or not isinstance(person.get("certificate"), str):
+                continue
+            contact = find_contact(self.contacts.list(), str(person.get("email")))
+            if contact is None or contact.key != share.get("sharer"):
+                continue
+            if not await asyncio.to_thread(_is_of, person["certificate"], contact.key):
+                emails[contact.email] = None
+        for email in emails:
+            await self.contacts.look_up(email)
+
+    # -- who lost a key --------------------------------------------------------------------------
+
+    async def found(self) -> list[Found]:
+        """What others gave back and this vault has not entered, by former key."""
+        by_key: dict[str, list[GivenBack]] = {}
+        async for report_id, root in self._candidates():
+            given = await self._open(report_id, root)
+            if given is not None:
+                by_key.setdefault(given.former.key, []).append(given)
+        return [_found(each) for each in by_key.values()]
+
+    async def confirm(self, found: Found) -> Sequence[ReportEntry]:
+        """Enter that the former key was the user's own, and the reports that are hers again."""
+        changes: list[Change] = [PutFormerKey(found.former)]
+        changes += [PutReport(entry) for entry in found.reports]
+        await self.contacts.index.change(changes)
+        return found.reports
+
+    async def _candidates(self) -> AsyncIterator[tuple[str, str]]:
+        """Reports that the server names and the index does not: her own, and shared ones."""
+        state = self.contacts.index.state
+        async for item in self._own_reports():
+            report_id, root = answers.text(item, "id"), answers.text(item, "root")
+            if state.find(report_id) is None:
+                yield report_id, root
+        async for item in self.inbox.listed():
+            report_id = answers.text(answers.part(item, "share"), "report")
+            if state.find(report_id) is None:
+                yield report_id, answers.text(item, "root")
+
+    async def _own_reports(self) -> AsyncIterator[Mapping[str, Any]]:
+        transport, after = self.contacts.session.transport, None
+        for _ in range(_MOST_PAGES):
+            query: dict[str, str | int] = {"limit": _PAGE_ITEMS} | (
+                {"after": after} if after else {}
+            )
+            page = (await transport.call("GET", "/reports", query=query)).document
+            for item in answers.parts(page, "items"):
+                yield item
+            after = answers.text_or_none(page, "next")
+            if after is None:
+                return
+
+    async def _open(self, report_id: str, root: str) -> GivenBack | None:
+        """The report, if a note gives it back and all of it holds; None where it does not."""
+        session, people = self.contacts.session, self._people()
+        async for said in notes_of(session.transport, report_id, people):
+            if said.share.reader != session.key.key_id or said.share.former is None:
+                continue
+            try:
+                return await self._judge(root, said, said.share.former)
+            except (IntegrityError, InvalidInput, NotFound):
+                continue  # another note may give it back; a lie is not shown at all
+        return None
+
+    async def _judge(self, root: str, said: VerifiedShare, former: FormerKey) -> GivenBack:
+        key, contacts = self.contacts.session.key, list(self.contacts.list())
+        expected = Expected(id=said.share.report)
+        reading = read_report(CID.parse(root), key, self._people(former), expected)
+        report = await read_from(reading, self.inbox.source)
+        return await asyncio.to_thread(
+            check_given_back, report, said, key.certificate, self._people(), contacts
+        )
+
+    def _people(self, former: FormerKey | None = None) -> People:
+        """Whom the user knows; ``former`` as if it were confirmed, to judge what it signed."""
+        return self.contacts.index.state.people(
+            self.contacts.session.key.certificate, *([former] if former else [])
+        )
+
+
+def _is_of(certificate: str, key_id: str) -> bool:
+    try:
+        return Certificate.parse(certificate).key_id == key_id
+    except IntegrityError:
+        return True  # no usable certificate is no hint
+
+
+def _found(given: Sequence[GivenBack]) -> Found:
+    givers = {each.giver.key: each.giver for each in given}
+    entries = []
+    for each in given:
+        encrypted = each.report.encrypted
+        entries.append(
+            ReportEntry.of(
+                each.report.meta,
+                cid=str(encrypted.root),
+                meta_payload_cid=str(encrypted.meta.cid),
+            )
+        )
+    return Found(given[0].former, tuple(givers.values()), tuple(entries))

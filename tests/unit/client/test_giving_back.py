@@ -1,0 +1,226 @@
+"""A lost key: those who read her reports give them back, after comparing, and nobody else can."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from hygieia.client import Device, Vault
+from hygieia.errors import CertificateChanged, InvalidInput, NotFound, StaleRevision
+from hygieia.openpgp.keys import UnlockedKey
+from hygieia.openpgp.notes import Verdict
+from hygieia.vault.index import PutContact
+from hygieia.vault.people import ContactState
+from tests.factories.servers import Api
+from tests.unit.client.conftest import Person
+from tests.unit.client.people import contact_of, content_of, meet, share, stored
+from tests.unit.client.vaults import PASSWORD
+
+EMAIL = "ingrid@example.org"
+
+
+@dataclass
+class Lost:
+    """Ingrid, before and after she lost her key, and Boris, who reads two of her three reports."""
+
+    ingrid: Vault
+    boris: Vault
+    former: UnlockedKey
+    shared: list[str]
+    never_shared: str
+
+    async def compared(self) -> str:
+        """Both have the number of the new key before them; Ingrid has verified Boris."""
+        seen = await self.ingrid.contacts.look_up("boris@example.org")
+        number = await self.ingrid.contacts.safety_number(seen)
+        await self.ingrid.contacts.verify("boris@example.org", number)
+        return number
+
+
+NewKey = Callable[[], Awaitable[Vault]]
+
+
+@pytest.fixture
+async def new_key(api: Api, tmp_path: Path) -> AsyncIterator[NewKey]:
+    """Ingrid signs up again under the same email, with the code of the host's reset."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def again() -> Vault:
+            services = api.services
+            code = await services.identity.accounts.vacate(EMAIL, services.indexes.forget)
+            device = Device(tmp_path / f"new-{code[-8:]}")
+            await device.sign_up(
+                api.url, email=EMAIL, name="Ingrid", password=PASSWORD, invite=code
+            )
+            return await stack.enter_async_context(device.open(PASSWORD))
+
+        yield again
+
+
+@pytest.fixture
+async def lost(person: Person, new_key: NewKey, tmp_path: Path) -> Lost:
+    before, boris = await person("Ingrid"), await person("Boris")
+    await meet(before, boris)
+    entries = [await stored(before, tmp_path, content) for content in (b"one!", b"two!", b"six!")]
+    for entry in entries[:2]:
+        await share(before, entry, boris)
+    await boris.inbox.look()
+    ids = [entry.id for entry in entries]
+    return Lost(await new_key(), boris, before.session.key, ids[:2], ids[2])
+
+
+async def test_she_reads_exactly_what_he_held_and_owns_it_again(lost: Lost, tmp_path: Path) -> None:
+    ingrid, boris = lost.ingrid, lost.boris
+    assert list(ingrid.list().reports) == []
+    [request] = await boris.giving_back.requests()
+    assert request.contact.state is ContactState.CHANGED, "the server's list hinted at it"
+    assert {entry.id for entry in request.reports} == set(lost.shared)
+    number = await lost.compared()
+    done = await boris.giving_back.give_back(EMAIL, number)
+    assert done.failed == {}
+    assert {each.entry.id for each in done.shared} == set(lost.shared)
+    assert await boris.giving_back.requests() == []
+    # She sees them by the key that they belonged to; none is hers until she says so.
+    assert list(ingrid.list().reports) == []
+    [found] = await ingrid.giving_back.found()
+    assert found.former.key == lost.former.key_id
+    assert [giver.email for giver in found.givers] == ["boris@example.org"]
+    await ingrid.giving_back.confirm(found)
+    await ingrid.index.refresh()
+    entries = {entry.id: entry for entry in ingrid.list().reports}
+    assert set(entries) == set(lost.shared), "what was never shared stays lost"
+    assert await content_of(ingrid, entries[lost.shared[0]], tmp_path) == b"one!"
+    assert (await ingrid.read(entries[lost.shared[0]])).verdict is Verdict.VALID
+    assert await ingrid.giving_back.found() == []
+
+
+async def test_what_was_given_back_is_changed_shared_and_re_keyed_under_the_new_key(
+    lost: Lost, person: Person, tmp_path: Path
+) -> None:
+    ingrid, boris = lost.ingrid, lost.boris
+    await boris.giving_back.give_back(EMAIL, await lost.compared())
+    [found] = await ingrid.giving_back.found()
+    await ingrid.giving_back.confirm(found)
+    me = ingrid.session.key.key_id
+    entry = await ingrid.edit(ingrid.find(lost.shared[0]), title="Mine again")
+    assert (entry.owner, entry.author, entry.revision) == (me, me, 2)
+    # Somebody who never knew the former key can check it.
+    cleo = await person("Cleo")
+    await meet(ingrid, cleo)
+    await share(ingrid, entry, cleo)
+    [theirs] = await cleo.inbox.look()
+    assert theirs.entry is not None
+    assert (await cleo.read(theirs.entry)).verdict is Verdict.VALID
+    assert await content_of(cleo, theirs.entry, tmp_path) == b"one!"
+    # Boris, who gave it back, follows.
+    await boris.inbox.look()
+    assert boris.find(entry.id).title == "Mine again"
+    assert boris.find(entry.id).owner == me
+    # The packet of her former key is one that nobody noted: it ends with a new session key.
+    assert len((await ingrid.read(ingrid.find(entry.id))).packets) == 4
+    done = await ingrid.rekeying.rekey(ingrid.find(entry.id))
+    assert done.going_on.unnamed == 1
+    assert len((await ingrid.read(done.entry)).packets) == 3
+    await boris.inbox.look()
+    assert await content_of(boris, boris.find(entry.id), tmp_path) == b"one!"
+
+
+async def test_a_server_that_only_pretends_a_lost_key_gets_nothing(
+    person: Person, new_key: NewKey, tmp_path: Path
+) -> None:
+    """The true Ingrid reads out her number; the server's key has another."""
+    ingrid, boris = await person("Ingrid"), await person("Boris")
+    await meet(ingrid, boris)
+    entry = await share(ingrid, await stored(ingrid, tmp_path), boris)
+    await boris.inbox.look()
+    true_number = await ingrid.contacts.safety_number(
+        await ingrid.contacts.look_up("boris@example.org")
+    )
+    thief = await new_key()  # the server's own, under her email
+    [request] = await boris.giving_back.requests()
+    assert request.contact.key == ingrid.session.key.key_id, "the pin stays"
+    for number, error in (
+        (None, CertificateChanged),
+        (true_number, CertificateChanged),
+        ("12345 " * 8, CertificateChanged),
+        ("12345", InvalidInput),
+    ):
+        with pytest.raises(error):
+            await boris.giving_back.give_back(EMAIL, number)
+    before = boris.find(entry.id)
+    assert boris.find(entry.id) == before
+    assert contact_of(boris, ingrid).state is ContactState.CHANGED
+    assert await thief.giving_back.found() == []
+    # Even accepted without comparing, the new key is given nothing and believed nothing.
+    accepted = await boris.contacts.accept(EMAIL)
+    assert not accepted.is_confirmed
+    with pytest.raises(CertificateChanged):
+        await boris.giving_back.give_back(EMAIL)
+    with pytest.raises(CertificateChanged):
+        await boris.sharing.share([boris.find(entry.id)], [accepted])
+    people = boris.index.state.people(boris.session.key.certificate)
+    assert people.certificate(thief.session.key.key_id) is None
+    assert people.certificate(ingrid.session.key.key_id) is not None
+    assert boris.find(entry.id) == before
+
+
+async def test_what_fails_is_named_and_giving_back_again_goes_on_with_it(
+    lost: Lost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boris, number = lost.boris, await lost.compared()
+    changer = type(boris.sharing.changer)
+    replace_root = changer.replace_root
+
+    async def busy(self: object, entry: object, *rest: object) -> None:
+        if entry.id == lost.shared[0]:  # type: ignore[attr-defined]  # an entry
+            raise StaleRevision("somebody is always faster")
+        await replace_root(self, entry, *rest)  # type: ignore[arg-type]  # as it came
+
+    with monkeypatch.context() as patched:
+        patched.setattr(changer, "replace_root", busy)
+        done = await boris.giving_back.give_back(EMAIL, number)
+    assert set(done.failed) == {lost.shared[0]}
+    [request] = await boris.giving_back.requests()
+    assert [entry.id for entry in request.reports] == [lost.shared[0]]
+    again = await boris.giving_back.give_back(EMAIL)
+    assert ([each.entry.id for each in again.shared], again.failed) == ([lost.shared[0]], {})
+    [found] = await lost.ingrid.giving_back.found()
+    assert {entry.id for entry in found.reports} == set(lost.shared)
+
+
+async def test_only_a_verified_contact_gives_anything_back(lost: Lost) -> None:
+    await lost.boris.giving_back.give_back(EMAIL, await lost.compared())
+    boris = contact_of(lost.ingrid, lost.boris)
+    for state in (ContactState.UNVERIFIED, ContactState.CHANGED):
+        await lost.ingrid.index.change([PutContact(replace(boris, state=state))])
+        assert await lost.ingrid.giving_back.found() == [], state
+    await lost.ingrid.index.change([PutContact(boris)])
+    assert len(await lost.ingrid.giving_back.found()) == 1
+
+
+async def test_nobody_gives_back_to_somebody_whose_key_is_the_same(
+    person: Person, tmp_path: Path
+) -> None:
+    ana, boris = await person("Ana"), await person("Boris")
+    await meet(ana, boris)
+    await share(ana, await stored(ana, tmp_path), boris)
+    await boris.inbox.look()
+    assert await boris.giving_back.requests() == []
+    with pytest.raises(InvalidInput):
+        await boris.giving_back.give_back("ana@example.org")
+    with pytest.raises(NotFound):
+        await boris.giving_back.give_back("nobody@example.org")
+
+
+async def test_a_former_key_is_believed_for_what_it_signed_in_its_time(lost: Lost) -> None:
+    boris = lost.boris
+    await boris.giving_back.give_back(EMAIL, await lost.compared())
+    assert (await boris.read(boris.find(lost.shared[0]))).verdict is Verdict.VALID
+    people = boris.index.state.people(boris.session.key.certificate)
+    assert people.same(lost.former.key_id, lost.ingrid.session.key.key_id)
+    assert people.is_former(lost.former.key_id)
+    assert not people.is_former(lost.ingrid.session.key.key_id)
