@@ -19,7 +19,13 @@ from hygieia.openpgp.parameters import normalise_email
 from hygieia.vault.contacts import accepted, find_contact, meet, verified
 from hygieia.vault.index import PutContact
 from hygieia.vault.people import Contact, ContactState
-from hygieia.vault.safety_number import safety_number, same_number
+from hygieia.vault.safety_number import (
+    is_code,
+    safety_code,
+    safety_number,
+    same_code,
+    same_number,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,6 +96,19 @@ class Contacts:
         """The number to compare with this person, by voice or face to face."""
         return await asyncio.to_thread(safety_number, self.session.key.key_id, seen.number_key)
 
+    def safety_code(self, seen: Seen) -> str:
+        """What the QR code holds: the same on both screens."""
+        return safety_code(self.session.key.key_id, seen.number_key)
+
+    async def is_same(self, seen: Seen, typed: str) -> bool:
+        """Whether ``typed``, a number read out or a code scanned, is the one of this person.
+
+        Raises ``InvalidInput`` when it is neither.
+        """
+        if is_code(typed):
+            return same_code(self.safety_code(seen), typed)
+        return same_number(await self.safety_number(seen), typed)
+
     async def verify(self, email: str, number: str) -> Contact:
         """Enter that both have compared ``number``, which the other one read out.
 
@@ -98,7 +117,7 @@ class Contacts:
             CertificateChanged: the numbers differ, or the key changed and was not accepted.
         """
         seen = await self.look_up(email)
-        if not same_number(await self.safety_number(seen), number):
+        if not await self.is_same(seen, number):
             raise CertificateChanged(
                 "The numbers do not match. Someone may be pretending to be "
                 f"{seen.contact.email}. Nothing was changed.",

@@ -33,7 +33,6 @@ from hygieia.vault.people import Contact, ContactState, FormerKey
 from hygieia.vault.report import Expected
 from hygieia.vault.report_entry import ReportEntry
 from hygieia.vault.report_read import read_report
-from hygieia.vault.safety_number import same_number
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -133,7 +132,7 @@ class GivingBack:
             )
         if seen.offered is None:
             raise NotFound("The server shows no key for this person now.")
-        if not same_number(await self.contacts.safety_number(seen), number):
+        if not await self.contacts.is_same(seen, number):
             raise CertificateChanged(
                 "The numbers do not match. Someone may be pretending to be "
                 f"{contact.email}. Nothing was shared.",

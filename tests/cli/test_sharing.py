@@ -22,10 +22,11 @@ ANA, BEN = "test-sharing@example.org", "ben-shares@example.org"
 def met(ana: Person, ben: Person) -> str:
     """Both have compared the number."""
     shown = by(ana, "contacts", "show", BEN, "--json").json
-    assert set(shown) == {"email", "name", "key", "state", "safety_number"}
+    assert set(shown) == {"email", "name", "key", "state", "safety_number", "qr"}
     assert shown["state"] == "unverified"
-    number = by(ben, "contacts", "show", ANA, "--json").json["safety_number"]
-    assert number == shown["safety_number"]
+    at_ben = by(ben, "contacts", "show", ANA, "--json").json
+    number = at_ben["safety_number"]
+    assert (number, at_ben["qr"]) == (shown["safety_number"], shown["qr"])
     for person, email in ((ana, BEN), (ben, ANA)):
         assert by(person, "contacts", "verify", email, "--number", number).code == 0
     return str(number)
@@ -36,6 +37,19 @@ def test_contacts_lists_them_with_their_state(ana: Person, met: str) -> None:
     assert (contact["email"], contact["state"]) == (BEN, "verified")
     assert BEN in by(ana, "contacts").out
     assert met in by(ana, "contacts", "show", BEN).out
+
+
+def test_the_qr_code_holds_both_keys_and_is_as_good_as_the_number(ana: Person, met: str) -> None:
+    shown = by(ana, "contacts", "show", BEN, "--qr")
+    code = by(ana, "contacts", "show", BEN, "--json").json["qr"]
+    kind, low, high = code.rpartition(":")[0].rpartition(":")[0], *code.split(":")[-2:]
+    assert kind == "hygieia:safety:1"
+    assert low < high
+    assert sum(set(line) <= set("█▀▄ ") and "█" in line for line in shown.out.splitlines()) > 20
+    assert by(ana, "contacts", "verify", BEN, "--number", code).code == 0
+    swapped = f"{kind}:{high}:{low}"
+    for wrong, exit_code in ((swapped, 6), (code[:-1], 1), ("hygieia:safety:2:" + code[17:], 1)):
+        assert by(ana, "contacts", "verify", BEN, "--number", wrong).code == exit_code, wrong
 
 
 def test_a_number_that_differs_is_tampering_and_a_slip_is_not(ana: Person, met: str) -> None:

@@ -55,9 +55,13 @@ def contacts(invocation: Invocation) -> None:
 
 @contacts.command("show", cls=GlobalOptions, short_help="Find somebody; show the safety number.")
 @click.argument("email")
+@click.option("--qr", is_flag=True, help="Show it as a QR code too, for their camera.")
 @pass_invocation
-def show(invocation: Invocation, email: str) -> None:
-    """Find EMAIL at your server and show the number to compare with them."""
+def show(invocation: Invocation, email: str, *, qr: bool) -> None:
+    """Find EMAIL at your server and show the number to compare with them.
+
+    The QR code holds both keys: if the camera on their screen finds it right, so is the number.
+    """
     from hygieia.cli.sessions import opened_vault, run
     from hygieia.cli.text import printable
 
@@ -65,21 +69,44 @@ def show(invocation: Invocation, email: str) -> None:
         async with opened_vault(invocation) as vault:
             seen = await vault.contacts.look_up(email)
             number = await vault.contacts.safety_number(seen)
-            return _describe(seen.contact) | {"key": seen.number_key, "safety_number": number}
+            return _describe(seen.contact) | {
+                "key": seen.number_key,
+                "safety_number": number,
+                "qr": vault.contacts.safety_code(seen),
+            }
 
     found = run(work())
     name = printable(f"{found['name']} <{found['email']}>".strip())
     human = f"{name}\n{found['state']}\n\n    {found['safety_number']}"
     invocation.result(found, human)
+    if qr and not invocation.json:
+        _show_qr(invocation, found["qr"])
     if found["state"] == "changed":
         invocation.warn(_CHANGED.format(email=found["email"]))
     elif found["state"] == "unverified":
         invocation.message(_UNVERIFIED.format(email=found["email"], number=found["safety_number"]))
 
 
+def _show_qr(invocation: Invocation, code: str) -> None:
+    import sys
+
+    from hygieia.cli.qr import fits, qr_lines
+
+    colour = invocation.settings.color and sys.stdout.isatty()
+    lines = qr_lines(code, colour=colour)
+    if fits(lines, colour=colour):
+        click.echo("\n".join(lines))
+    else:
+        invocation.message("This terminal is too narrow for the QR code: compare the number.")
+
+
 @contacts.command("verify", cls=GlobalOptions, short_help="Enter that the numbers match.")
 @click.argument("email")
-@click.option("--number", required=True, help="The safety number that they read to you.")
+@click.option(
+    "--number",
+    required=True,
+    help="The safety number that they read to you, or what their QR code holds.",
+)
 @pass_invocation
 def verify(invocation: Invocation, email: str, number: str) -> None:
     """Enter that EMAIL read you this safety NUMBER and that it is the same as yours."""

@@ -19,7 +19,13 @@ from hygieia.openpgp.recovery_code import make_code
 from hygieia.openpgp.sealing import open_revocation, seal_revocation
 from hygieia.vault.contacts import accepted, check_recipients, find_contact, meet, verified
 from hygieia.vault.people import Contact, ContactState, People
-from hygieia.vault.safety_number import safety_number, same_number
+from hygieia.vault.safety_number import (
+    is_code,
+    safety_code,
+    safety_number,
+    same_code,
+    same_number,
+)
 from tests.unit.vault.factories import ana, boris, contact, key_of
 
 VECTORS = sorted((Path(__file__).parents[2] / "vectors" / "safety-numbers").glob("*.json"))
@@ -141,3 +147,25 @@ def test_a_revoked_contact_is_never_encrypted_to_again() -> None:
     assert meet(after, key.certificate, email="rita@example.org") == after, "it sticks"
     with pytest.raises(CertificateRefused):
         check_recipients([after], 1)
+
+
+def test_the_code_for_a_camera_is_the_same_whichever_way_round_and_nothing_else_passes() -> None:
+    low, high = sorted((ana().key_id, boris().key_id))
+    code = safety_code(high, low)
+    assert code == safety_code(low, high) == f"hygieia:safety:1:{low}:{high}"
+    assert is_code(code)
+    assert not is_code("81839 78896")
+    assert same_code(code, f" {code}\n")
+    assert not same_code(code, safety_code(low, key_of("Mallory").key_id))
+    for scanned in (
+        code[:-1],
+        code + "0",
+        code.upper(),
+        "hygieia:safety:2:" + code[17:],
+        "hygieia:",
+    ):
+        with pytest.raises(InvalidInput):
+            same_code(code, scanned)
+    for first, second in ((low, low), (low, "x" * 64)):
+        with pytest.raises(InvalidInput):
+            safety_code(first, second)
