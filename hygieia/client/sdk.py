@@ -243,11 +243,8 @@ class Vault:
     ) -> ReportEntry:
         """Store a file as the report's next revision; the earlier ones stay.
 
-        ``left_out`` is told who read the report and does not go on (docs/spec/19 §1).
-
-        Raises:
-            StaleRevision: another device changed the report meanwhile.
-            Forbidden: it is somebody else's.
+        ``left_out`` is told who read the report and does not go on (docs/spec/19 §1). Raises
+        ``StaleRevision`` when another device was faster, ``Forbidden`` for somebody else's report.
         """
         file = await asyncio.to_thread(find_file, path)
         advance = _counted(progress, file.source.size_bytes, path.name)
