@@ -20,13 +20,14 @@ from hygieia.client.passing import pass_on
 from hygieia.client.read_back import read_back
 from hygieia.client.readers import readers_of
 from hygieia.client.reading import ReportFetcher
+from hygieia.client.recipients import delegations_of
 from hygieia.client.session import Session
 from hygieia.client.sources import check_unchanged, media_type_of, reading
 from hygieia.errors import MetaMismatch, StaleRevision
 from hygieia.ipld.cid import CID
 from hygieia.openpgp.times import format_time, now
 from hygieia.recovery.driving import read_from
-from hygieia.vault.index import Change, PutReport, SetDeleted
+from hygieia.vault.index import PutReport, SetDeleted
 from hygieia.vault.report import Expected, Report
 from hygieia.vault.report_build import ReportSecrets, finish_report, make_header
 from hygieia.vault.report_change import (
@@ -40,13 +41,14 @@ from hygieia.vault.report_change import (
 from hygieia.vault.report_entry import ReportEntry
 from hygieia.vault.report_read import read_report
 from hygieia.vault.share_note import Readers
-from hygieia.vault.sharing import NextReaders, next_readers, note_readers
+from hygieia.vault.sharing import NextReaders, next_readers, note_readers, with_added
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from hygieia.client.sources import FoundFile
     from hygieia.openpgp.certificates import Certificate
+    from hygieia.vault.delegations import Chosen
     from hygieia.vault.people import People
     from hygieia.vault.report_build import BuiltReport, Revision, SealedData
     from hygieia.vault.report_meta import Draft
@@ -105,15 +107,23 @@ class Changer:
     ) -> ReportEntry:
         """Change a report's title or category; its content is not touched.
 
-        Where somebody was unshared, the session key is made new, so the content is encrypted again
-        on this machine (FORMATS §5). ``left_out`` is told who does not go on reading then.
+        Delegates for whom a delegation acts on it now come to read it. Where somebody was unshared,
+        or read it by a delegation that no longer acts, the session key is made new, so the content
+        is encrypted again on this machine (FORMATS §5). ``left_out`` is told who does not go on.
 
         Raises:
             StaleRevision: another device changed it meanwhile.
         """
         current = await self.current(entry)
-        if needs_new_session_key(await self.index.readers(entry.id)):
-            return await self._edit_anew(current, title, category, left_out)
+        require_owner(current.report.meta, self.people)
+        listed = await self.index.readers(entry.id)
+        draft = self.next_draft(current.report)
+        draft = edited(draft, title=title, category=category)
+        chosen = await asyncio.to_thread(self.chosen, draft)
+        if needs_new_session_key(listed) or _outgrown(listed, chosen):
+            return await self._edit_anew(current, draft, left_out)
+        reading = {each.key for each in listed.readers}
+        added = [each for each in chosen.certificates if each.key_id not in reading]
         built = await asyncio.to_thread(
             edit_report,
             current.report,
@@ -122,23 +132,23 @@ class Changer:
             created=format_time(now()),
             title=title,
             category=category,
+            add=added,
         )
+        readers, notes = self.noted(built, chosen.delegations)
+        entered = with_added(listed, readers.readers)
         async with upload_for(self.session.transport) as upload:
             sender = BatchSender(self.session.transport, upload)
-            return await self._commit(built, current, upload, sender, _EDIT)
+            return await self._commit(built, current, upload, sender, _EDIT, entered, notes)
 
     async def _edit_anew(
         self,
         current: Current,
-        title: str | None,
-        category: str | None,
+        draft: Draft,
         left_out: TellLeftOut | None,
     ) -> ReportEntry:
-        report, key = current.report, self.session.key
-        require_owner(report.meta, self.people)
-        draft = edited(draft_of(report.meta, key.key_id), title=title, category=category)
-        revision = next_revision(report, same_content=True, owner=key.key_id)
-        going_on = await self.going_on(current)
+        report = current.report
+        revision = next_revision(report, same_content=True, owner=self.session.key.key_id)
+        going_on = await self.going_on(current, draft)
         made = ReportSecrets.make()
         async with upload_for(self.session.transport) as upload:
             sender = BatchSender(self.session.transport, upload)
@@ -148,7 +158,8 @@ class Changer:
                 await sender.abandon()
                 raise
             built = self.finish(draft, revision, sealed, made, going_on.certificates)
-            entry = await self._commit(built, current, upload, sender, _UPDATE)
+            noted = self.noted(built, going_on.delegations)
+            entry = await self._commit(built, current, upload, sender, _UPDATE, *noted)
         _tell(left_out, going_on)
         return entry
 
@@ -172,18 +183,21 @@ class Changer:
         require_owner(current.report.meta, self.people)
         key, made = self.session.key, ReportSecrets.make()
         draft = replace(
-            draft_of(current.report.meta, key.key_id),
+            self.next_draft(current.report),
             file_name=file.file_name,
             media_type=media_type_of(file.file_name),
         )
-        going_on = await self.going_on(current)
         async with upload_for(self.session.transport) as upload:
             sender = BatchSender(self.session.transport, upload)
             sealed = await _send_file(file, made, sender, progress)
+            # Last of all, as of what is stored anew: the file may have taken an hour.
+            await self.index.refresh()
+            going_on = await self.going_on(current, draft)
             same = sealed.sha256 == current.report.meta.sha256
             revision = next_revision(current.report, same_content=same, owner=key.key_id)
             built = self.finish(draft, revision, sealed, made, going_on.certificates)
-            entry = await self._commit(built, current, upload, sender, _UPDATE)
+            noted = self.noted(built, going_on.delegations)
+            entry = await self._commit(built, current, upload, sender, _UPDATE, *noted)
         _tell(left_out, going_on)
         return entry
 
@@ -211,12 +225,40 @@ class Changer:
         """Who reads the report, by the index's entry and by the notes that others handed in."""
         return await readers_of(self.session.transport, current.report, listed, self.people)
 
-    async def going_on(self, current: Current) -> NextReaders:
-        """Who reads the report under its next session key; who was taken off does not."""
-        listed = await self.index.readers(current.report.meta.id)
+    async def going_on(self, current: Current, draft: Draft | None = None) -> NextReaders:
+        """Who reads the report under its next session key; who was taken off does not.
+
+        ``draft`` is what its next revision will say, which decides who reads it by delegation.
+        """
+        report = current.report
+        listed = await self.index.readers(report.meta.id)
         readers = await self.readers(current, listed)
         contacts = list(self.index.state.contacts())
-        return await asyncio.to_thread(next_readers, readers, contacts, self.people, current.report)
+        going_on = await asyncio.to_thread(next_readers, readers, contacts, self.people, report)
+        chosen = await asyncio.to_thread(self.chosen, draft or self.next_draft(report))
+        return going_on.with_delegates(chosen)
+
+    def next_draft(self, report: Report) -> Draft:
+        """What the report's next revision says unless something is changed."""
+        return draft_of(report.meta, self.session.key.key_id)
+
+    def chosen(self, draft: Draft) -> Chosen:
+        """For whom a delegation acts on what is sealed now. Call it in a thread."""
+        table = delegations_of(self.index.state, self.session)
+        return table.readers(draft, draft.profession, now())
+
+    def noted(
+        self, built: BuiltReport, delegations: Mapping[str, str] | None = None
+    ) -> tuple[Readers, tuple[bytes, ...]]:
+        """The readers of a header just made, and the notes for their packets."""
+        readers, notes = note_readers(
+            built.entry.id,
+            built.recipients,
+            key=self.session.key,
+            created=format_time(now()),
+            delegations=delegations,
+        )
+        return Readers(built.entry.id, readers), notes
 
     async def trash(self, entries: Sequence[ReportEntry]) -> None:
         """Put reports in the trash, from where they come back for 30 days.
@@ -256,19 +298,14 @@ class Changer:
         upload: str,
         sender: BatchSender,
         change: str,
+        readers: Readers,
+        notes: Sequence[bytes],
     ) -> ReportEntry:
         await sender.send_all(built.blocks)
-        changes: list[Change] = [PutReport(built.entry)]
-        notes: tuple[bytes, ...] = ()
-        if change == _UPDATE:
-            readers, notes = note_readers(
-                built.entry.id, built.recipients, key=self.session.key, created=format_time(now())
-            )
-            changes = [PutReport(built.entry, Readers(built.entry.id, readers))]
         shares = [note.decode() for note in notes]
         await self.replace_root(built.entry, current, upload, change, shares)
         await read_back(self.source, sender.sample, [built.root.cid])
-        await self.index.change(changes)
+        await self.index.change([PutReport(built.entry, readers)])
         return built.entry
 
     async def replace_root(
@@ -296,6 +333,12 @@ class Changer:
             answer = (await self.session.transport.call("GET", path)).document
             if answer.get("root") != entry.cid:
                 raise
+
+
+def _outgrown(listed: Readers, chosen: Chosen) -> bool:
+    """Whether somebody reads a report by a delegation of whom none acts on it any more."""
+    acting = chosen.delegations or {}
+    return any(each.delegation is not None and each.key not in acting for each in listed.readers)
 
 
 def _tell(left_out: TellLeftOut | None, going_on: NextReaders) -> None:

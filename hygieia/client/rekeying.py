@@ -27,7 +27,7 @@ from hygieia.vault.report_build import ReportSecrets, Revision
 from hygieia.vault.report_change import draft_of, require_owner
 from hygieia.vault.report_entry import ReportEntry
 from hygieia.vault.share_note import Readers
-from hygieia.vault.sharing import NextReaders, note_readers
+from hygieia.vault.sharing import NextReaders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -169,13 +169,14 @@ class _Run:
                 await sender.abandon()
                 raise
             newest = built[-1]
-            readers, shares = await asyncio.to_thread(self._noted, newest)
+            by = self._plan.going_on.delegations
+            readers, notes = await asyncio.to_thread(self._changer.noted, newest, by)
             await self._changer.replace_root(
                 newest.entry,
                 current,
                 upload,
                 _REKEY,
-                shares,
+                [note.decode() for note in notes],
                 [str(each.root.cid) for each in built[:-1]],
             )
             roots = [each.root.cid for each in built]
@@ -249,15 +250,6 @@ class _Run:
             )
             self._journal.begin(pending)
         return pending
-
-    def _noted(self, built: BuiltReport) -> tuple[Readers, list[str]]:
-        readers, notes = note_readers(
-            built.entry.id,
-            built.recipients,
-            key=self._session.key,
-            created=format_time(now()),
-        )
-        return Readers(built.entry.id, readers), [note.decode() for note in notes]
 
     def _advance(self, size_bytes: int, label: str) -> None:
         self._done_bytes += size_bytes

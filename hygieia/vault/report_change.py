@@ -11,15 +11,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hygieia.errors import Forbidden, InvalidInput
-from hygieia.ipld.builder import directory, join
+from hygieia.ipld.builder import directory, join, leaf
 from hygieia.ipld.shapes import DATA_NAME, META_NAME
+from hygieia.openpgp.envelope import rewrap
 from hygieia.openpgp.signing import sign_note
 from hygieia.vault import words
-from hygieia.vault.report_build import BuiltReport, Revision, origin_of, seal_content
+from hygieia.vault.report_build import BuiltReport, Recipient, Revision, origin_of, seal_content
 from hygieia.vault.report_entry import ReportEntry
 from hygieia.vault.report_meta import META_CONTEXT, Draft, ReportMeta
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hygieia.openpgp.certificates import Certificate
     from hygieia.openpgp.keys import UnlockedKey
     from hygieia.vault.people import People
     from hygieia.vault.report import Report
@@ -95,11 +99,13 @@ def edit_report(
     created: str,
     title: str | None = None,
     category: str | None = None,
+    add: Sequence[Certificate] = (),
 ) -> BuiltReport:
     """Sign and encrypt a new meta; four new blocks, whatever the content's size.
 
     Check ``needs_new_session_key`` first. ``blocks`` of the result: the meta's payload, its file
-    node, the directory. Raises ``Forbidden`` for someone who is not the owner, ``InvalidInput`` when
+    node, the directory. ``add`` are delegates who read it from now on (17.3): then there are two
+    more, header leaf and data's file node, and ``recipients`` are they. Raises ``Forbidden`` for someone who is not the owner, ``InvalidInput`` when
     nothing would change.
     """
     meta = report.meta
@@ -118,19 +124,32 @@ def edit_report(
         origin=revision.origin,
         created=created,
     )
-    return _with_new_meta(report, wanted, sign_note(key, META_CONTEXT, wanted.to_body()))
+    note = sign_note(key, META_CONTEXT, wanted.to_body())
+    return _with_new_meta(report, wanted, note, add)
 
 
-def _with_new_meta(report: Report, meta: ReportMeta, note: bytes) -> BuiltReport:
+def _with_new_meta(
+    report: Report, meta: ReportMeta, note: bytes, add: Sequence[Certificate]
+) -> BuiltReport:
     encrypted = report.encrypted
     blocks, payload = seal_content(note, report.session_key)
-    meta_block, meta_file = join(encrypted.header, payload)
-    root_block, root = directory([(DATA_NAME, encrypted.data_file), (META_NAME, meta_file)])
+    header, data_file = encrypted.header, encrypted.data_file
+    recipients: tuple[Recipient, ...] = ()
+    if add:
+        wrapped = rewrap(b"".join(report.packets), report.session_key, add=add)
+        header_block, header = leaf(wrapped.octets)
+        data_block, data_file = join(header, encrypted.data)
+        blocks = [*blocks, header_block, data_block]
+        recipients = tuple(
+            Recipient(each.key_id, digest) for each, digest in zip(add, wrapped.added, strict=True)
+        )
+    meta_block, meta_file = join(header, payload)
+    root_block, root = directory([(DATA_NAME, data_file), (META_NAME, meta_file)])
     return BuiltReport(
         root=root,
         blocks=(*blocks, meta_block, root_block),
         meta=meta,
         note=note,
         entry=ReportEntry.of(meta, cid=str(root.cid), meta_payload_cid=str(payload.cid)),
-        recipients=(),
+        recipients=recipients,
     )

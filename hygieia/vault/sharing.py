@@ -6,6 +6,7 @@ the content's size: a header leaf, two file nodes and the directory.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -29,9 +30,10 @@ from hygieia.vault.report_entry import ReportEntry
 from hygieia.vault.share_note import Reader, Readers, Share, sign_share, unnoted_packets
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from hygieia.openpgp.keys import UnlockedKey
+    from hygieia.vault.delegations import Chosen
     from hygieia.vault.people import FormerKey, People
     from hygieia.vault.report import Report
 
@@ -149,12 +151,24 @@ class NextReaders:
     """Who is wrapped a new session key: ``certificates``; ``left_out`` are those who are not.
 
     ``unnamed`` counts packets that no note names and the owner's key does not open (RC-04): they
-    end with the session key.
+    end with the session key. ``delegations`` tells who reads it by which, by key id.
     """
 
     certificates: tuple[Certificate, ...]
     left_out: tuple[LeftOut, ...]
     unnamed: int = 0
+    delegations: Mapping[str, str] = field(default_factory=dict)
+
+    def with_delegates(self, chosen: Chosen) -> NextReaders:
+        """The same with those for whom a delegation acts now, but who read it by hand."""
+        by_hand = {each.key_id for each in self.certificates}
+        more = [each for each in chosen.certificates if each.key_id not in by_hand]
+        by = chosen.delegations or {}
+        return replace(
+            self,
+            certificates=(*self.certificates, *more),
+            delegations={each.key_id: by[each.key_id] for each in more},
+        )
 
 
 def next_readers(
@@ -163,13 +177,16 @@ def next_readers(
     """Who goes on reading a report whose session key is new (FORMATS §5).
 
     Left out: whom the owner has taken off, whatever notes are shown for them (G9); who is no pinned
-    contact, a contact whose key has changed, and keys that may not be encrypted to now. They are named to the owner, who may share with them again. ``report``, where
-    given, tells of packets that nobody noted.
+    contact, a contact whose key has changed, and keys that may not be encrypted to now. They are
+    named to the owner, who may share with them again. Who reads it by a delegation goes on by
+    ``with_delegates`` alone. ``report``, where given, tells of packets that nobody noted.
     """
     by_person = {contact.key: contact for contact in contacts}
     kept: dict[str, Certificate] = {}
     left_out: dict[str, LeftOut] = {}
     for reader in readers.readers:
+        if reader.delegation is not None:
+            continue
         contact = by_person.get(people.person(reader.key))
         if any(people.same(reader.key, gone) for gone in readers.removed):
             left_out[reader.key] = LeftOut(reader.key, Why.REMOVED, contact)
