@@ -508,3 +508,47 @@ async def test_a_server_that_adds_a_recipient_is_refused(
     with pytest.raises(RecipientRefused):
         await put(ana, tmp_path, "alone")
     assert list(ana.index.state.reports()) == []
+
+
+# -- changed reports -------------------------------------------------------------------------
+
+
+async def test_an_edit_adds_who_is_a_delegate_now_and_closes_it_to_who_is_not(
+    person: Person, tmp_path: Path
+) -> None:
+    ana, boris, cleo = [await person(name) for name in ("Ana", "Boris", "Cleo")]
+    await meet(ana, boris)
+    await meet(ana, cleo)
+    heart = await give(ana, boris, CARDIOLOGY)
+    eyes = await give(ana, cleo, Scope(categories=frozenset({"eye"})))
+    entry = await put(ana, tmp_path, "letter", category="other")
+    assert await readers(ana, entry) == {}
+    entry = await ana.edit(entry, category="cardiology")
+    assert await readers(ana, entry) == {key(boris): heart.id}
+    assert await content_of(boris, await received(boris), tmp_path) == b"letter"
+    payload = entry.data_payload_cid
+    entry = await ana.edit(entry, category="eye")
+    assert await readers(ana, entry) == {key(cleo): eyes.id}
+    assert entry.data_payload_cid != payload, "another session key"
+    assert await boris.inbox.look() == []
+    assert await content_of(cleo, await received(cleo), tmp_path) == b"letter"
+    assert await content_of(ana, entry, tmp_path) == b"letter"
+
+
+async def test_a_new_version_is_for_those_for_whom_a_delegation_still_acts(
+    person: Person, tmp_path: Path
+) -> None:
+    ana, boris, cleo = [await person(name) for name in ("Ana", "Boris", "Cleo")]
+    await meet(ana, boris)
+    await meet(ana, cleo)
+    ends = await give(ana, boris)
+    entry = await put(ana, tmp_path, "letter")
+    await ana.sharing.share([entry], [ana.contacts.list()[1]])
+    await ana.delegations.end([ends])
+    newer = await ana.update(ana.find(entry.id), file_in(tmp_path, "letter.txt", b"new"))
+    assert await readers(ana, newer) == {key(cleo): None}
+    stays = await give(ana, boris)
+    newest = await ana.update(newer, file_in(tmp_path, "letter.txt", b"newest"))
+    assert await readers(ana, newest) == {key(boris): stays.id, key(cleo): None}
+    done = await ana.rekeying.rekey(newest)
+    assert await readers(ana, done.entry) == {key(boris): stays.id, key(cleo): None}
