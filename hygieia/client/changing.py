@@ -236,7 +236,7 @@ class Changer:
         contacts = list(self.index.state.contacts())
         going_on = await asyncio.to_thread(next_readers, readers, contacts, self.people, report)
         chosen = await asyncio.to_thread(self.chosen, draft or self.next_draft(report))
-        return going_on.with_delegates(chosen)
+        return going_on.with_delegates(chosen, readers, self.people)
 
     def next_draft(self, report: Report) -> Draft:
         """What the report's next revision says unless something is changed."""

@@ -34,6 +34,7 @@ from hygieia.vault.sharing import (
     Reshared,
     add_readers,
     drop_readers,
+    not_removed,
     packets_of,
     with_added,
     without,
@@ -160,7 +161,8 @@ class Sharer:
 
         async def plan(current: Current, readers: Readers) -> _Step | None:
             found = await asyncio.to_thread(chosen, current.report)
-            missing = _not_yet(current, readers, found.certificates)
+            wanted = not_removed(found.certificates, readers, self.changer.people)
+            missing = _not_yet(current, readers, wanted)
             if not missing:
                 return None
             built = await asyncio.to_thread(

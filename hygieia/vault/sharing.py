@@ -159,10 +159,17 @@ class NextReaders:
     unnamed: int = 0
     delegations: Mapping[str, str] = field(default_factory=dict)
 
-    def with_delegates(self, chosen: Chosen) -> NextReaders:
-        """The same with those for whom a delegation acts now, but who read it by hand."""
+    def with_delegates(self, chosen: Chosen, readers: Readers, people: People) -> NextReaders:
+        """The same with those for whom a delegation acts now and who do not read it by hand.
+
+        Whom the owner has taken off is not brought back by a delegation.
+        """
         by_hand = {each.key_id for each in self.certificates}
-        more = [each for each in chosen.certificates if each.key_id not in by_hand]
+        more = [
+            each
+            for each in not_removed(chosen.certificates, readers, people)
+            if each.key_id not in by_hand
+        ]
         by = chosen.delegations or {}
         return replace(
             self,
@@ -208,6 +215,14 @@ def _why(contact: Contact | None, error: Exception) -> Why:
     if contact is None:
         return Why.STRANGER
     return Why.CHANGED if isinstance(error, CertificateChanged) else Why.UNUSABLE
+
+
+def not_removed(
+    certificates: Iterable[Certificate], readers: Readers, people: People
+) -> list[Certificate]:
+    """Those of persons who were not taken off the report since its session key was last new."""
+    gone = {people.person(key) for key in readers.removed}
+    return [each for each in certificates if people.person(each.key_id) not in gone]
 
 
 def with_added(readers: Readers, added: Sequence[Reader]) -> Readers:

@@ -552,3 +552,16 @@ async def test_a_new_version_is_for_those_for_whom_a_delegation_still_acts(
     assert await readers(ana, newest) == {key(boris): stays.id, key(cleo): None}
     done = await ana.rekeying.rekey(newest)
     assert await readers(ana, done.entry) == {key(boris): stays.id, key(cleo): None}
+
+
+async def test_whom_she_took_off_a_report_no_delegation_brings_back_to_it(
+    person: Person, tmp_path: Path
+) -> None:
+    ana, boris = await person("Ana"), await person("Boris")
+    await meet(ana, boris)
+    delegation = await give(ana, boris)
+    entry = await put(ana, tmp_path, "letter")
+    await ana.sharing.unshare([entry], ana.contacts.list()[0])
+    assert (await ana.delegates.apply([delegation.id])).changed == ()
+    newer = await ana.update(ana.find(entry.id), file_in(tmp_path, "letter.txt", b"new"))
+    assert await readers(ana, newer) == {}
