@@ -17,8 +17,11 @@ from hygieia.client.sharing import Shared, Sharer
 from hygieia.client.state import write_atomically
 from hygieia.errors import CredentialsError
 from hygieia.openpgp.times import now
-from hygieia.vault.delegation import Right
+from hygieia.recovery.driving import read_from
+from hygieia.vault.delegation import Delegation, Right
+from hygieia.vault.index import PutReaders, load_for
 from hygieia.vault.report_entry import ReportEntry
+from hygieia.vault.share_note import Readers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -111,7 +114,7 @@ class Delegates:
         return await self._work_off(self.to_do.read() | {"delegations": []}, None)
 
     async def _work_off(self, known: dict[str, list[str]], progress: Progress | None) -> Applied:
-        entries = await asyncio.to_thread(self._matching, known)
+        entries = await self._not_open_yet(*await asyncio.to_thread(self._matching, known))
         changed: list[ReportEntry] = []
         for start in range(0, len(entries), _AT_ONCE):
             part = entries[start : start + _AT_ONCE]
@@ -133,24 +136,37 @@ class Delegates:
 
         return await Sharer(self.changer).share_with_delegates(entries, chosen)
 
-    def _matching(self, known: dict[str, list[str]]) -> list[ReportEntry]:
+    def _matching(self, known: dict[str, list[str]]) -> tuple[list[ReportEntry], list[Delegation]]:
         """The user's own reports outside the trash that any of the delegations may act on.
 
         The index says no profession, so whether it matches shows once the report is read.
         """
         state = self.changer.index.state
         table = delegations_of(state, self.changer.session)
-        acting = [
-            each
-            for each in (table.find(one) for one in known["delegations"])
-            if each is not None and table.acts(each, now(), Right.READ)
-        ]
-        reports = set(known["reports"])
-        people = self.changer.people
-        return [
+        found = (table.find(one) for one in known["delegations"])
+        acting = [each for each in found if each and table.acts(each, now(), Right.READ)]
+        reports, people = set(known["reports"]), self.changer.people
+        entries = [
             entry
             for entry in state.reports()
             if entry.deleted is None
             and people.is_me(entry.owner)
             and (entry.id in reports or any(table.may_cover(each, entry) for each in acting))
+        ]
+        return entries, [] if reports else acting
+
+    async def _not_open_yet(
+        self, entries: list[ReportEntry], acting: list[Delegation]
+    ) -> list[ReportEntry]:
+        """Pass over what an earlier run has opened: those whom the index lists for all of them."""
+        if not acting:
+            return entries
+        index, people = self.changer.index, self.changer.people
+        loading = load_for(index.state, [PutReaders(Readers(each.id)) for each in entries])
+        index.state = state = await read_from(loading, index.source)
+        persons = {people.person(each.receiver) for each in acting}
+        return [
+            entry
+            for entry in entries
+            if not persons <= {people.person(one.key) for one in state.readers(entry.id).readers}
         ]

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from hygieia.domain import inbox
+from hygieia.domain.pins_again import pin_again
+from hygieia.domain.soundness import Checker
 from hygieia.openpgp.times import format_time, now
 from hygieia.vault.message import SealedMessage, seal_message
 from tests.factories.dags import Dag, ReportParts, report_parts
@@ -179,6 +181,19 @@ async def test_after_a_commit_that_died_nothing_stays(ada: Member, bob: Member) 
     assert await used(ada) == 0
     pin = f"inbox:{reply.json['id']}"
     assert not await services.stores.blocks.is_pinned(sealed.root.cid, name=pin)
+
+
+async def test_a_message_is_looked_at_when_everything_is_checked(ada: Member, bob: Member) -> None:
+    sealed = message()
+    reply = await post(ada, "bob@example.org", sealed)
+    stores = ada.api.services.stores
+    assert (await Checker(stores).check()).damaged == ()
+    pin = f"inbox:{reply.json['id']}"
+    await stores.blocks.unpin(sealed.root.cid, name=pin)
+    [damaged] = (await Checker(stores).check()).damaged
+    assert (damaged.kind, damaged.subject) == ("message", reply.json["id"])
+    assert await pin_again(stores) == 1
+    assert (await Checker(stores).check()).damaged == ()
 
 
 async def test_with_its_account_a_message_goes(ada: Member, bob: Member, cleo: Member) -> None:
