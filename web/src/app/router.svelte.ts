@@ -1,8 +1,9 @@
 // Addresses of the app's pages. They hold ids only: a title or a name in an address would end up in histories and logs.
 
 const reportId = /^[0-9a-f]{32}$/;
+const keyId = /^[0-9a-f]{64}$/;
 
-export const reportTabs = ["preview", "details", "versions", "verify"] as const;
+export const reportTabs = ["preview", "details", "sharing", "versions", "verify"] as const;
 export type ReportTab = (typeof reportTabs)[number];
 
 export type Route =
@@ -11,13 +12,29 @@ export type Route =
   | { readonly page: "sign-in" }
   | { readonly page: "reset" }
   | { readonly page: "reports"; readonly report?: string; readonly tab?: ReportTab }
+  | { readonly page: "shared" }
+  /** `person` is a key id: that person is open beside the list. */
+  | { readonly page: "people"; readonly person?: string }
+  | { readonly page: "activity" }
+  | { readonly page: "more" }
   | { readonly page: "trash" }
   | { readonly page: "copies" }
   | { readonly page: "security" }
   | { readonly page: "settings" };
 
-type Plain = Exclude<Route["page"], "home" | "reports">;
-const plain: readonly Plain[] = ["sign-up", "sign-in", "reset", "trash", "copies", "security", "settings"];
+type Plain = Exclude<Route["page"], "home" | "reports" | "people">;
+const plain: readonly Plain[] = [
+  "sign-up",
+  "sign-in",
+  "reset",
+  "shared",
+  "activity",
+  "more",
+  "trash",
+  "copies",
+  "security",
+  "settings",
+];
 
 function isTab(text: string | undefined): text is ReportTab {
   return reportTabs.some((tab) => tab === text);
@@ -32,6 +49,9 @@ export function parsePath(path: string): Route {
     if (!reportId.test(second)) return { page: "reports" };
     return isTab(third) ? { page: "reports", report: second, tab: third } : { page: "reports", report: second };
   }
+  if (first === "people" && third === undefined) {
+    return second !== undefined && keyId.test(second) ? { page: "people", person: second } : { page: "people" };
+  }
   const page = plain.find((name) => name === first);
   return page !== undefined && second === undefined ? { page } : { page: "home" };
 }
@@ -39,6 +59,7 @@ export function parsePath(path: string): Route {
 /** The path of a route. */
 export function pathOf(route: Route): string {
   if (route.page === "home") return "/";
+  if (route.page === "people") return route.person === undefined ? "/people" : `/people/${route.person}`;
   if (route.page !== "reports") return `/${route.page}`;
   const parts = ["reports", route.report, route.report === undefined ? undefined : route.tab];
   return `/${parts.filter((part) => part !== undefined).join("/")}`;

@@ -96,8 +96,8 @@ test("a report opens from the list, its tabs follow the arrows, and closing goes
   await page.waitForFunction(() => document.activeElement?.textContent?.trim() === "Complete blood count");
   await tabTo(page, "Details");
   await page.keyboard.press("ArrowRight");
-  expect(await focused(page)).toBe("Versions");
-  expect(page.url()).toContain(`/reports/${reportId(0)}/versions`);
+  expect(await focused(page)).toBe("Sharing");
+  expect(page.url()).toContain(`/reports/${reportId(0)}/sharing`);
   await page.keyboard.press("Escape");
   await page.getByRole("dialog").waitFor({ state: "detached" });
   expect(await focused(page)).toBe("Complete blood count");

@@ -6,6 +6,7 @@ import { EngineError } from "../../../src/engine/errors.ts";
 import type { Copies, Upload, UploadState } from "../../../src/engine/interface.ts";
 import { mira, reportId, row, rows } from "../engine/sample.ts";
 import type { TestEngine } from "../engine/test-engine.ts";
+import { sharingScenes } from "./sharing-scenes.ts";
 
 export interface Scene {
   readonly name: string;
@@ -424,4 +425,4 @@ const rest: readonly Scene[] = [
   },
 ];
 
-export const scenes: readonly Scene[] = [...account, ...vault, ...report, ...rest];
+export const scenes: readonly Scene[] = [...account, ...vault, ...report, ...rest, ...sharingScenes];

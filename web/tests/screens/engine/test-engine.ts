@@ -15,7 +15,6 @@ import type {
   KitProof,
   PasswordJudgement,
   Preview,
-  ReportList,
   ReportRow,
   Settings,
   Upload,
@@ -26,15 +25,15 @@ import type {
   VersionRow,
 } from "../../../src/engine/interface.ts";
 import * as sample from "./sample.ts";
+import { TestSharing } from "./test-sharing.ts";
 
 export const noUploads: Uploads = { items: [], totalBytes: 0, sentBytes: 0, secondsLeft: null, isPaused: false };
 
 /** The password that opens the vault in tests. */
 export const rightPassword = "copper-violin-harbour-seven";
 
-export class TestEngine implements Engine {
+export class TestEngine extends TestSharing implements Engine {
   readonly state = new Source<VaultState>({ kind: "open", person: sample.mira });
-  readonly reports = new Source<ReportList>({ status: "ready", rows: sample.rows(9), refused: [], error: null });
   readonly uploads = new Source<Uploads>(noUploads);
   readonly downloads = new Source<readonly Download[]>([]);
   readonly connection = new Source<Connection>({ kind: "online", waiting: 0, gateways: [], retryAt: null });

@@ -15,6 +15,12 @@ describe("an address", () => {
     { page: "reports" },
     { page: "reports", report: id },
     { page: "reports", report: id, tab: "verify" },
+    { page: "reports", report: id, tab: "sharing" },
+    { page: "shared" },
+    { page: "people" },
+    { page: "people", person: id + id },
+    { page: "activity" },
+    { page: "more" },
     { page: "trash" },
     { page: "copies" },
     { page: "security" },
@@ -28,6 +34,12 @@ describe("an address", () => {
     expect(parsePath("/nothing")).toEqual({ page: "home" });
     expect(parsePath("/settings/more")).toEqual({ page: "home" });
     expect(parsePath(`/reports/${id}/verify/more`)).toEqual({ page: "home" });
+  });
+
+  test("with what is no key leads to the people", () => {
+    expect(parsePath(`/people/${id}`)).toEqual({ page: "people" });
+    expect(parsePath("/people/mira@halvorsen.example")).toEqual({ page: "people" });
+    expect(parsePath(`/people/${id}${id}/more`)).toEqual({ page: "home" });
   });
 
   test("with what is no id leads to the list", () => {
