@@ -24,7 +24,7 @@ from hygieia.errors import (
     HygieiaError,
     NotFound,
 )
-from hygieia.openpgp.times import format_time, now
+from hygieia.openpgp.times import format_time, now, parse_time
 from hygieia.recovery.driving import BlockSource, read_from
 from hygieia.vault import words
 from hygieia.vault.contacts import check_recipients, find_contact
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from hygieia.vault.delegations import Delegations
 
 YEAR: Final = timedelta(days=365)
+_RENEWED_AFTER: Final = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,8 @@ class Delegator:
     ) -> Delegation:
         """Let a verified contact read, store or pass on what will be stored from now on.
 
-        The same that is given already is not given twice: its note is sent once more.
+        The same that was given just now, or with the same end, is not given twice: its note is sent
+        once more. An older one is renewed by a new one beside it.
 
         Raises:
             Forbidden: the safety number was not compared yet.
@@ -272,11 +274,12 @@ def find_given(table: Delegations, contacts: Iterable[Contact], name: str) -> li
 
 
 def _same(given: Iterable[Delegation], wanted: Delegation, *, dated: bool) -> Delegation | None:
-    """One in force that says the same; its time counts only where one was named."""
+    """One that says the same: with the same end, or, where none was named, one of these days."""
+    recent = format_time(parse_time(wanted.expires) - _RENEWED_AFTER)
     for each in given:
         expires = wanted.expires if dated else each.expires
         alike = replace(wanted, id=each.id, created=each.created, expires=expires)
-        if alike == each and each.expires > format_time(now()):
+        if alike == each and (dated or each.expires >= recent):
             return each
     return None
 

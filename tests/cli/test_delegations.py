@@ -61,7 +61,8 @@ def test_the_story_of_a_patient_and_two_doctors(  # noqa: PLR0915  (one story, t
     again = by(
         ana,
         *("delegate", DOCTOR, "--rights", "upload,redelegate,read"),
-        *("--category", "cardiology", "--category", "other", "--past", "--json"),
+        *("--category", "cardiology", "--category", "other"),
+        *("--expires", "2027-06-01", "--past", "--json"),
     )
     assert again.json["delegation"]["id"] == delegation["id"], "run again, it goes on"
     assert again.json["past"] == 0

@@ -141,7 +141,10 @@ def delegations(invocation: Invocation) -> None:
         )
     strangers = len(document["waiting"]) - len(requests)
     if strangers:
-        invocation.message(f"{strangers} from people who are none of your contacts: kept closed.")
+        invocation.message(
+            f"{strangers} from people who are none of your contacts: kept closed. To be rid of "
+            "them: hygieia delegations refuse --strangers"
+        )
     for each in document["refused"]:
         invocation.warn(f"something from {each['from']} was refused: {each['code']}")
     if document["to_do"]:
@@ -165,20 +168,28 @@ def confirm(invocation: Invocation, name: str) -> None:
 
 
 @delegations.command("refuse", cls=GlobalOptions, short_help="Do not let it act.")
-@click.argument("name", metavar="DELEGATION")
+@click.argument("name", required=False, metavar="DELEGATION")
+@click.option("--strangers", is_flag=True, help="Whatever came from none of your contacts.")
 @pass_invocation
-def refuse(invocation: Invocation, name: str) -> None:
-    """Refuse a re-delegation of your record: it never acts."""
+def refuse(invocation: Invocation, name: str | None, *, strangers: bool) -> None:
+    """Refuse a re-delegation of your record, or what strangers sent: it never acts."""
     from hygieia.client.delegation_inbox import find_waiting
 
-    async def work(vault: Vault) -> str:
-        waiting = find_waiting((await vault.delegation_inbox.take_in()).waiting, name)
-        await vault.delegation_inbox.decline(waiting)
-        return waiting.delegation.id if waiting.delegation else ""
+    if (name is None) is not strangers:
+        raise click.UsageError("Name one delegation, or say --strangers.")
+
+    async def work(vault: Vault) -> list[str]:
+        waiting = (await vault.delegation_inbox.take_in()).waiting
+        chosen = [each for each in waiting if each.delegation is None]
+        if name is not None:
+            chosen = [find_waiting(waiting, name)]
+        for each in chosen:
+            await vault.delegation_inbox.decline(each)
+        return [each.delegation.id if each.delegation else each.message for each in chosen]
 
     refused = _run(invocation, work)
     invocation.result({"refused": refused}, lambda: "")
-    invocation.message("It does not act, and will not be asked again.")
+    invocation.message(f"Refused {len(refused)}: nothing of it acts, and nobody asks again.")
 
 
 @delegations.command("resume", cls=GlobalOptions, short_help="Go on opening past reports.")

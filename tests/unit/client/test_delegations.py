@@ -206,6 +206,9 @@ async def test_the_same_again_is_not_given_twice(person: Person) -> None:
     other = await give(ana, boris)
     assert first == again
     assert other.id != first.id
+    longer = now() + timedelta(days=366)
+    renewed = await ana.delegations.give(email(boris), CARDIOLOGY, READ, expires=longer)
+    assert renewed.id != first.id
 
 
 async def test_a_delegate_whose_key_changed_is_left_out_and_named(

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from hygieia.errors import DelegationRefused, InvalidInput, RecipientRefused
+from hygieia.openpgp.recovery_code import make_code
+from hygieia.openpgp.sealing import open_revocation, seal_revocation
 from hygieia.openpgp.times import parse_time
 from hygieia.vault.delegation import (
     Delegation,
@@ -21,6 +23,7 @@ from hygieia.vault.delegation import (
 )
 from hygieia.vault.delegations import Delegations, require_counted
 from hygieia.vault.index import DelegationNote, PutDelegation
+from hygieia.vault.people import People
 from tests.unit.vault.factories import NOW, Vault, ana, boris, contact, draft, key_of, people
 from tests.vectors.vault_delegations import read_note_vector, read_table_vector
 
@@ -86,6 +89,18 @@ def test_a_delegate_reads_only_while_the_own_index_says_so() -> None:
     assert acting.delegations == {boris().key_id: ID}
     ended = table(row(DelegationEnd(ID, NOW))).readers(draft(), None, at)
     assert ended.certificates == ()
+
+
+def test_a_delegate_whose_key_is_revoked_is_left_out_and_named() -> None:
+    key = key_of("Rita")
+    code = make_code()
+    revoked = key.certificate.with_revocation(open_revocation(seal_revocation(key, code), code))
+    pinned = contact(key, certificate=revoked.armored)
+    known = People(ana().certificate, (), [pinned])
+    chosen = Delegations([row(delegation(receiver=key.key_id))], known, [pinned]).readers(
+        draft(), None, parse_time(NOW)
+    )
+    assert (chosen.certificates, chosen.left_out) == ((), (pinned,))
 
 
 def test_a_report_of_somebody_else_has_no_delegates_of_mine() -> None:
