@@ -71,13 +71,16 @@ test-interop: .venv/.dev $(NODE) ## tests against sq, gpg and shells (Debian, ro
 	@HYGIEIA_TEST_CHROOT="$$(scripts/debian-chroot | tail -n 1)" HYGIEIA_TEST_NO_SKIP=1 \
 	  $(PYTEST) -m "interop and not servers" --junit-xml=$(RESULTS)/interop.xml
 
-test-servers: .venv/.dev $(NODE) ## tests against real servers (Debian, root, Go; builds them)
+test-servers: .venv/.dev $(NODE) $(BUNDLE) ## tests against real servers (Debian, root, Go; builds them, installs Chromium)
 	@mkdir -p $(RESULTS)
+	@scripts/debian-packages chromium
 	@chroot="$$(scripts/debian-chroot | tail -n 1)"; kubo="$$(scripts/kubo | tail -n 1)"; \
 	  cluster="$$(scripts/cluster | tail -n 1)"; ferretdb="$$(scripts/ferretdb | tail -n 1)"; \
-	  HYGIEIA_TEST_CHROOT="$$chroot" HYGIEIA_TEST_KUBO="$$kubo" \
-	  HYGIEIA_TEST_CLUSTER="$$cluster" HYGIEIA_TEST_FERRETDB="$$ferretdb" \
-	  HYGIEIA_TEST_NO_SKIP=1 $(PYTEST) -m servers --junit-xml=$(RESULTS)/servers.xml
+	  export HYGIEIA_TEST_CHROOT="$$chroot" HYGIEIA_TEST_KUBO="$$kubo" HYGIEIA_TEST_CLUSTER="$$cluster" \
+	    HYGIEIA_TEST_FERRETDB="$$ferretdb" HYGIEIA_TEST_NO_SKIP=1; failed=0; \
+	  (cd web && $(VITEST) -c vitest.servers.config.ts --outputFile.junit=../$(RESULTS)/web-servers.xml) \
+	    || failed=1; \
+	  $(PYTEST) -m servers --junit-xml=$(RESULTS)/servers.xml || failed=1; exit $$failed
 
 test-containers: .venv/.dev ## tests of docker/ in real containers (Debian, root, Go; installs podman)
 	@mkdir -p $(RESULTS)

@@ -1,7 +1,7 @@
 /** A real `hygieia serve`, and the real command line beside it. */
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -42,12 +42,12 @@ export class Server {
   }
 
   private async ready(): Promise<void> {
-    for (const end = Date.now() + START_MS; Date.now() < end; ) {
+    for (const end = Date.now() + START_MS; Date.now() < end && this.process.exitCode === null; ) {
       const isReady = await networkFetch(`${this.origin}/readyz`).then(({ ok }) => ok, () => false);
       if (isReady) return;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
-    throw new Error("the server does not start");
+    throw new Error(`the server does not start: ${readFileSync(join(this.folder, "server.log"), "utf8").slice(-2000)}`);
   }
 
   /** Ends it as an operator would; the data stays for `again`. */
@@ -74,22 +74,31 @@ export class Server {
 
   /** Somebody at a shell, with her own client state. */
   person(name: string, password = PASSWORD): (...args: string[]) => string {
-    const passwordFile = join(this.folder, `${name}.password`);
-    writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
-    const env = {
-      ...withoutSettings(),
-      HYGIEIA_HOME: join(this.folder, name),
-      HYGIEIA_SERVER: this.origin,
-      HYGIEIA_PASSWORD_FILE: passwordFile,
-      PYTHON_KEYRING_BACKEND: "keyring.backends.null.Keyring",
-    };
+    writeFileSync(this.passwordFile(name), `${password}\n`, { mode: 0o600 });
     return (...args) => {
-      const done = spawnSync(COMMAND, args, { env, timeout: 120_000, maxBuffer: 1 << 28, encoding: "buffer" });
+      const [command, given, { env }] = this.command(name, ...args);
+      const done = spawnSync(command, given, { env, timeout: 120_000, maxBuffer: 1 << 28, encoding: "buffer" });
       if (done.status !== 0) {
         throw new Error(`hygieia ${args.join(" ")} ended with ${done.status}: ${done.stderr.toString()}`);
       }
       return done.stdout.toString("latin1");
     };
+  }
+
+  /** How `person(name)` runs a command, for who wants to run it herself. */
+  command(name: string, ...args: string[]): [string, string[], { env: Record<string, string> }] {
+    const env = {
+      ...withoutSettings(),
+      HYGIEIA_HOME: join(this.folder, name),
+      HYGIEIA_SERVER: this.origin,
+      HYGIEIA_PASSWORD_FILE: this.passwordFile(name),
+      PYTHON_KEYRING_BACKEND: "keyring.backends.null.Keyring",
+    };
+    return [COMMAND, args, { env }];
+  }
+
+  private passwordFile(name: string): string {
+    return join(this.folder, `${name}.password`);
   }
 }
 

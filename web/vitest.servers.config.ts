@@ -1,0 +1,12 @@
+import { defineConfig } from "vitest/config";
+
+// The built bundle in Chromium against a server on MongoDB and Kubo: `make test-servers`.
+export default defineConfig({
+  test: {
+    include: ["tests/servers/**/*.test.ts"],
+    environment: "node",
+    testTimeout: 180_000,
+    hookTimeout: 240_000,
+    fileParallelism: false,
+  },
+});
