@@ -89,7 +89,7 @@ class OwnRecipients:
     def __init__(self, session: Session, index: IndexSync) -> None:
         self._session = session
         self._index = index
-        self._read = time.monotonic()
+        self._read: float | None = None
         self._table: tuple[IndexState, Delegations] | None = None
 
     @property
@@ -99,7 +99,7 @@ class OwnRecipients:
 
     async def refresh(self) -> None:
         """Read the index again, unless it was just read. Raises as ``IndexSync.refresh``."""
-        if time.monotonic() - self._read > _FRESH_SECONDS:
+        if self._read is None or time.monotonic() - self._read > _FRESH_SECONDS:
             await self._index.refresh()
             self._read = time.monotonic()
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from hygieia.client import Labels, Vault, delegates, recipients
+from hygieia.client import Device, Labels, Vault, delegates, recipients
+from hygieia.client.content import upload_content
 from hygieia.client.delegation_inbox import TakenIn
 from hygieia.client.index_repair import repair
 from hygieia.client.index_sync import IndexSync
@@ -35,7 +36,7 @@ from hygieia.vault.people import Contact, ContactState
 from hygieia.vault.report_entry import ReportEntry
 from tests.unit.client.conftest import Person
 from tests.unit.client.people import content_of, meet, received
-from tests.unit.client.vaults import file_in
+from tests.unit.client.vaults import PASSWORD, file_in
 
 READ = frozenset({Right.READ})
 EVERYTHING = frozenset(Right)
@@ -157,6 +158,18 @@ async def test_one_that_expired_since_the_vault_was_listed_no_longer_acts(
     assert await readers(ana, over) == {}
 
 
+async def test_what_another_device_has_ended_no_longer_acts(person: Person, tmp_path: Path) -> None:
+    ana, boris = await person("Ana"), await person("Boris")
+    await meet(ana, boris)
+    delegation = await give(ana, boris)
+    device = Device(tmp_path / "home-Ana")
+    async with device.open(PASSWORD) as other:
+        await other.delegations.end([delegation])
+    assert [*ana.delegations.table()], "this device has not heard of it"
+    entry = await put(ana, tmp_path, "short")
+    assert await readers(ana, entry) == {}
+
+
 async def test_of_a_long_file_the_end_decides_who_reads_it(
     person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,15 +178,15 @@ async def test_of_a_long_file_the_end_decides_who_reads_it(
     delegation = await give(ana, boris)
     monkeypatch.setattr(recipients, "_FRESH_SECONDS", -1.0)
 
-    class Ending(io.BytesIO):
-        """Another device ends the delegation while the file is read."""
+    async def slowly(*given: Any, **more: Any) -> Any:  # noqa: ANN401  (as it is given)
+        """While the file is on its way, another device ends the delegation."""
+        sealed = await upload_content(*given, **more)
+        async with Device(tmp_path / "home-Ana").open(PASSWORD) as other:
+            await other.delegations.end([delegation])
+        return sealed
 
-        ended = False
-
-    stream = Ending(bytes(3_000_000))
-    other = ana.delegations
-    await other.end([delegation])
-    entry = await ana.put_stream(stream, "long.bin")
+    monkeypatch.setattr("hygieia.client.put.upload_content", slowly)
+    [entry] = await ana.put([file_in(tmp_path, "long.bin", bytes(2_000_000))])
     assert await readers(ana, entry) == {}
 
 
