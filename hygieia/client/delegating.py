@@ -167,7 +167,7 @@ class Delegator:
             each.id: sign_end(self.session.key, DelegationEnd(each.id, created)) for each in fallen
         }
         await self.index.change([PutDelegation(_row(note)) for note in notes.values()])
-        await self._forbid(fallen)
+        await self.forbid(fallen)
         untold = [each for each in fallen if not await self._tell_end(each, notes[each.id])]
         still = await self.still_read({each.receiver for each in fallen})
         return Ended(tuple(fallen), tuple(each.receiver for each in untold), tuple(still))
@@ -233,7 +233,7 @@ class Delegator:
         mine = self.session.key.certificate
         await Messages(self.session, self.source).post(note, [mine, *certificates], emails, kind)
 
-    async def _forbid(self, fallen: Sequence[Delegation]) -> None:
+    async def forbid(self, fallen: Sequence[Delegation]) -> None:
         """Take back the permission at the server of whoever may no longer upload."""
         table = await asyncio.to_thread(self.table)
         still = {each.receiver for each in table.given() if Right.UPLOAD in each.rights}
@@ -246,15 +246,18 @@ class Delegator:
 
     async def _tell_end(self, ended: Delegation, note: bytes) -> bool:
         """Whether whoever held it could be told. That it ended does not depend on it."""
-        contact = self.contact_of(ended.receiver)
-        if contact is None or contact.state is ContactState.CHANGED:
-            return False
+        own = self.session.key.key_id
+        # What was passed on acts by its owner's index: she has to hear of it too.
+        contacts = [self.contact_of(key) for key in {ended.receiver, ended.record_of} if key != own]
+        told = [each for each in contacts if each is not None]
         try:
-            [certificate] = check_recipients([contact], 1)
-            await self._post(note, [certificate], [contact.email], "delegation-end")
+            certificates = check_recipients(told, 1)
+            if certificates:
+                emails = [each.email for each in told]
+                await self._post(note, certificates, emails, "delegation-end")
         except HygieiaError:
             return False
-        return True
+        return len(told) == len(contacts)
 
 
 def find_given(table: Delegations, contacts: Iterable[Contact], name: str) -> list[Delegation]:

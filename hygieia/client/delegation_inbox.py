@@ -118,8 +118,10 @@ class DelegationInbox:
                 f"{delegation.email} is not verified yet: nothing can be delegated to them.",
                 hint=f"Compare safety numbers first: hygieia contacts show {delegation.email}",
             )
-        [found] = [each for each in await self._messages.waiting() if each.id == waiting.message]
-        opened = await self._open(found, TakenIn())
+        listed = {each.id: each for each in await self._messages.waiting()}
+        if waiting.message not in listed:
+            raise NotFound("This is asked no more.", hint="See: hygieia delegations")
+        opened = await self._open(listed[waiting.message], TakenIn())
         if opened is None or open_delegation(opened.carried, self._people) != delegation:
             raise DelegationRefused("The server shows another delegation than the one confirmed.")
         await self.delegator.index.change([PutDelegation(DelegationNote.from_json(opened.carried))])
@@ -191,6 +193,7 @@ class DelegationInbox:
                 raise DelegationRefused("An end was not signed by who gave the delegation.")
             change = PutDelegation(DelegationNote.from_json(opened.carried))
             await self.delegator.index.change([change])
+            await self.delegator.forbid([ended, *table.below(ended.id)])
             done.ended.append(end.delegation)
         await self._acknowledge(opened.message)
 

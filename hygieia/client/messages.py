@@ -11,6 +11,7 @@ from hygieia.client.commits import upload_for
 from hygieia.client.session import Session
 from hygieia.ipld.cid import CID
 from hygieia.recovery.driving import BlockSource, read_from
+from hygieia.vault import words
 from hygieia.vault.message import read_message, seal_message
 
 if TYPE_CHECKING:
@@ -73,7 +74,9 @@ class Messages:
                 email = sender.get("email") if isinstance(sender, dict) else None
                 root = CID.parse(answers.text(item, "root"))
                 shown = email if isinstance(email, str) else None
-                found.append(Message(answers.text(item, "id"), root, shown))
+                message_id = answers.text(item, "id")
+                if words.is_report_id(message_id):
+                    found.append(Message(message_id, root, shown))
             after = answers.text_or_none(page, "next")
             if after is None:
                 break

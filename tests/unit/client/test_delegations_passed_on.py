@@ -1,0 +1,204 @@
+"""Passing delegations on, and what strangers and servers make up."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hygieia.errors import (
+    DelegationRefused,
+    Forbidden,
+    RecipientRefused,
+)
+from hygieia.openpgp.times import format_time, now
+from hygieia.vault import words
+from hygieia.vault.delegation import Delegation, Right, Scope, sign_delegation
+from tests.unit.client.conftest import Person
+from tests.unit.client.delegating import (
+    CARDIOLOGY,
+    EVERYTHING,
+    READ,
+    asked,
+    email,
+    give,
+    key,
+    opened_again,
+    put,
+    readers,
+    send,
+)
+from tests.unit.client.people import meet
+
+
+async def test_what_is_passed_on_acts_once_the_owner_has_confirmed_it(
+    person: Person, tmp_path: Path
+) -> None:
+    ana, boris, cleo = [await person(name) for name in ("Ana", "Boris", "Cleo")]
+    await meet(ana, boris)
+    await meet(boris, cleo)
+    parent = await give(ana, boris, CARDIOLOGY, EVERYTHING)
+    await opened_again(boris)
+    [held] = boris.delegations.table().received()
+    on = await boris.delegations.pass_on(held, email(cleo), CARDIOLOGY, READ)
+    [request] = (await asked(ana)).waiting
+    assert request.delegation == on
+    assert request.sender == email(boris)
+    entry = await put(ana, tmp_path, "early", category="cardiology")
+    assert await readers(ana, entry) == {key(boris): parent.id}
+    with pytest.raises(Forbidden):
+        await ana.delegation_inbox.confirm(request)
+    await meet(ana, cleo)
+    await ana.delegation_inbox.confirm(request)
+    assert (await asked(ana)).waiting == []
+    entry = await put(ana, tmp_path, "later", category="cardiology")
+    assert await readers(ana, entry) == {key(boris): parent.id, key(cleo): on.id}
+    assert [each.id for each in (await asked(cleo)).entered] == [on.id]
+    ended = await ana.delegations.end([parent])
+    assert {each.id for each in ended.delegations} == {parent.id, on.id}
+    assert [each.id for each in ended.still_read] == [each.id for each in ana.index.state.reports()]
+
+
+async def test_who_passed_it_on_ends_it_and_the_owner_hears_of_it(
+    person: Person, tmp_path: Path
+) -> None:
+    ana, boris, cleo = [await person(name) for name in ("Ana", "Boris", "Cleo")]
+    for one, other in ((ana, boris), (boris, cleo), (ana, cleo)):
+        await meet(one, other)
+    await give(ana, boris, rights=EVERYTHING)
+    await opened_again(boris)
+    [held] = boris.delegations.table().received()
+    on = await boris.delegations.pass_on(held, email(cleo), Scope(), EVERYTHING)
+    [request] = (await asked(ana)).waiting
+    await ana.delegation_inbox.confirm(request)
+    await opened_again(cleo)
+    await put(cleo, tmp_path, "by cleo", owner=email(ana))
+    ended = await boris.delegations.end([on])
+    assert ended.untold == ()
+    await opened_again(ana)
+    assert set(ana.delegations.table().ended) == {on.id}
+    with pytest.raises(Forbidden):
+        await put(cleo, tmp_path, "once more", owner=email(ana))
+
+
+async def test_what_reaches_further_is_refused_here_and_there(person: Person) -> None:
+    ana, boris, cleo = [await person(name) for name in ("Ana", "Boris", "Cleo")]
+    for one, other in ((ana, boris), (boris, cleo), (ana, cleo)):
+        await meet(one, other)
+    await give(ana, boris, CARDIOLOGY, frozenset({Right.READ, Right.REDELEGATE}))
+    await opened_again(boris)
+    [held] = boris.delegations.table().received()
+    with pytest.raises(DelegationRefused):
+        await boris.delegations.pass_on(held, email(cleo), Scope(), READ)
+    with pytest.raises(DelegationRefused):
+        await boris.delegations.pass_on(held, email(cleo), CARDIOLOGY, EVERYTHING)
+    # A program that does not ask: the owner's refuses it.
+    wider = Delegation(
+        words.make_id(),
+        key(boris),
+        key(cleo),
+        Scope(),
+        READ,
+        format_time(now()),
+        held.expires,
+        held.id,
+        key(ana),
+        email(cleo),
+    )
+    await send(boris, sign_delegation(boris.session.key, wider), ana)
+    done = await asked(ana)
+    assert [error.code for _, error in done.refused] == ["delegation-refused"]
+    assert done.waiting == []
+    assert (await asked(ana)).refused == [], "it was acknowledged"
+    assert len(list(ana.index.state.delegations())) == 1
+
+
+async def test_a_delegation_that_its_giver_did_not_sign_is_refused(person: Person) -> None:
+    ana, boris, eve = [await person(name) for name in ("Ana", "Boris", "Eve")]
+    await meet(ana, boris)
+    ghost = Delegation(
+        words.make_id(),
+        key(boris),
+        key(ana),
+        Scope(),
+        EVERYTHING,
+        format_time(now()),
+        format_time(now() + timedelta(days=9)),
+    )
+    await send(eve, sign_delegation(eve.session.key, ghost), ana)
+    done = await asked(ana)
+    assert [error.code for _, error in done.refused] == ["delegation-refused"]
+    assert list(ana.index.state.delegations()) == []
+
+
+async def test_what_a_stranger_sends_waits_closed(person: Person) -> None:
+    ana, eve = await person("Ana"), await person("Eve")
+    await eve.contacts.look_up(email(ana))
+    note = sign_delegation(
+        eve.session.key,
+        Delegation(
+            words.make_id(),
+            key(eve),
+            key(ana),
+            Scope(),
+            READ,
+            format_time(now()),
+            format_time(now() + timedelta(days=9)),
+        ),
+    )
+    await send(eve, note, ana)
+    [waiting] = (await asked(ana)).waiting
+    assert (waiting.sender, waiting.delegation) == (email(eve), None)
+    await meet(ana, eve)
+    assert len((await asked(ana)).entered) == 1
+
+
+async def test_an_old_note_does_not_undo_an_end(person: Person, tmp_path: Path) -> None:
+    ana, boris = await person("Ana"), await person("Boris")
+    await meet(ana, boris)
+    delegation = await give(ana, boris)
+    [row] = list(ana.index.state.delegations())
+    await opened_again(boris)
+    await ana.delegations.end([delegation])
+    await opened_again(boris)
+    await send(ana, json.dumps(dict(row.note)).encode(), boris)
+    await opened_again(boris)
+    assert [*boris.delegations.table()] == []
+    entry = await put(ana, tmp_path, "after")
+    assert await readers(ana, entry) == {}
+
+
+async def test_nobody_ends_what_others_gave(person: Person) -> None:
+    ana, boris, eve = [await person(name) for name in ("Ana", "Boris", "Eve")]
+    await meet(ana, boris)
+    await meet(boris, eve)
+    delegation = await give(ana, boris)
+    await opened_again(boris)
+    from hygieia.vault.delegation import DelegationEnd, sign_end
+
+    note = sign_end(eve.session.key, DelegationEnd(delegation.id, format_time(now())))
+    await send(eve, note, boris, "delegation-end")
+    done = await asked(boris)
+    assert [error.code for _, error in done.refused] == ["delegation-refused"]
+    assert [each.id for each in boris.delegations.table().received()] == [delegation.id]
+
+
+async def test_a_server_that_adds_a_recipient_is_refused(
+    person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana = await person("Ana")
+    call = ana.session.transport.call
+
+    async def lying(method: str, path: str, **given: Any) -> Any:  # noqa: ANN401  (as the transport's)
+        answer = await call(method, path, **given)
+        if (method, path) == ("POST", "/reports"):
+            answer.document["reports"][0]["report"]["readers"] += 1
+        return answer
+
+    monkeypatch.setattr(type(ana.session.transport), "call", lambda _self, *a, **k: lying(*a, **k))
+    with pytest.raises(RecipientRefused):
+        await put(ana, tmp_path, "alone")
+    assert list(ana.index.state.reports()) == []

@@ -1,0 +1,196 @@
+"""Past and changed reports follow delegations; doctors store for patients."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hygieia.client import delegates
+from hygieia.errors import (
+    DelegationRefused,
+    Failed,
+    Forbidden,
+)
+from hygieia.openpgp.notes import Verdict
+from hygieia.vault.delegation import Right, Scope
+from tests.unit.client.conftest import Person
+from tests.unit.client.delegating import (
+    CARDIOLOGY,
+    email,
+    give,
+    key,
+    opened_again,
+    put,
+    readers,
+)
+from tests.unit.client.people import content_of, meet, received
+from tests.unit.client.vaults import file_in
+
+
+async def test_past_reports_are_gone_through_and_an_interrupted_run_goes_on(
+    person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana, boris = await person("Ana"), await person("Boris")
+    await meet(ana, boris)
+    past = [await put(ana, tmp_path, f"past {n}", category="cardiology") for n in range(3)]
+    other = await put(ana, tmp_path, "eyes", category="eye")
+    [trashed] = await ana.trash([await put(ana, tmp_path, "trash", category="cardiology")])
+    delegation = await give(ana, boris, CARDIOLOGY)
+    monkeypatch.setattr(delegates, "_AT_ONCE", 1)
+    seen: list[int] = []
+
+    def stop(done: int, _total: int | None, _label: str) -> None:
+        seen.append(done)
+        if done == 2:
+            raise Failed("interrupted")
+
+    with pytest.raises(Failed):
+        await ana.delegates.apply([delegation.id], stop)
+    applied = await ana.delegates.apply()
+    assert (len(applied.changed), applied.looked_at) == (1, 1)
+    for entry in past:
+        assert await readers(ana, entry) == {key(boris): delegation.id}
+    assert await readers(ana, other) == {}
+    assert await readers(ana, trashed) == {}
+    assert (await ana.delegates.apply()).looked_at == 0, "nothing is left to do"
+    found = await boris.inbox.look()
+    assert {each.id for each in found} == {entry.id for entry in past}
+
+
+async def test_past_reports_are_not_opened_to_who_was_given_no_reading(
+    person: Person, tmp_path: Path
+) -> None:
+    ana, boris = await person("Ana"), await person("Boris")
+    await meet(ana, boris)
+    await put(ana, tmp_path, "past")
+    delegation = await give(ana, boris, rights=frozenset({Right.UPLOAD}))
+    assert (await ana.delegates.apply([delegation.id])).looked_at == 0
+
+
+async def test_a_doctor_stores_for_a_patient_and_her_delegates_read_it(
+    person: Person, tmp_path: Path
+) -> None:
+    ana, boris, cleo = [await person(name) for name in ("Ana", "Boris", "Cleo")]
+    await meet(ana, boris)
+    await meet(ana, cleo)
+    reads = await give(ana, cleo)
+    await give(ana, boris, rights=frozenset({Right.UPLOAD}))
+    await opened_again(boris)
+    entry = await put(boris, tmp_path, "letter", owner=email(ana), profession="physician")
+    assert (entry.owner, entry.author, entry.subject) == (key(ana), key(boris), key(ana))
+    assert boris.find(entry.id).owner == key(ana), "entered as shared with him"
+    await opened_again(ana)
+    hers = ana.find(entry.id)
+    report = await ana.read(hers)
+    assert (report.verdict, report.meta.author) == (Verdict.VALID, key(boris))
+    assert await content_of(ana, hers, tmp_path) == b"letter"
+    assert await readers(ana, hers) == {key(boris): None, key(cleo): reads.id}
+    [shared] = await cleo.inbox.look()
+    assert shared.id == entry.id
+    later = await ana.edit(hers, title="From Dr. Boris")
+    assert (later.owner, later.author) == (key(ana), key(ana))
+
+
+async def test_the_same_file_is_stored_for_another_all_the_same(
+    person: Person, tmp_path: Path
+) -> None:
+    ana, boris = await person("Ana"), await person("Boris")
+    await meet(ana, boris)
+    await give(ana, boris, rights=frozenset({Right.UPLOAD}))
+    await opened_again(boris)
+    mine = await put(boris, tmp_path, "form")
+    hers = await put(boris, tmp_path, "form", owner=email(ana))
+    again = await put(boris, tmp_path, "form", owner=email(ana))
+    assert len({mine.id, hers.id, again.id}) == 3
+
+
+async def test_without_the_right_nothing_is_stored_for_another(
+    person: Person, tmp_path: Path
+) -> None:
+    ana, boris = await person("Ana"), await person("Boris")
+    await meet(ana, boris)
+    with pytest.raises(DelegationRefused):
+        await put(boris, tmp_path, "letter", owner=email(ana))
+    upload = frozenset({Right.UPLOAD})
+    delegation = await give(ana, boris, CARDIOLOGY, upload)
+    await opened_again(boris)
+    with pytest.raises(DelegationRefused):
+        await put(boris, tmp_path, "letter", owner=email(ana), category="eye")
+    await ana.delegations.end([delegation])
+    with pytest.raises(Forbidden):
+        await put(boris, tmp_path, "letter", owner=email(ana), category="cardiology")
+    await opened_again(boris)
+    with pytest.raises(DelegationRefused):
+        await put(boris, tmp_path, "letter", owner=email(ana), category="cardiology")
+    assert list(ana.list().reports) == []
+
+
+async def test_what_a_server_lets_in_without_her_delegation_stays_out(
+    person: Person, tmp_path: Path
+) -> None:
+    ana, boris = await person("Ana"), await person("Boris")
+    await meet(ana, boris)
+    delegation = await give(ana, boris, rights=frozenset({Right.UPLOAD}))
+    await opened_again(boris)
+    await ana.delegations.end([delegation])
+    # The server lets him all the same.
+    await ana.delegations.allow(delegation)
+    entry = await put(boris, tmp_path, "advert", owner=email(ana))
+    await opened_again(ana)
+    assert list(ana.list().reports) == []
+    assert [each.report for each in ana.index.refused] == [entry.id]
+
+
+async def test_an_edit_adds_who_is_a_delegate_now_and_closes_it_to_who_is_not(
+    person: Person, tmp_path: Path
+) -> None:
+    ana, boris, cleo = [await person(name) for name in ("Ana", "Boris", "Cleo")]
+    await meet(ana, boris)
+    await meet(ana, cleo)
+    heart = await give(ana, boris, CARDIOLOGY)
+    eyes = await give(ana, cleo, Scope(categories=frozenset({"eye"})))
+    entry = await put(ana, tmp_path, "letter", category="other")
+    assert await readers(ana, entry) == {}
+    entry = await ana.edit(entry, category="cardiology")
+    assert await readers(ana, entry) == {key(boris): heart.id}
+    assert await content_of(boris, await received(boris), tmp_path) == b"letter"
+    payload = entry.data_payload_cid
+    entry = await ana.edit(entry, category="eye")
+    assert await readers(ana, entry) == {key(cleo): eyes.id}
+    assert entry.data_payload_cid != payload, "another session key"
+    assert await boris.inbox.look() == []
+    assert await content_of(cleo, await received(cleo), tmp_path) == b"letter"
+    assert await content_of(ana, entry, tmp_path) == b"letter"
+
+
+async def test_a_new_version_is_for_those_for_whom_a_delegation_still_acts(
+    person: Person, tmp_path: Path
+) -> None:
+    ana, boris, cleo = [await person(name) for name in ("Ana", "Boris", "Cleo")]
+    await meet(ana, boris)
+    await meet(ana, cleo)
+    ends = await give(ana, boris)
+    entry = await put(ana, tmp_path, "letter")
+    await ana.sharing.share([entry], [ana.contacts.list()[1]])
+    await ana.delegations.end([ends])
+    newer = await ana.update(ana.find(entry.id), file_in(tmp_path, "letter.txt", b"new"))
+    assert await readers(ana, newer) == {key(cleo): None}
+    stays = await give(ana, boris)
+    newest = await ana.update(newer, file_in(tmp_path, "letter.txt", b"newest"))
+    assert await readers(ana, newest) == {key(boris): stays.id, key(cleo): None}
+    done = await ana.rekeying.rekey(newest)
+    assert await readers(ana, done.entry) == {key(boris): stays.id, key(cleo): None}
+
+
+async def test_whom_she_took_off_a_report_no_delegation_brings_back_to_it(
+    person: Person, tmp_path: Path
+) -> None:
+    ana, boris = await person("Ana"), await person("Boris")
+    await meet(ana, boris)
+    delegation = await give(ana, boris)
+    entry = await put(ana, tmp_path, "letter")
+    await ana.sharing.unshare([entry], ana.contacts.list()[0])
+    assert (await ana.delegates.apply([delegation.id])).changed == ()
+    newer = await ana.update(ana.find(entry.id), file_in(tmp_path, "letter.txt", b"new"))
+    assert await readers(ana, newer) == {}
