@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,8 @@ from hygieia.client.delegation_inbox import TakenIn
 from hygieia.client.index_repair import repair
 from hygieia.client.messages import Messages
 from hygieia.client.welcome import welcome
-from hygieia.openpgp.times import format_time, now
-from hygieia.vault import words
-from hygieia.vault.delegation import Delegation, Right, Scope, sign_delegation
+from hygieia.vault.delegation import Delegation, Right, Scope
 from hygieia.vault.report_entry import ReportEntry
-from tests.unit.client.conftest import Person
-from tests.unit.client.people import meet
 from tests.unit.client.vaults import file_in
 
 READ = frozenset({Right.READ})
@@ -67,21 +62,3 @@ async def send(sender: Vault, note: bytes, to: Vault, kind: str = "delegation") 
     """Whatever anybody sends to an inbox."""
     people = [sender.session.key.certificate, to.session.key.certificate]
     await Messages(sender.session, sender.reader).post(note, people, [email(to)], kind)
-
-
-async def test_a_delegation_that_its_giver_did_not_sign_is_refused(person: Person) -> None:
-    ana, boris, eve = [await person(name) for name in ("Ana", "Boris", "Eve")]
-    await meet(ana, boris)
-    ghost = Delegation(
-        words.make_id(),
-        key(boris),
-        key(ana),
-        Scope(),
-        EVERYTHING,
-        format_time(now()),
-        format_time(now() + timedelta(days=9)),
-    )
-    await send(eve, sign_delegation(eve.session.key, ghost), ana)
-    done = await asked(ana)
-    assert [error.code for _, error in done.refused] == ["delegation-refused"]
-    assert list(ana.index.state.delegations()) == []
