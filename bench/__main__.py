@@ -78,7 +78,7 @@ def _measure(table: Table, folder: Path, sizes: Sizes, parts: tuple[str, ...]) -
     if "kubo" in parts:
         from bench import kubo  # noqa: PLC0415  (it needs Kubo's own packages)
 
-        kubo.measure(table, folder, sizes.kubo_mib, sizes.rounds)
+        kubo.measure(table, folder, sizes.kubo_mib, sizes.short_reports, sizes.rounds)
 
 
 def _arguments() -> argparse.Namespace:

@@ -1,9 +1,11 @@
-"""One large file over Kubo, beside what Kubo alone does in the same run: python -m bench --only kubo.
+"""A vault over Kubo, beside what Kubo alone does in the same run: python -m bench --only kubo.
 
-Stored: its own ``dag/import`` of the same amount as one CAR, the root pinned. Fetched: the whole
-file from its own gateway. Both are given as how many times faster or slower we are: 1 is as fast,
-0.8 is the aim. Three ways of ours: the block store alone (hashed, held, proven whole, pinned), the
-server's gateway, and the real command through a real server, which encrypts, hashes and signs.
+Stored: Kubo's own ``dag/import`` of as much as one CAR over one connection, its root pinned, with
+the same durable writes. Fetched: the whole file from Kubo's own gateway, read and thrown away. What
+each row of ours does beyond that is in its name. All share the same cores.
+
+``hygieia get`` hashes, decrypts, hashes again and writes; so it is compared with itself, reading
+from Kubo's gateway without our server (``--gateway``), and then with the bare read as well.
 """
 
 from __future__ import annotations
@@ -11,14 +13,19 @@ from __future__ import annotations
 import asyncio
 import http.client
 import os
+import shutil
 import subprocess
 import time
 import urllib.request
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.machine import make_file, settle
+from bench.rows import Table
+from bench.small_reports import REPORT_MIB
+from bench.transfers import PEAK_MIB
 from bench.vault import ROOT, Vault
 from hygieia.blocks.kubo import open_kubo
 from hygieia.documents.sqlite import open_sqlite
@@ -31,7 +38,7 @@ from tests.kubo import KuboServer, kubo_server
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from bench.rows import Table
+    from bench.vault import Command
     from hygieia.ipld.block import Block
     from hygieia.ipld.cid import CID
 
@@ -41,69 +48,140 @@ AT_ONCE = 2
 BOUNDARY = "a-boundary-of-this-bench"
 
 
-def measure(table: Table, folder: Path, size_mib: float, rounds: int) -> None:
-    """Rows for storing and fetching ``size_mib``; of each the best of ``rounds``."""
+def measure(table: Table, folder: Path, size_mib: float, reports: int, rounds: int) -> None:
+    """Rows for storing and fetching ``size_mib``, and ``reports`` short ones; the best of ``rounds``."""
     program = subprocess.run(
         [ROOT / "scripts" / "kubo"], capture_output=True, text=True, check=True
     ).stdout.split()[-1]
-    repository = folder / "kubo"
-    with kubo_server(Path(program), repository) as kubo:
-        _measure(table, kubo, folder, size_mib, rounds)
+    with kubo_server(Path(program), folder / "kubo") as kubo:
+        bare = _measure_stores(table, kubo, folder, size_mib, rounds)
+        vault = Vault(folder / "vault-kubo", blocks=kubo.address, kubo_gateway=kubo.node.gateway)
+        vault.prepare()
+        with vault.serving():
+            vault.sign_up()
+            start = min(vault.run("whoami").seconds for _ in range(rounds))
+            bench = _Bench(table, kubo, vault, folder, size_mib, rounds, start)
+            report = bench.put(bare)
+            bench.get(report)
+            bench.short(reports)
+        assert vault.served is not None
+        table.at_most("server's peak memory over Kubo", vault.served.peak_mib, "MiB", PEAK_MIB)
+        table.add("Kubo's memory at the end", f"{_resident_mib(kubo):,.0f} MiB")
 
 
-def _measure(table: Table, kubo: KuboServer, folder: Path, size_mib: float, rounds: int) -> None:
-    size = f"{size_mib:g} MiB"
+def _measure_stores(
+    table: Table, kubo: KuboServer, folder: Path, size_mib: float, rounds: int
+) -> float:
+    """Kubo alone and the server's block store, in turns; seconds of Kubo alone."""
     bare, ours = [], []
     for number in range(rounds):
         blocks, root = _fresh(kubo, folder, size_mib)
         bare.append(_seconds_of(partial(_import, kubo, blocks, root)))
         blocks, root = _fresh(kubo, folder, size_mib)
         ours.append(asyncio.run(_store(kubo, folder / f"{number}.sqlite", blocks, root)))
-    _row(table, f"Kubo alone: dag/import {size}, pinned", min(bare), size_mib, min(bare), None)
-    _row(table, f"block store: put {size}, pinned", min(ours), size_mib, min(bare))
-    vault = Vault(folder / "vault-kubo", blocks=kubo.address)
-    vault.prepare()
-    commands, gateways, served, gets = [], [], [], []
-    with vault.serving():
-        vault.sign_up()
-        start = min(vault.run("whoami").seconds for _ in range(rounds))
-        for number in range(rounds):
-            source = make_file(folder / f"file-{number}", size_mib)
-            settle(folder, size_mib)
-            commands.append(vault.run("put", source))
+    kubo.empty()
+    size = f"{size_mib:g} MiB"
+    _row(table, f"Kubo alone: dag/import {size}, pinned", min(bare), size_mib)
+    _row(table, f"block store: put {size}, held and pinned", min(ours), size_mib, min(bare))
+    return min(bare)
+
+
+@dataclass(frozen=True)
+class _Bench:
+    """A running vault over a Kubo; ``start`` is what a command takes that does nothing."""
+
+    table: Table
+    kubo: KuboServer
+    vault: Vault
+    folder: Path
+    size_mib: float
+    rounds: int
+    start: float
+
+    def put(self, bare: float) -> dict[str, str]:
+        """``hygieia put`` beside the bare import; the report."""
+        found, used = [], []
+        for number in range(self.rounds):
+            source = make_file(self.folder / f"file-{number}", self.size_mib)
+            settle(self.folder, self.size_mib)
+            before = self._cpu()
+            found.append(self.vault.run("put", source))
+            used.append(self._used(found[-1], before))
             source.unlink()
-        report = commands[-1].document["reports"][0]
+        seconds = min(put.seconds for put in found) - self.start
+        what = f"hygieia put {self.size_mib:g} MiB"
+        _row(self.table, f"{what}: encrypted, hashed, signed", seconds, self.size_mib, bare)
+        self.table.add(f"{what}: CPU of client, server and Kubo", min(used))
+        report: dict[str, str] = found[-1].document["reports"][0]
+        return report
+
+    def get(self, report: dict[str, str]) -> None:
+        """Both gateways read and thrown away, then ``hygieia get`` from either."""
         path = f"/ipfs/{report['cid']}/data.pgp"
-        for _ in range(rounds):
-            gateways.append(_seconds_of(lambda: _read(kubo.node.gateway + path)))
-            served.append(_seconds_of(lambda: _read(vault.address + path)))
-            back = folder / "back"
-            gets.append(vault.run("get", report["id"], "-o", back).seconds - start)
-            back.unlink()
-    _row(
-        table,
-        f"hygieia put {size}",
-        min(put.seconds for put in commands) - start,
-        size_mib,
-        min(bare),
-    )
-    _row(table, f"Kubo alone: its gateway, {size}", min(gateways), size_mib, min(gateways), None)
-    _row(table, f"our gateway, {size}, verified", min(served), size_mib, min(gateways))
-    _row(table, f"hygieia get {size}", min(gets), size_mib, min(gateways))
+        bare, served, direct, ours, used = [], [], [], [], []
+        for _ in range(self.rounds):
+            bare.append(_seconds_of(lambda: _read(self.kubo.node.gateway + path)))
+            served.append(_seconds_of(lambda: _read(self.vault.address + path)))
+            direct.append(self._get(report, "--gateway", self.kubo.node.gateway).seconds)
+            before = self._cpu()
+            got = self._get(report)
+            ours.append(got.seconds)
+            used.append(self._used(got, before))
+        size = f"{self.size_mib:g} MiB"
+        _row(self.table, f"Kubo alone: its gateway, {size}", min(bare), self.size_mib)
+        _row(self.table, f"our gateway, {size}", min(served), self.size_mib, min(bare))
+        through, past = min(ours) - self.start, min(direct) - self.start
+        _row(self.table, f"hygieia get {size} from Kubo's gateway", past, self.size_mib)
+        _row(self.table, f"hygieia get {size} from our server", through, self.size_mib, past)
+        what = "the same, beside Kubo's gateway read and thrown away"
+        _row(self.table, what, through, self.size_mib, min(bare))
+        self.table.add(f"hygieia get {size}: CPU of client, server and Kubo", min(used))
+
+    def _get(self, report: dict[str, str], *options: str) -> Command:
+        back = self.folder / "back"
+        got = self.vault.run("get", report["id"], "-o", back, *options)
+        back.unlink()
+        return got
+
+    def short(self, count: int) -> None:
+        """Many short reports with one command."""
+        source = self.folder / "reports"
+        source.mkdir()
+        for number in range(count):
+            make_file(source / f"report-{number:05d}.pdf", REPORT_MIB)
+        seconds = self.vault.run("put", source).seconds - self.start
+        shutil.rmtree(source)
+        self.table.add(f"{count:,} reports of 50 kB over Kubo", f"{count / seconds:,.0f} a second")
+
+    def _cpu(self) -> tuple[float, float]:
+        assert self.kubo.process is not None
+        return cpu_seconds(self.vault.process_id), cpu_seconds(self.kubo.process.pid)
+
+    def _used(self, command: Command, before: tuple[float, float]) -> str:
+        server, kubo = (now - then for now, then in zip(self._cpu(), before, strict=True))
+        return f"{command.seen.cpu_seconds:.2f} + {server:.2f} + {kubo:.2f} s"
+
+
+def cpu_seconds(process_id: int) -> float:
+    """What a process has used so far (proc(5), /proc/PID/stat, utime and stime)."""
+    fields = Path(f"/proc/{process_id}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _resident_mib(kubo: KuboServer) -> float:
+    assert kubo.process is not None
+    text = Path(f"/proc/{kubo.process.pid}/status").read_text(encoding="ascii")
+    (line,) = (line for line in text.splitlines() if line.startswith("VmRSS:"))
+    return int(line.split()[1]) / 1024
 
 
 def _row(
-    table: Table,
-    what: str,
-    seconds: float,
-    size_mib: float,
-    floor: float,
-    target: float | None = TARGET,
+    table: Table, what: str, seconds: float, size_mib: float, beside: float | None = None
 ) -> None:
-    ratio = floor / seconds
-    aim = "" if target is None else f"at least {target:g} of Kubo alone"
-    met = target is None or ratio >= target
-    table.add(what, f"{size_mib / seconds:,.0f} MiB/s", aim, ratio=ratio, met=met)
+    """A speed, and how it compares with the seconds of what it stands ``beside``."""
+    ratio = 1.0 if beside is None else beside / seconds
+    aim = "" if beside is None else f"at least {TARGET:g}"
+    table.add(what, f"{size_mib / seconds:,.0f} MiB/s", aim, ratio=ratio, met=ratio >= TARGET)
 
 
 def _fresh(kubo: KuboServer, folder: Path, size_mib: float) -> tuple[list[Block], CID]:

@@ -63,9 +63,11 @@ class Vault:
     folder: Path
     port: int = field(default_factory=free_port)
     blocks: str = "directory:"
+    kubo_gateway: str = ""
     watching: bool = False
     """Whether event loops are asked for turns: what is timed is not, since each turn costs CPU."""
     served: Seen | None = None
+    process_id: int = 0
 
     @property
     def address(self) -> str:
@@ -90,13 +92,14 @@ class Vault:
             process = subprocess.Popen(
                 [sys.executable, "-m", "bench.watched", str(result), *words],
                 cwd=ROOT,
-                env=dict(os.environ) | self._environment | {"HYGIEIA_BLOCKS": self.blocks},
+                env=dict(os.environ) | self._environment | self._stores,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
             )
         try:
             self._wait_until_ready(process)
+            self.process_id = process.pid
             yield
         finally:
             process.terminate()
@@ -131,6 +134,10 @@ class Vault:
             "PYTHONPYCACHEPREFIX": str(self.folder.parent / "compiled"),
             WATCH_LOOPS: "1" if self.watching else "",
         }
+
+    @property
+    def _stores(self) -> dict[str, str]:
+        return {"HYGIEIA_BLOCKS": self.blocks, "HYGIEIA_KUBO_GATEWAY": self.kubo_gateway}
 
     @property
     def _password_file(self) -> Path:

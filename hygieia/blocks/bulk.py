@@ -14,11 +14,27 @@ if TYPE_CHECKING:
     from hygieia.ipld.cid import CID
 
 
+class SinkFailed(Exception):
+    """Who is sent the bytes has gone, or makes no room for them."""
+
+
 class FileBytes(Protocol):
     """A file's bytes as they come."""
 
     async def read(self) -> bytes:
         """The next piece, at most a MiB; nothing at the end, which may come too early."""
+        ...
+
+    async def read_before_relay(self) -> bytes:
+        """The first piece, before ``relay_to`` and instead of ``read``; nothing if it breaks off."""
+        ...
+
+    async def relay_to(self, sink: int) -> int:
+        """Hand the rest to a non-blocking socket within the kernel; return how many bytes came.
+
+        Fewer than are left: the rest is to be had another way. Raises ``SinkFailed`` when the
+        socket's other end has gone or makes no room.
+        """
         ...
 
     async def close(self) -> None:
@@ -28,6 +44,11 @@ class FileBytes(Protocol):
 
 class BulkReads(Protocol):
     """Blocks and files in bulk, not hashed."""
+
+    @property
+    def can_relay(self) -> bool:
+        """Whether files can be handed to a socket within the kernel."""
+        ...
 
     async def blocks(self, cids: Sequence[CID], *, max_bytes: int | None = None) -> list[bytes]:
         """As ``BlockStore.get_many``, not hashed. Raises ``BlockMissing``, ``Unavailable``."""

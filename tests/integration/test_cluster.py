@@ -204,6 +204,36 @@ def test_a_wrong_password_or_another_server_is_refused_at_start(peers: Peers) ->
         assert "wrong" not in f"{caught.value} {caught.value.hint}"
 
 
+def test_a_vault_that_moves_to_kubo_is_pinned_through_the_cluster_as_it_arrives(
+    peers: Peers, tmp_path: Path
+) -> None:
+    content = random.Random(2).randbytes(FILE_BYTES)
+    (tmp_path / "scan.bin").write_bytes(content)
+    (tmp_path / "kit").mkdir()
+    data, port = tmp_path / "server", free_port()
+    with running_server(data, port) as server:
+        ana = server.person(tmp_path / "ana", PASSWORD)
+        ana.run("signup", "ana@example.org", "--name", "Ana", "--kit", str(tmp_path / "kit"))
+        ana.run("put", str(tmp_path / "scan.bin"))
+        (root,) = ana.roots()
+    clustered = {"blocks": peers[0].kubo.address, "cluster": peers[0].address}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("HYGIEIA_")}
+    ours = {f"HYGIEIA_{name.upper()}": value for name, value in clustered.items()}
+    subprocess.run(
+        [COMMAND, "admin", "migrate", "--from", "directory:", "--to", clustered["blocks"]],
+        env=environment | {"HYGIEIA_DATA_DIR": str(data)} | ours,
+        check=True,
+        timeout=300,
+    )
+    for peer in peers:
+        wait_until(lambda peer=peer: peer.keeps(root), peer)
+    # The other machine has all of it, the index too: its Kubo alone serves the vault.
+    moved = {"blocks": peers[1].kubo.address, "cluster": peers[1].address}
+    with running_server(data, port, **moved):
+        ana.run("get", root, "-o", str(tmp_path / "back.bin"))
+    assert (tmp_path / "back.bin").read_bytes() == content
+
+
 # -- the whole story, last: it kills a peer for good -------------------------------------------
 
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import http.client
+import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import urlsplit
 
+from hygieia.blocks.kubo.splicing import CAN_SPLICE, Splice
 from hygieia.errors import BlockMissing, BlockRefused, ConfigError, Unavailable
 from hygieia.limits import MAX_BLOCK_BYTES
 
@@ -28,6 +30,7 @@ T = TypeVar("T")
 READS_AT_ONCE: Final = 8
 FILES_AT_ONCE: Final = 16
 SILENCE_SECONDS: Final = 5
+STALLED_SECONDS: Final = 30
 PIECE_BYTES: Final = 1 << 20
 _DOWN: Final = "The block store's gateway does not answer."
 
@@ -48,19 +51,23 @@ class KuboGateway:
             )
         secure = parts.scheme == "https"
         self._kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+        self.can_relay = CAN_SPLICE and not secure
         self._where = (parts.hostname, parts.port or (443 if secure else 80))
         # Under the name localhost a Kubo sends each CID to a host of its own.
         shown = "127.0.0.1" if parts.hostname == "localhost" else parts.netloc
         self._headers = {"Host": shown, "Accept-Encoding": "identity", "User-Agent": "hygieia"}
         self._idle: deque[http.client.HTTPConnection] = deque()
         self._threads = ThreadPoolExecutor(READS_AT_ONCE, thread_name_prefix="kubo-gateway")
+        # Who reads slowly holds one of these for long: they are not those that read blocks.
+        self._relays = ThreadPoolExecutor(FILES_AT_ONCE, thread_name_prefix="kubo-relay")
         self._files = 0
         self._closed = False
 
     async def close(self) -> None:
         """Let go of threads and connections; later calls raise ``Unavailable``."""
         self._closed = True
-        await asyncio.to_thread(self._threads.shutdown, wait=True, cancel_futures=True)
+        for threads in (self._threads, self._relays):
+            await asyncio.to_thread(threads.shutdown, wait=True, cancel_futures=True)
         while self._idle:
             self._idle.pop().close()
 
@@ -186,12 +193,27 @@ class KuboGateway:
 
     # -- files -------------------------------------------------------------------------------
 
-    async def next_piece(self, answer: http.client.HTTPResponse) -> bytes:
+    async def next_piece(self, read: Callable[[int], bytes]) -> bytes:
         """The next of a file, nothing at its end and where it breaks off."""
         try:
-            return await self._in_thread(lambda: answer.read(PIECE_BYTES))
+            return await self._in_thread(lambda: read(PIECE_BYTES))
         except Unavailable:
             return b""
+
+    async def relay(self, source: int, sink: int, size_bytes: int) -> int:
+        """Move bytes between two sockets; how many. Raises ``SinkFailed``."""
+        stopped = threading.Event()
+        splice = Splice(source, sink, stopped)
+        work = asyncio.get_running_loop().run_in_executor(
+            self._relays,
+            lambda: splice.move(size_bytes, silence=SILENCE_SECONDS, stall=STALLED_SECONDS),
+        )
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            stopped.set()
+            await asyncio.wait([work])  # the sockets are its callers', who will close them
+            raise
 
     def file_done(
         self, connection: http.client.HTTPConnection, answer: http.client.HTTPResponse
@@ -226,7 +248,18 @@ class FileStream:
         return piece
 
     def _start(self) -> asyncio.Task[bytes]:
-        return asyncio.create_task(self._gateway.next_piece(self._answer))
+        return asyncio.create_task(self._gateway.next_piece(self._answer.read))
+
+    async def read_before_relay(self) -> bytes:
+        """The first piece, of any size, after which nothing of the file is in this process."""
+        return await self._gateway.next_piece(self._answer.read1)
+
+    async def relay_to(self, sink: int) -> int:
+        """See ``FileBytes.relay_to``."""
+        length, connection = self._answer.length, self._connection.sock
+        if not length or connection is None:
+            return 0
+        return await self._gateway.relay(connection.fileno(), sink, length)
 
     async def close(self) -> None:
         """Let go of the connection; a thread that still reads from it is let finish."""

@@ -17,11 +17,13 @@ from hygieia.ipld import ipns, unixfs
 from hygieia.ipld.car import car_header, section_head
 from hygieia.ipld.cid import CID, DAG_PB, RAW, parse_any
 from hygieia.ipld.unixfs import Kind
+from hygieia.limits import CHUNK_BYTES
 from hygieia.server.gateway import answers, asked
 from hygieia.server.gateway.asked import Format, NotAcceptable
 from hygieia.server.gateway.feed import CarFeed
 from hygieia.server.gateway.files import file_bytes_in_bulk
 from hygieia.server.gateway.paths import Followed, follow
+from hygieia.server.gateway.relaying import plain_socket, relay_file
 from hygieia.server.gateway.sending import send_pieces
 
 if TYPE_CHECKING:
@@ -156,8 +158,25 @@ class Gateway:
         if request.method == "HEAD" or first == end:
             await response.prepare(request)
             return response
-        content = file_bytes_in_bulk(self._blocks, self._bulk, way.end, first, end)
-        return await send_pieces(request, response, ((b"", data) async for data in content))
+        return await self._send_file(request, response, way.end, (first, end))
+
+    async def _send_file(
+        self, request: web.Request, response: web.StreamResponse, cid: CID, part: tuple[int, int]
+    ) -> web.StreamResponse:
+        """Send a part of a file, in bulk where that is offered: see docs/adr/0015."""
+        first, end = part
+        bulk, sink, relayed = self._bulk, plain_socket(request), 0
+        if bulk is not None and bulk.can_relay and sink is not None and end - first > CHUNK_BYTES:
+            relayed = await relay_file(request, response, sink, bulk, (cid, first, end))
+            bulk = None if relayed else bulk
+        content = file_bytes_in_bulk(self._blocks, bulk, cid, first + relayed, end)
+        try:
+            return await send_pieces(request, response, ((b"", data) async for data in content))
+        except HygieiaError:
+            if not relayed:
+                raise
+            answers.cut_off(request)  # an error cannot be said in the middle of an answer
+            return response
 
     async def _file_size(self, cid: CID) -> int:
         """A file's size. Raises ``NotAcceptable`` for what is no file (CL-09)."""

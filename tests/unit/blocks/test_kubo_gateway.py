@@ -165,6 +165,8 @@ async def test_a_stream_that_breaks_off_goes_on_from_the_store(store: EmbeddedBl
 class Lying:
     """Gives other bytes than are asked for."""
 
+    can_relay = False
+
     async def blocks(self, cids: Sequence[CID], *, max_bytes: int | None = None) -> list[bytes]:
         return [b"x" * (1 << 20) for _ in cids][: (max_bytes or 1 << 30) >> 20]
 

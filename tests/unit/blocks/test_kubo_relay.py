@@ -1,0 +1,161 @@
+"""A file that goes from Kubo's gateway to whoever asked without passing through the process."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from hygieia.blocks.bulk import SinkFailed
+from hygieia.blocks.embedded import EmbeddedBlockStore
+from hygieia.blocks.kubo import KuboGateway
+from hygieia.blocks.kubo.splicing import CAN_SPLICE, Splice
+from hygieia.server.gateway import gateway_routes
+from tests.dags import file, noise
+from tests.unit.blocks.gateways import answering, serving
+
+pytestmark = pytest.mark.skipif(not CAN_SPLICE, reason="splice(2) is Linux's alone")
+
+CONTENT = noise(1, 5_000_000)
+BLOCKS, BUILT = file(CONTENT)
+
+
+@asynccontextmanager
+async def relayed(
+    store: EmbeddedBlockStore, *origin: web.RouteDef
+) -> AsyncIterator[tuple[str, KuboGateway]]:
+    """Our gateway before another, which stands for Kubo's."""
+    async with serving(*origin) as kubo:
+        gateway = KuboGateway(kubo.url)
+        async with serving(*gateway_routes(store, gateway)) as ours:
+            yield ours.url, gateway
+        await gateway.close()
+
+
+def breaking_off_after(size_bytes: int) -> list[web.RouteDef]:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        first, end = 0, len(CONTENT)
+        response = web.StreamResponse(
+            status=206,
+            headers={
+                "Content-Range": f"bytes {first}-{end - 1}/{len(CONTENT)}",
+                "Content-Length": str(end - first),
+            },
+        )
+        await response.prepare(request)
+        await response.write(CONTENT[:size_bytes])
+        assert request.transport is not None
+        request.transport.close()
+        return response
+
+    return answering(answer)
+
+
+async def test_files_and_parts_of_them_are_relayed_over_one_connection(
+    store: EmbeddedBlockStore,
+) -> None:
+    await store.put(BLOCKS)
+    asked = 0
+
+    async def counting(request: web.Request) -> web.StreamResponse:
+        nonlocal asked
+        asked += 1
+        handler = gateway_routes(store)[0].handler
+        answer: web.StreamResponse = await handler(request)
+        return answer
+
+    counted = [web.get("/ipfs/{path:.+}", counting)]
+    async with (
+        relayed(store, *counted) as (url, _),
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1)) as session,
+    ):
+        for part in (None, (0, 4_999_999), (1_000_001, 4_000_000), (4_999_999, 4_999_999)):
+            span = {} if part is None else {"Range": f"bytes={part[0]}-{part[1]}"}
+            async with session.get(f"{url}/ipfs/{BUILT.cid}", headers=span) as answer:
+                assert answer.status == (200 if part is None else 206)
+                first, last = part or (0, len(CONTENT) - 1)
+                assert int(answer.headers["Content-Length"]) == last + 1 - first
+                assert await answer.read() == CONTENT[first : last + 1]
+    assert asked == 3, "a single byte is not worth it"
+
+
+@pytest.mark.parametrize("size_bytes", [0, 1, 1_500_000, 4_999_999])
+async def test_what_breaks_off_is_ended_from_the_store(
+    store: EmbeddedBlockStore, size_bytes: int
+) -> None:
+    await store.put(BLOCKS)
+    async with (
+        relayed(store, *breaking_off_after(size_bytes)) as (url, _),
+        aiohttp.ClientSession() as session,
+        session.get(f"{url}/ipfs/{BUILT.cid}") as answer,
+    ):
+        assert await answer.read() == CONTENT
+
+
+async def test_what_neither_can_give_is_cut_off(store: EmbeddedBlockStore) -> None:
+    await store.put([block for block in BLOCKS if block != BLOCKS[3]])
+    async with (
+        relayed(store, *breaking_off_after(2_000_000)) as (url, _),
+        aiohttp.ClientSession() as session,
+    ):
+        answer = await session.get(f"{url}/ipfs/{BUILT.cid}")
+        assert answer.status == 200
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await answer.read()
+
+
+async def test_who_goes_away_frees_the_place(store: EmbeddedBlockStore) -> None:
+    await store.put(BLOCKS)
+    async with (
+        relayed(store, *gateway_routes(store)) as (url, gateway),
+        aiohttp.ClientSession() as session,
+    ):
+        for _ in range(20):  # more than there are places
+            async with session.get(f"{url}/ipfs/{BUILT.cid}") as answer:
+                await answer.content.readexactly(1)
+                answer.close()
+        for _ in range(600):
+            if (stream := await gateway.file(BUILT.cid, 0, 10)) is not None:
+                await stream.close()
+                return
+            await asyncio.sleep(0.05)
+        pytest.fail("the places stay taken")
+
+
+def test_a_source_that_is_silent_ends_and_a_sink_that_makes_no_room_fails() -> None:
+    source, feeding = socket.socketpair()
+    sink, reading = socket.socketpair()
+    with source, feeding, sink, reading:
+        source.setblocking(False)
+        sink.setblocking(False)
+        splice = Splice(source.fileno(), sink.fileno(), threading.Event())
+        feeding.sendall(b"x" * 1000)
+        assert splice.move(5000, silence=0.05, stall=0.05) == 1000
+        assert reading.recv(2000) == b"x" * 1000
+        sink.sendall(b"y" * 1000)
+        feeding.setblocking(False)
+
+        def feed_for_ever() -> None:
+            while True:  # nobody reads: at some point there is no room
+                feeding.send(b"x" * 50_000)
+                splice.move(50_000, silence=0.05, stall=0.05)
+
+        with pytest.raises(SinkFailed):
+            feed_for_ever()
+
+
+def test_a_splice_that_is_stopped_ends_soon() -> None:
+    source, feeding = socket.socketpair()
+    sink, reading = socket.socketpair()
+    with source, feeding, sink, reading:
+        source.setblocking(False)
+        stopped = threading.Event()
+        stopped.set()
+        splice = Splice(source.fileno(), sink.fileno(), stopped)
+        assert splice.move(5000, silence=3600, stall=3600) == 0
