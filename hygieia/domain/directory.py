@@ -51,13 +51,16 @@ class Directory:
             )
         return person
 
-    async def account_of(self, asker: str, email: str) -> Account | None:
-        """The open account with this email, for the server's own use; counted as ``find``.
+    async def account_of(self, email: str, *, asker: str | None = None) -> Account | None:
+        """The open account with this email, for the server's own use.
 
-        Raises ``InvalidInput`` for what is no email, ``TooManyAttempts``.
+        Counted as ``find`` for the account ``asker``; without one where the answer does not tell
+        whether there is such a person. Raises ``InvalidInput`` for what is no email,
+        ``TooManyAttempts``.
         """
         normal = normalise_email(email)
-        await self._attempts.count(self._attempts.of_look_ups(asker))
+        if asker is not None:
+            await self._attempts.count(self._attempts.of_look_ups(asker))
         document = await self._documents.find(COLLECTION, normal)
         account = None if document is None else read_account(document)
         return account if account is not None and account.is_open else None

@@ -10,6 +10,7 @@ import pytest
 from hygieia.domain import inbox
 from hygieia.domain.pins_again import pin_again
 from hygieia.domain.soundness import Checker
+from hygieia.errors import TooManyAttempts
 from hygieia.openpgp.times import format_time, now
 from hygieia.vault.message import SealedMessage, seal_message
 from tests.factories.dags import Dag, ReportParts, report_parts
@@ -260,6 +261,23 @@ async def test_a_doctor_stores_for_a_patient_who_lets_him(ada: Member, bob: Memb
     assert shared["share"]["report"] == report
     [change] = (await ada.call("GET", "/api/v1/changes")).json["items"]
     assert change["report"] == report
+
+
+async def test_a_doctor_stores_as_often_as_he_likes(
+    ada: Member, bob: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await allow(ada, BOB)
+    attempts = ada.api.services.identity.directory._attempts
+
+    async def none_left(*_: object) -> None:
+        raise TooManyAttempts("no more look-ups", retry_after_seconds=60)
+
+    monkeypatch.setattr(attempts, "count", none_left)
+    parts, packet = for_another(BOB, ADA)
+    report = new_id()
+    reply = await commit_for(bob, parts.dag(), [bob.share_note(report, BOB, packet)], report)
+    assert reply.status == 201, "a commit looks nobody up"
+    assert (await post(bob, "ada@example.org")).status == 429, "sending to somebody does"
 
 
 async def test_a_report_for_another_has_two_recipients_and_one_note(

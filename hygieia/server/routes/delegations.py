@@ -52,7 +52,7 @@ async def post_message(call: Call, body: MessageIn) -> MessageOut:
     """
     caller, services = call.caller, call.services
     upload = await services.uploads.get(caller.account_id, body.upload)
-    recipient = await services.identity.directory.account_of(caller.account_id, body.email)
+    recipient = await services.identity.directory.account_of(body.email, asker=caller.account_id)
     if recipient is None:
         raise NotFound("Nobody with this email has a vault here.")
     message = await services.inboxes.post(upload, CID.parse(body.root), recipient.id)

@@ -257,7 +257,7 @@ async def _owner(call: Call, email: str | None) -> str | None:
     if email is None:
         return None
     caller, services = call.caller, call.services
-    owner = await services.identity.directory.account_of(caller.account_id, email)
+    owner = await services.identity.directory.account_of(email)
     # One answer for who is not there and who did not allow it.
     if owner is None or not await services.uploaders.may(owner.id, await key_id_of(caller.account)):
         raise Forbidden(
