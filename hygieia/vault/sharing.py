@@ -192,7 +192,8 @@ def next_readers(
     kept: dict[str, Certificate] = {}
     left_out: dict[str, LeftOut] = {}
     for reader in readers.readers:
-        if reader.delegation is not None:
+        # Her own was noted by whoever gave the report back to her: the owner needs no note.
+        if reader.delegation is not None or people.is_me(reader.key):
             continue
         contact = by_person.get(people.person(reader.key))
         if any(people.same(reader.key, gone) for gone in readers.removed):

@@ -100,6 +100,9 @@ class Sq:
     def read(self, name: str) -> bytes:
         return (self._folder / name).read_bytes()
 
+    def remove(self, name: str) -> None:
+        (self._folder / name).unlink()
+
     def run(self, *words: str) -> None:
         """Run sq in the folder; raises CalledProcessError when it fails."""
         inside = "/" + str(self._folder.relative_to(self._chroot))

@@ -123,7 +123,7 @@ async def test_what_was_given_back_is_changed_shared_and_re_keyed_under_the_new_
     # The packet of her former key is one that nobody noted: it ends with a new session key.
     assert len((await ingrid.read(ingrid.find(entry.id))).packets) == 4
     done = await ingrid.rekeying.rekey(ingrid.find(entry.id))
-    assert done.going_on.unnamed == 1
+    assert (done.going_on.left_out, done.going_on.unnamed) == ((), 1)
     assert len((await ingrid.read(done.entry)).packets) == 3
     await boris.inbox.look()
     assert await content_of(boris, boris.find(entry.id), tmp_path) == b"one!"
