@@ -36,11 +36,15 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     rollupOptions: {
-      input: { index: "index.html", "service-worker": "src/service-worker/main.ts" },
+      input: {
+        index: "index.html",
+        "service-worker": "src/service-worker/main.ts",
+        "service-worker-aside": "src/service-worker/aside.ts",
+      },
       output: {
         // A service worker's address must stay the same: it is how browsers see a new one.
         entryFileNames: (chunk) =>
-          chunk.name === "service-worker" ? "service-worker.js" : "assets/[name]-[hash].js",
+          chunk.name.startsWith("service-worker") ? "[name].js" : "assets/[name]-[hash].js",
       },
     },
   },

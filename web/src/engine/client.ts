@@ -114,13 +114,13 @@ function saveFile(file: File, fileName: string): void {
 
 /**
  * A script of our own as Trusted Types want it (CSP: require-trusted-types-for 'script'). The page
- * has this one address for the engine and one for the service worker, and no other.
+ * has this one address for the engine and two for service workers, and no other.
  */
 function scriptUrl(url: string): string {
   const types = (globalThis as { trustedTypes?: TrustedTypesFactory }).trustedTypes;
   policy ??= types?.createPolicy("hygieia-worker", {
     createScriptURL: (asked) => {
-      if (asked === workerUrl || asked === SERVICE_WORKER) return asked;
+      if (asked === workerUrl || asked === SERVICE_WORKER || asked === ASIDE) return asked;
       throw new TypeError("This is no script of ours.");
     },
   });
@@ -136,10 +136,15 @@ interface TrustedTypesFactory {
 let policy: ReturnType<TrustedTypesFactory["createPolicy"]> | undefined;
 
 const SERVICE_WORKER = "/service-worker.js";
+/** The one that the engine's worker has, so that no file passes through the other (see there). */
+const ASIDE = "/service-worker-aside.js";
 
 /** Keeps the app itself for when there is no network; nothing of the vault goes into its cache. */
 export async function registerServiceWorker(): Promise<void> {
   if (!("serviceWorker" in navigator)) return;
+  // First: the app's own takes over every worker that no closer registration claims.
+  const scope = new URL(workerUrl, location.href).pathname.replace(/main-[^/]*$/, "");
+  await navigator.serviceWorker.register(scriptUrl(ASIDE), { scope });
   await navigator.serviceWorker.register(scriptUrl(SERVICE_WORKER));
 }
 
