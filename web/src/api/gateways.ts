@@ -10,6 +10,7 @@ import { readRecord, type IpnsRecord } from "../ipld/ipns.ts";
 import type { Child } from "../ipld/unixfs.ts";
 import { PayloadWalk } from "../ipld/walk.ts";
 import { LIMITS } from "../limits.ts";
+import { octetsOf } from "../octets.ts";
 import { EngineError, isRefusal, refusal } from "../refusal.ts";
 
 const FIRST_ANSWER_MS = 10_000;
@@ -20,6 +21,8 @@ const AT_ONCE = 6;
 const BLOCKS_AHEAD = 6;
 /** Whole blocks wait in a CAR while those before are used: at most this many. */
 const HASHED_AHEAD = 4;
+/** As much as Chromium has ready at once. */
+const READ_BYTES = 1 << 19;
 
 export type GatewayState = "used" | "unused" | "down" | "busy" | "lied" | "missing";
 
@@ -77,7 +80,10 @@ export class Gateways {
     return found;
   }
 
-  /** A payload's octets in order, verified block by block. Throws as `fetch`, and `dag-refused`. */
+  /**
+   * A payload's octets in order, verified block by block; each piece may be used until the next is
+   * asked for. Throws as `fetch`, and `dag-refused`.
+   */
   async *stream(payload: Child, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
     const walk = new PayloadWalk(payload);
     const [first] = this.inTurn();
@@ -169,16 +175,23 @@ export class Gateways {
     const query = "format=car&dag-scope=all&car-order=dfs&car-dups=y";
     const impatient = setTimeout(() => stop.abort(), FIRST_ANSWER_MS);
     const waiting: Promise<Block>[] = [];
+    const splitter = new CarSplitter();
+    // Whoever asks for the next octets is done with these.
+    const next = async function* (this: Gateways): AsyncGenerator<Uint8Array> {
+      const block = await waiting.shift()!;
+      yield* this.take(gateway, walk, block);
+      splitter.reuse(block);
+    }.bind(this);
     try {
       const response = await ask(`${gateway.url}/ipfs/${root}?${query}`, either);
       clearTimeout(impatient);
-      for await (const block of carBlocks(response, stop)) {
+      for await (const block of carBlocks(response, splitter, stop)) {
         const verified = verifyBlock(block.cid, block.data);
         verified.catch(() => {}); // told when its turn comes
         waiting.push(verified);
-        while (waiting.length > HASHED_AHEAD) yield* this.take(gateway, walk, await waiting.shift()!);
+        while (waiting.length > HASHED_AHEAD) yield* next();
       }
-      while (waiting.length > 0) yield* this.take(gateway, walk, await waiting.shift()!);
+      while (waiting.length > 0) yield* next();
     } finally {
       clearTimeout(impatient);
       stop.abort();
@@ -238,14 +251,13 @@ async function ask(url: string, signal: AbortSignal): Promise<Response> {
 }
 
 /** Blocks of a CAR as they come; a silence ends it. */
-async function* carBlocks(response: Response, stop: AbortController): AsyncGenerator<Block> {
-  const splitter = new CarSplitter();
-  const reader = response.body!.getReader();
+async function* carBlocks(response: Response, splitter: CarSplitter, stop: AbortController): AsyncGenerator<Block> {
+  const octets = octetsOf(response.body!, READ_BYTES);
   for (;;) {
     const silence = setTimeout(() => stop.abort(), SILENCE_MS);
-    let step: ReadableStreamReadResult<Uint8Array>;
+    let step: IteratorResult<Uint8Array, void>;
     try {
-      step = await reader.read();
+      step = await octets.next();
     } catch {
       throw new GatewayFailed("down");
     } finally {

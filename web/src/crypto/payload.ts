@@ -8,7 +8,7 @@
  * one way to seal twice under one salt is to resume an upload, which seals the same octets again or
  * stops (FORMATS §9).
  */
-import { bigEndian, concat, equal, randomBytes, type Bytes } from "../bytes.ts";
+import { bigEndian, concat, equal, free, randomBytes, type Bytes } from "../bytes.ts";
 import { LIMITS } from "../limits.ts";
 import { refusal } from "../refusal.ts";
 import { PacketSplitter, PartialFramer, TAG_LITERAL, TAG_PADDING, TAG_SEIPD } from "./framing.ts";
@@ -137,7 +137,9 @@ export class PayloadWriter {
 
   private async drain(inFlight: number): Promise<void> {
     while (this.flying.length > inFlight) {
-      this.outer.write(new Uint8Array(await this.flying.shift()!));
+      const sealed = await this.flying.shift()!;
+      this.outer.write(new Uint8Array(sealed));
+      free(sealed);
       await this.hand();
     }
   }
@@ -170,6 +172,9 @@ export async function encryptBytes(
   return leaves;
 }
 
+/** Where content goes, in order. Its memory is used again once this has resolved. */
+export type Release = (plain: Uint8Array) => void | Promise<void>;
+
 /**
  * Opens one payload from a stream of octets. What `release` gets is authentic, but complete only
  * once `finish` has resolved. Throws `integrity` (altered, cut short, another key) and
@@ -186,11 +191,12 @@ export class PayloadReader {
   private chunks: Chunks | null = null;
   private hasEnded = false;
 
-  constructor(sessionKey: SessionKey, release: (plain: Uint8Array) => void | Promise<void>) {
+  constructor(sessionKey: SessionKey, release: Release) {
     this.sessionKey = sessionKey;
     this.content = new ContentReader(release);
   }
 
+  /** Takes octets, which may be used again once this has resolved. */
   async update(data: Uint8Array): Promise<void> {
     for (const piece of this.outer.feed(data)) {
       if (this.hasEnded || piece.tag !== TAG_SEIPD) {
@@ -261,12 +267,14 @@ export class PayloadReader {
 
   private async drain(inFlight: number): Promise<void> {
     while (this.flying.length > inFlight) {
-      await this.content.update(await authentic(this.flying.shift()!));
+      const opened = await authentic(this.flying.shift()!);
+      await this.content.update(opened);
+      free(opened.buffer);
     }
   }
 }
 
-async function authentic(opened: Promise<ArrayBuffer>): Promise<Uint8Array> {
+async function authentic(opened: Promise<ArrayBuffer>): Promise<Bytes> {
   try {
     return new Uint8Array(await opened);
   } catch {
@@ -281,12 +289,12 @@ function cutShort(): Error {
 /** Takes decrypted packets apart: exactly one Literal, then exactly one Padding packet. */
 class ContentReader {
   private readonly packets = new PacketSplitter();
-  private readonly release: (plain: Uint8Array) => void | Promise<void>;
+  private readonly release: Release;
   private started = 0;
   private literalEnded = false;
   private paddingEnded = false;
 
-  constructor(release: (plain: Uint8Array) => void | Promise<void>) {
+  constructor(release: Release) {
     this.release = release;
   }
 
@@ -333,7 +341,7 @@ export async function decryptBytes(
   const reader = new PayloadReader(sessionKey, (plain) => {
     size += plain.length;
     if (size > maxBytes) throw refusal("limit-exceeded", "The content is longer than it may be.");
-    pieces.push(plain);
+    pieces.push(plain.slice());
   });
   for (const data of payload) await reader.update(data);
   await reader.finish();

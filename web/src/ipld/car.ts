@@ -30,9 +30,13 @@ export function writeCar(blocks: readonly Block[], buffer: Bytes = new Uint8Arra
   return whole;
 }
 
+const LEAF_SECTION_BYTES = LIMITS.CHUNK_BYTES + CID_BYTES;
+/** Sections' memory kept to be used again. */
+const MOST_SPARE = 16;
+
 /**
- * Takes a CAR apart as it flows; each section is copied once, into an array of its own. Blocks are
- * not verified here. Throws `block-refused` for what is no CAR of version 1 or cut short,
+ * Takes a CAR apart as it flows; each section is copied once, into memory that is used again once
+ * its block is given back (`reuse`). Blocks are not verified here. Throws `block-refused` for what is no CAR of version 1 or cut short,
  * `limit-exceeded` for a section over its limit.
  */
 export class CarSplitter {
@@ -40,6 +44,13 @@ export class CarSplitter {
   private section: Bytes | null = null;
   private filled = 0;
   private hasHeader = false;
+  private readonly spare: Bytes[] = [];
+
+  /** Takes a leaf's memory back: nobody needs it any more. */
+  reuse({ data }: Block): void {
+    const isLeafs = data.byteLength === LIMITS.CHUNK_BYTES && data.buffer.byteLength === LEAF_SECTION_BYTES;
+    if (isLeafs && this.spare.length < MOST_SPARE) this.spare.push(new Uint8Array(data.buffer as ArrayBuffer));
+  }
 
   /** The blocks that are whole now. */
   feed(data: Uint8Array): Block[] {
@@ -82,7 +93,8 @@ export class CarSplitter {
     if (length > limit) throw overLimit();
     if (length === 0) throw wrong("A CAR has an empty section.");
     this.length.length = 0;
-    this.section = new Uint8Array(length);
+    const isLeafs = length === LEAF_SECTION_BYTES;
+    this.section = (isLeafs ? this.spare.pop() : undefined) ?? new Uint8Array(length);
     this.filled = 0;
   }
 

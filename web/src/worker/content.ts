@@ -3,14 +3,15 @@ import { concat, equal } from "../bytes.ts";
 import { startDigest } from "../crypto/digest.ts";
 import { PayloadWriter } from "../crypto/payload.ts";
 import type { SessionKey } from "../crypto/session-keys.ts";
+import { octetsOf } from "../octets.ts";
 import { FileBuilder, type Built } from "../ipld/builder.ts";
 import { blockOf, CID_BYTES, cidBytes, RAW, type Block } from "../ipld/cid.ts";
 import { refusal } from "../refusal.ts";
 import type { BatchSender } from "./sending.ts";
 import type { Store } from "./store.ts";
 
-const PIECE_BYTES = 4 << 20;
-const HASHES_IN_FLIGHT = 8;
+const PIECE_BYTES = 1 << 20;
+const HASHES_IN_FLIGHT = 4;
 const RECORDED_AT_ONCE = 7;
 
 /** What encrypting a content again must be given to yield the same blocks. */
@@ -121,28 +122,19 @@ export async function sendContent(
   }
 }
 
-/** A file's octets, the next piece being read while one is used. Throws `content-changed`. */
+/** A file's octets; a piece may be used until the next is asked for. Throws `content-changed`. */
 export async function* piecesOf(file: Blob): AsyncGenerator<Uint8Array> {
-  const read = (at: number): Promise<ArrayBuffer> | null =>
-    at < file.size ? file.slice(at, at + PIECE_BYTES).arrayBuffer() : null;
-  let next = read(0);
-  for (let at = 0; next !== null; ) {
-    next.catch(() => {}); // told when its turn comes
-    const piece = await readable(next);
-    at += piece.byteLength;
-    if (piece.byteLength === 0) throw changed();
-    next = read(at);
-    yield new Uint8Array(piece);
-  }
-}
-
-async function readable(piece: Promise<ArrayBuffer>): Promise<ArrayBuffer> {
+  let size = 0;
   try {
-    return await piece;
+    for await (const piece of octetsOf(file.stream(), PIECE_BYTES, true)) {
+      size += piece.length;
+      yield piece;
+    }
   } catch {
     // The browser says no more: the file was changed, moved or taken away.
     throw changed();
   }
+  if (size !== file.size) throw changed();
 }
 
 function changed(): Error {

@@ -56,6 +56,8 @@ export class Downloads {
       const handle = await folder.getFileHandle(download.id, { create: true });
       const access = await handle.createSyncAccessHandle();
       try {
+        // All of it at once: each write that lengthens a file asks the browser for room.
+        access.truncate(download.sizeBytes);
         let at = 0;
         await write((plain) => {
           at += access.write(plain as Uint8Array<ArrayBuffer>, { at });

@@ -2,9 +2,8 @@
 import * as answers from "../api/answers.ts";
 import { Gateways } from "../api/gateways.ts";
 import type { Answer } from "../api/transport.ts";
-import { concat } from "../bytes.ts";
 import { startDigest } from "../crypto/digest.ts";
-import { PayloadReader } from "../crypto/payload.ts";
+import { PayloadReader, type Release } from "../crypto/payload.ts";
 import type { VersionRow } from "../engine/interface.ts";
 import { refusal } from "../refusal.ts";
 import type { ReportEntry } from "../vault/report-entry.ts";
@@ -31,12 +30,13 @@ export async function openRevision(vault: Vault, entry: ReportEntry, number?: nu
 /**
  * Hands the content to `release` as it is verified: every block against the payload that the author
  * signed, every chunk authenticated; the end, size and digest are checked last. Throws what does
- * not verify; what was released before is to be thrown away.
+ * not verify; what was released before is to be thrown away. Each piece's memory is used again once
+ * `release` has resolved.
  */
 export async function streamContent(
   report: Report,
   source: Gateways,
-  release: (plain: Uint8Array) => void | Promise<void>,
+  release: Release,
   signal?: AbortSignal,
 ): Promise<void> {
   const { meta, encrypted, sessionKey } = report;
@@ -62,11 +62,13 @@ export async function readContent(report: Report, source: Gateways, maxBytes: nu
   if (report.meta.size_bytes > maxBytes) {
     throw refusal("too-large", "This report is too large to be shown here.");
   }
-  const pieces: Uint8Array[] = [];
+  const whole = new Uint8Array(report.meta.size_bytes);
+  let size = 0;
   await streamContent(report, source, (plain) => {
-    pieces.push(plain);
+    whole.set(plain, size);
+    size += plain.length;
   });
-  return concat(...pieces);
+  return whole;
 }
 
 interface Version {

@@ -1,0 +1,77 @@
+/** Streams of octets, read into buffers that go round. */
+import type { Bytes } from "./bytes.ts";
+
+interface Source {
+  /** The next piece; null at the end. */
+  read(): Promise<Bytes | null>;
+  /** Takes a piece's memory back. */
+  reuse(piece: Bytes): void;
+  close(): void;
+}
+
+/**
+ * The octets of `stream` in order, the next piece being read while one is used: two are in memory, of
+ * at most `pieceBytes` each. One may be used until the next is asked for. `isFilled`: every piece but
+ * the last is whole, which costs fewer turns and waits for slow streams.
+ */
+export async function* octetsOf(
+  stream: ReadableStream<Bytes>,
+  pieceBytes: number,
+  isFilled = false,
+): AsyncGenerator<Bytes, void> {
+  const source = sourceOf(stream, pieceBytes, isFilled);
+  try {
+    for (let next = source.read(); ; ) {
+      next.catch(() => {}); // told when its turn comes
+      const piece = await next;
+      if (piece === null) return;
+      next = source.read();
+      yield piece;
+      source.reuse(piece);
+    }
+  } finally {
+    source.close();
+  }
+}
+
+function sourceOf(stream: ReadableStream<Bytes>, pieceBytes: number, isFilled: boolean): Source {
+  let reader: ReadableStreamBYOBReader;
+  try {
+    reader = stream.getReader({ mode: "byob" });
+  } catch {
+    return asItComes(stream.getReader()); // a browser in which this is no stream of bytes
+  }
+  return intoOurs(reader, pieceBytes, isFilled);
+}
+
+/** A fresh buffer for each piece would cost three times the CPU, most of it for the kernel. */
+function intoOurs(reader: ReadableStreamBYOBReader, pieceBytes: number, isFilled: boolean): Source {
+  const spare: ArrayBuffer[] = [];
+  const fill = reader.read.bind(reader) as (view: Bytes, options: { min: number }) => Promise<Step>;
+  const read = async (): Promise<Bytes | null> => {
+    for (;;) {
+      const view = new Uint8Array(spare.pop() ?? new ArrayBuffer(pieceBytes));
+      const { done, value } = await fill(view, { min: isFilled ? pieceBytes : 1 });
+      if (value !== undefined && value.length > 0) return value;
+      if (done) return null;
+    }
+  };
+  return {
+    read,
+    reuse: ({ buffer }) => void spare.push(buffer),
+    close: () => void reader.cancel().catch(() => {}),
+  };
+}
+
+interface Step {
+  readonly done: boolean;
+  readonly value: Bytes | undefined;
+}
+
+function asItComes(reader: ReadableStreamDefaultReader<Bytes>): Source {
+  return {
+    read: async () => (await reader.read()).value ?? null,
+    reuse: () => {},
+    close: () => void reader.cancel().catch(() => {}),
+  };
+}
