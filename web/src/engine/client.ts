@@ -14,6 +14,11 @@ interface Pending {
   readonly onProgress: ((value: unknown) => void) | undefined;
 }
 
+/** What a handle can be asked where the browser keeps handles (not in TypeScript's own library). */
+interface AskingHandle {
+  requestPermission?(how: { mode: "read" }): Promise<PermissionState>;
+}
+
 class Client {
   readonly feeds: { [name in keyof Feeds]: Source<Feeds[name]> } = {
     state: new Source<Feeds["state"]>({ kind: "starting" }),
@@ -51,7 +56,17 @@ class Client {
     this.worker.onerror = () => this.broke();
   }
 
-  call(method: Method, args: readonly unknown[], onProgress?: (value: never) => void): Promise<unknown> {
+  /**
+   * Only a page may ask a person whether it may read her file again, and only after a click of hers;
+   * the engine then opens what she allowed.
+   */
+  async reopenUploads(ids?: readonly string[]): Promise<unknown> {
+    const handles = (await this.call("uploadHandles", [ids])) as readonly AskingHandle[];
+    for (const handle of handles) await handle.requestPermission?.({ mode: "read" }).catch(() => "denied");
+    return this.call("reopenUploads", [ids]);
+  }
+
+  call(method: Call["method"], args: readonly unknown[], onProgress?: (value: never) => void): Promise<unknown> {
     const id = this.nextId++;
     const message: Call = { kind: "call", id, method, args, hasProgress: onProgress !== undefined };
     return new Promise((resolve, reject) => {
@@ -172,6 +187,7 @@ export function startEngine(): Engine {
         const last = given.at(-1);
         const onProgress = typeof last === "function" ? (last as (value: never) => void) : undefined;
         const args = given.filter((item) => typeof item !== "function");
+        if (name === "reopenUploads") return client.reopenUploads(args[0] as readonly string[] | undefined);
         const answer = client.call(name as Method, args, onProgress);
         return UNAWAITED.includes(name) ? void answer.catch(() => {}) : answer;
       };

@@ -249,6 +249,15 @@ export class EngineInWorker {
     return this.door.uploads.resume(files);
   }
 
+  async reopenUploads(ids?: readonly string[]): Promise<readonly string[]> {
+    return this.door.uploads.reopen(ids);
+  }
+
+  /** For the page, which alone may ask the person: see `reopenUploads` there. */
+  async uploadHandles(ids?: readonly string[]): Promise<readonly FileSystemFileHandle[]> {
+    return this.door.uploads.handles(ids);
+  }
+
   pauseUploads(): void {
     this.door.uploads.pause();
   }

@@ -24,7 +24,7 @@ export type Method = {
 export interface Call {
   readonly kind: "call";
   readonly id: number;
-  readonly method: Method;
+  readonly method: Method | "uploadHandles";
   readonly args: readonly unknown[];
   /** Whether progress is wanted. */
   readonly hasProgress: boolean;

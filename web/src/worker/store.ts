@@ -41,6 +41,11 @@ export interface UploadRecord {
   /** The server's upload that its blocks went to. */
   readonly upload: string | null;
   readonly started: number;
+  /**
+   * Where the file is, if the browser lets a page keep that. It cannot be sealed: it names a file of
+   * this computer to whoever reads the browser's own data there, until the upload has ended.
+   */
+  readonly handle?: FileSystemFileHandle;
 }
 
 /** CIDs of leaves, recorded before they are sent, 36 octets each. */
@@ -144,7 +149,16 @@ export class Store {
   }
 
   async saveUpload(record: UploadRecord): Promise<void> {
-    if (!this.isShared) await this.db?.put("uploads", record);
+    if (this.isShared) return;
+    try {
+      await this.db?.put("uploads", record);
+    } catch (error) {
+      // A browser that gives handles and keeps none: the file will have to be chosen again.
+      if (record.handle === undefined || !isNotCloned(error)) throw error;
+      const rest: Partial<UploadRecord> & { handle?: unknown } = { ...record };
+      delete rest.handle;
+      await this.db?.put("uploads", rest as UploadRecord);
+    }
   }
 
   async dropUpload(id: string): Promise<void> {
@@ -178,6 +192,10 @@ export class Store {
   async dropChange(id: number): Promise<void> {
     await this.db?.delete("changes", id);
   }
+}
+
+function isNotCloned(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "DataCloneError";
 }
 
 function higher(profile: Profile, before: Profile | null): Profile {

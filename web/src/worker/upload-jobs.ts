@@ -47,6 +47,8 @@ export class Job {
   /** The report's id, fixed when the upload began. */
   report: string;
   file: File | null;
+  /** Where the file is, if the browser said so. */
+  handle: FileSystemFileHandle | null = null;
   state: UploadState = "queued";
   sentBytes = 0;
   error: EngineError | null = null;
@@ -85,7 +87,9 @@ export class Job {
       mediaType: mediaTypeOf(fileName, file.type),
       updates,
     };
-    return new Job(labels, { sizeBytes: file.size, lastModified: file.lastModified }, file);
+    const job = new Job(labels, { sizeBytes: file.size, lastModified: file.lastModified }, file);
+    job.handle = item.handle ?? null;
+    return job;
   }
 
   /** New secrets: for a content that is not the one before. */
@@ -120,7 +124,7 @@ export class Job {
       secondsLeft,
       report: this.state === "duplicate" ? this.repeats || null : this.state === "saved" ? this.report : null,
       copies: this.copies,
-      canReopen: false,
+      canReopen: this.state === "needs-file" && this.handle !== null,
       error: this.error,
     };
   }
@@ -128,6 +132,25 @@ export class Job {
   /** Whether `file` may be the one whose upload was interrupted; its content decides. */
   matches(file: File): boolean {
     return file.size === this.sizeBytes && cleanFileName(file.name) === this.labels.fileName;
+  }
+
+  /**
+   * Opens the file again by its handle, if the person lets the browser; whether it may be the one. A
+   * file that is gone, or another one by now, has to be chosen.
+   */
+  async reopen(): Promise<boolean> {
+    if (this.handle === null || this.state !== "needs-file") return false;
+    if (!(await isAllowed(this.handle))) return false;
+    const file = await this.handle.getFile().catch(() => null);
+    // A choice or a change of mind may have been quicker.
+    if (this.state !== "needs-file") return false;
+    if (file === null || !this.matches(file)) {
+      this.handle = null;
+      return false;
+    }
+    this.file = file;
+    this.state = "queued";
+    return true;
   }
 
   async toRecord(stateKey: StateKey): Promise<UploadRecord> {
@@ -144,6 +167,7 @@ export class Job {
       started: this.started,
       upload: this.upload,
       sealed: await stateKey.seal(`${CONTEXT} ${this.id}`, sealed),
+      ...(this.handle === null ? {} : { handle: this.handle }),
     };
   }
 
@@ -154,11 +178,18 @@ export class Job {
     const job = new Job(labels, { ...record, report }, null);
     job.state = "needs-file";
     job.upload = record.upload;
+    job.handle = record.handle ?? null;
     if (sessionKey !== null && salt !== null) {
       job.secrets = { sessionKey: fromBase64(sessionKey), salt: fromBase64(salt) };
     }
     return job;
   }
+}
+
+async function isAllowed(handle: FileSystemFileHandle): Promise<boolean> {
+  const asked = handle as { queryPermission?: (how: { mode: "read" }) => Promise<PermissionState> };
+  const state = await asked.queryPermission?.({ mode: "read" }).catch(() => null);
+  return state === "granted";
 }
 
 /** What a report's meta says of its content. */

@@ -43,6 +43,24 @@ export class Uploads {
       this.list.add(await Job.fromRecord(record, this.vault.session.stateKey));
     }
     this.list.tell(true);
+    // Those whose files may still be read go on by themselves.
+    await this.reopen();
+  }
+
+  /** Where the files of interrupted uploads are, as far as that is known: all, or of those named. */
+  handles(ids?: readonly string[]): FileSystemFileHandle[] {
+    const found = this.list.all.filter(({ id, state }) => state === "needs-file" && (ids?.includes(id) ?? true));
+    return found.flatMap(({ handle }) => (handle === null ? [] : [handle]));
+  }
+
+  /** Opens files of interrupted uploads again, as far as the person allowed it; ids of those that go on. */
+  async reopen(ids?: readonly string[]): Promise<string[]> {
+    const going: string[] = [];
+    for (const job of this.list.all) {
+      if ((ids?.includes(job.id) ?? true) && (await job.reopen())) going.push(job.id);
+    }
+    this.run();
+    return going;
   }
 
   /** Queues files; their ids. Throws `invalid-input` and takes none when a label breaks its rule. */
