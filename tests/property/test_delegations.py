@@ -21,9 +21,13 @@ from hygieia.vault.delegation import (
 )
 from hygieia.vault.delegations import Delegations, open_delegation
 from hygieia.vault.index import DelegationNote
-from tests.unit.vault.factories import NOW, ana, boris, contact, draft, key_of, people
+from hygieia.vault.people import People
+from hygieia.vault.report_meta import Draft
+from tests.unit.vault.factories import contact
+from tests.unit.vault.factories import draft as any_draft
+from tests.vectors.vault_delegations import AT, CREATED, ana, boris, cleo
 
-BEGIN = parse_time(NOW)
+BEGIN, NOW = parse_time(CREATED), parse_time(AT)
 PARENT, CHILD = "a" * 32, "b" * 32
 WORDS = ("eye", "lab", "letter", "imaging")
 LISTS = st.none() | st.frozensets(st.sampled_from(WORDS), min_size=1)
@@ -32,7 +36,12 @@ SUBJECTS = st.none() | st.frozensets(
 )
 SCOPES = st.builds(Scope, SUBJECTS, LISTS, LISTS)
 RIGHTS = st.frozensets(st.sampled_from(list(Right)), min_size=1)
-DAYS = st.integers(2, 300)
+DAYS = st.integers(60, 300)
+
+
+def draft(**changes: str | None) -> Draft:
+    me = ana().key_id
+    return any_draft(ana(), **({"owner": me, "subject": me} | changes))
 
 
 def given_by_ana(scope: Scope, rights: frozenset[Right], days: int) -> Delegation:
@@ -42,11 +51,10 @@ def given_by_ana(scope: Scope, rights: frozenset[Right], days: int) -> Delegatio
 
 
 def passed_on(scope: Scope, rights: frozenset[Right], days: int) -> Delegation:
-    cleo = key_of("Cleo").key_id
     return Delegation(
         CHILD,
         boris().key_id,
-        cleo,
+        cleo().key_id,
         scope,
         rights,
         *_times(days),
@@ -66,8 +74,9 @@ def _rows(parent: Delegation, child: Delegation) -> list[DelegationNote]:
 
 
 def _table(rows: list[DelegationNote]) -> Delegations:
-    known = [boris(), key_of("Cleo")]
-    return Delegations(rows, people(*known), [contact(key) for key in known])
+    known = [boris(), cleo()]
+    contacts = [contact(key) for key in known]
+    return Delegations(rows, People(ana().certificate, (), contacts), contacts)
 
 
 def _covers(found: Words, word: str | None) -> bool:
@@ -79,7 +88,7 @@ def _covers(found: Words, word: str | None) -> bool:
 def test_what_is_signed_reads_back(scope: Scope, rights: frozenset[Right], days: int) -> None:
     said = given_by_ana(scope, rights, days)
     carried = json.loads(sign_delegation(ana(), said))
-    assert open_delegation(carried, people()) == said
+    assert open_delegation(carried, People(ana().certificate)) == said
 
 
 @given(
@@ -97,21 +106,21 @@ def test_whoever_reads_what_was_passed_on_could_have_been_given_it_at_first(
     profession = min(professions) if professions else None
     report = draft(category=category, profession=profession)
     table = _table(_rows(parent, child))
-    read = table.readers(report, profession, BEGIN).delegations or {}
+    read = table.readers(report, profession, NOW).delegations or {}
     direct = _table(_rows(parent, child)[:1])
-    if key_of("Cleo").key_id in read:
+    if cleo().key_id in read:
         assert Right.REDELEGATE in parent.rights
         assert direct.covers(parent, report, profession)
         assert child.expires <= parent.expires
         assert child.rights <= parent.rights
     allowed = True
     try:
-        direct.check_passed_on(child, BEGIN)
+        direct.check_passed_on(child, NOW)
     except DelegationRefused:
         allowed = False
     matches = _covers(narrow.categories, category) and _covers(narrow.professions, profession)
     matches = matches and _covers(narrow.subjects, report.subject)
-    assert (key_of("Cleo").key_id in read) == (allowed and matches and Right.READ in child.rights)
+    assert (cleo().key_id in read) == (allowed and matches and Right.READ in child.rights)
 
 
 @given(SCOPES, st.sampled_from(WORDS))
@@ -119,7 +128,7 @@ def test_whoever_reads_what_was_passed_on_could_have_been_given_it_at_first(
 def test_with_the_parent_everything_below_ends(scope: Scope, category: str) -> None:
     every = frozenset(Right)
     rows = _rows(given_by_ana(scope, every, 100), passed_on(scope, every, 100))
-    end = sign_end(ana(), DelegationEnd(PARENT, format_time(BEGIN)))
+    end = sign_end(ana(), DelegationEnd(PARENT, format_time(NOW)))
     rows[0] = DelegationNote.from_json(json.loads(end))
-    chosen = _table(rows).readers(draft(category=category), None, BEGIN)
+    chosen = _table(rows).readers(draft(category=category), None, NOW)
     assert (chosen.certificates, chosen.left_out) == ((), ())

@@ -24,20 +24,36 @@ from hygieia.vault.delegation import (
 from hygieia.vault.delegations import Delegations, require_counted
 from hygieia.vault.index import DelegationNote, PutDelegation
 from hygieia.vault.people import People
-from tests.unit.vault.factories import NOW, Vault, ana, boris, contact, draft, key_of, people
-from tests.vectors.vault_delegations import read_note_vector, read_table_vector
+from hygieia.vault.report_meta import Draft
+from tests.unit.vault.factories import Vault, contact
+from tests.unit.vault.factories import draft as any_draft
+from tests.vectors.vault_delegations import (
+    AT,
+    CREATED,
+    EXPIRES,
+    ana,
+    boris,
+    cleo,
+    read_note_vector,
+    read_table_vector,
+)
 
 FOLDER = Path(__file__).parents[2] / "vectors" / "delegations"
 READ = {"delegation": read_note_vector, "readers": read_table_vector}
-LATER = f"{int(NOW[:4]) + 1}{NOW[4:]}".replace("-02-29T", "-02-28T")
 ID = "d" * 32
 
 
 def delegation(**changes: object) -> Delegation:
     plain = Delegation(
-        ID, ana().key_id, boris().key_id, Scope(), frozenset({Right.READ}), NOW, LATER
+        ID, ana().key_id, boris().key_id, Scope(), frozenset({Right.READ}), CREATED, EXPIRES
     )
     return replace(plain, **changes)  # type: ignore[arg-type]  # fields by name
+
+
+def draft(**changes: str) -> Draft:
+    """A report of the Ana of the vectors, whose key is old enough for what it signs."""
+    me = ana().key_id
+    return any_draft(ana(), **({"owner": me, "subject": me} | changes))
 
 
 def row(said: Delegation | DelegationEnd) -> DelegationNote:
@@ -46,7 +62,8 @@ def row(said: Delegation | DelegationEnd) -> DelegationNote:
 
 
 def table(*rows: DelegationNote) -> Delegations:
-    return Delegations(rows, people(boris()), [contact(boris())])
+    known = [contact(boris())]
+    return Delegations(rows, People(ana().certificate, (), known), known)
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.json")), ids=lambda path: path.stem)
@@ -63,8 +80,8 @@ def test_what_cannot_be_delegated_is_said_before_anything_is_signed() -> None:
     wrong: list[dict[str, object]] = [
         {"receiver": ana().key_id},
         {"rights": frozenset()},
-        {"expires": NOW},
-        {"expires": f"{int(NOW[:4]) + 2}{NOW[4:]}"},
+        {"expires": CREATED},
+        {"expires": "2028-02-01T08:00:00Z"},
         {"scope": Scope(categories=frozenset())},
         {"scope": Scope(categories=frozenset(map(str, range(257))))},
     ]
@@ -75,7 +92,7 @@ def test_what_cannot_be_delegated_is_said_before_anything_is_signed() -> None:
 
 def test_an_end_sticks_whoever_delivers_the_delegation_once_more() -> None:
     vault = Vault.new()
-    begin, end = row(delegation()), row(DelegationEnd(ID, NOW))
+    begin, end = row(delegation()), row(DelegationEnd(ID, AT))
     vault.change(PutDelegation(begin))
     assert [each.is_end for each in vault.state.delegations()] == [False]
     vault.change(PutDelegation(end))
@@ -84,38 +101,38 @@ def test_an_end_sticks_whoever_delivers_the_delegation_once_more() -> None:
 
 
 def test_a_delegate_reads_only_while_the_own_index_says_so() -> None:
-    at = parse_time(NOW)
+    at = parse_time(AT)
     acting = table(row(delegation())).readers(draft(), None, at)
     assert acting.delegations == {boris().key_id: ID}
-    ended = table(row(DelegationEnd(ID, NOW))).readers(draft(), None, at)
+    ended = table(row(DelegationEnd(ID, AT))).readers(draft(), None, at)
     assert ended.certificates == ()
 
 
 def test_a_delegate_whose_key_is_revoked_is_left_out_and_named() -> None:
-    key = key_of("Rita")
+    key = cleo()
     code = make_code()
     revoked = key.certificate.with_revocation(open_revocation(seal_revocation(key, code), code))
     pinned = contact(key, certificate=revoked.armored)
     known = People(ana().certificate, (), [pinned])
     chosen = Delegations([row(delegation(receiver=key.key_id))], known, [pinned]).readers(
-        draft(), None, parse_time(NOW)
+        draft(), None, parse_time(AT)
     )
     assert (chosen.certificates, chosen.left_out) == ((), (pinned,))
 
 
 def test_a_report_of_somebody_else_has_no_delegates_of_mine() -> None:
     foreign = draft(owner=boris().key_id)
-    assert table(row(delegation())).readers(foreign, None, parse_time(NOW)).certificates == ()
+    assert table(row(delegation())).readers(foreign, None, parse_time(AT)).certificates == ()
 
 
 def test_nobody_stores_for_the_user_without_the_right_at_each_time() -> None:
-    at, after = parse_time(NOW), parse_time(f"{int(NOW[:4]) + 3}{NOW[4:]}")
+    at, after = parse_time(AT), parse_time("2029-01-01T00:00:00Z")
     reads = table(row(delegation()))
     assert not reads.may_upload(boris().key_id, draft(), None, [at])
     stores = table(row(delegation(rights=frozenset({Right.UPLOAD}))))
     assert stores.may_upload(boris().key_id, draft(), None, [at])
     assert not stores.may_upload(boris().key_id, draft(), None, [at, after])
-    assert not stores.may_upload(key_of("Cleo").key_id, draft(), None, [at])
+    assert not stores.may_upload(cleo().key_id, draft(), None, [at])
 
 
 def test_what_was_passed_on_may_be_confirmed_only_within_its_parent() -> None:
@@ -125,20 +142,20 @@ def test_what_was_passed_on_may_be_confirmed_only_within_its_parent() -> None:
         delegation(rights=frozenset({Right.READ})),
         id="e" * 32,
         giver=boris().key_id,
-        receiver=key_of("Cleo").key_id,
+        receiver=cleo().key_id,
         parent=ID,
         owner=ana().key_id,
         email="cleo@example.org",
     )
-    mine.check_passed_on(on, parse_time(NOW))
+    mine.check_passed_on(on, parse_time(AT))
     for wider in (
         replace(on, rights=frozenset({Right.UPLOAD})),
-        replace(on, giver=key_of("Cleo").key_id, receiver=boris().key_id),
+        replace(on, giver=cleo().key_id, receiver=boris().key_id),
         replace(on, parent="f" * 32),
-        replace(on, owner=key_of("Dora").key_id),
+        replace(on, owner="0" * 64),
     ):
         with pytest.raises(DelegationRefused):
-            mine.check_passed_on(wider, parse_time(NOW))
+            mine.check_passed_on(wider, parse_time(AT))
 
 
 def test_a_server_that_counts_other_recipients_is_refused() -> None:
