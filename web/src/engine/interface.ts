@@ -113,6 +113,8 @@ export interface ReportRow {
   /** Key id of author and subject, and of the owner where it is not mine. */
   readonly author: string;
   readonly subject: string;
+  /** Whose record it is, where it is not the vault owner's own; null where it is, or no name is known. */
+  readonly subjectName: string | null;
   readonly owner: string;
   /** When it was put in the trash; null outside it. */
   readonly deleted: string | null;
@@ -127,6 +129,13 @@ export interface ReportList {
   /** Reports that the server names and that could not be opened: shown, closed. */
   readonly refused: readonly { readonly report: string; readonly error: EngineError }[];
   readonly error: EngineError | null;
+}
+
+/** Somebody without an account whose records a vault keeps. */
+export interface Subject {
+  /** `person:` and 32 hex digits, as in `ReportRow.subject`. */
+  readonly id: string;
+  readonly name: string;
 }
 
 export interface VersionRow {
@@ -167,6 +176,8 @@ export interface UploadItem {
   readonly title?: string;
   readonly category?: string;
   readonly profession?: string;
+  /** Whose record it is, as in `ReportRow.subject`; the person's own when absent. */
+  readonly subject?: string;
   /** From drag and drop or a picker that gives handles: lets a job go on after a reload. */
   readonly handle?: FileSystemFileHandle;
 }
@@ -368,6 +379,10 @@ export interface Engine extends SharingEngine {
   versions(report: string): Promise<readonly VersionRow[]>;
   /** Rejects with `too-large` above `maxBytes`. */
   preview(report: string, options: { maxBytes: number; revision?: number }): Promise<Preview>;
+  /** People without an account whose records this vault keeps, by the names that its owner gave them. */
+  subjects(): Promise<readonly Subject[]>;
+  /** Adds one; its id. Rejects with `invalid-input` (field `name`), `duplicate`, `limit-exceeded`. */
+  addSubject(name: string): Promise<string>;
   verify(report: string, onChange: (verification: Verification) => void): Promise<Verification>;
 
   // -- transfers

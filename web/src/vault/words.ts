@@ -45,8 +45,15 @@ export function isSha256(text: string): boolean {
   return /^[0-9a-f]{64}$/.test(text);
 }
 
-function isText(text: string, limitBytes: number): boolean {
+/** Whether `text` has 1 to `limitBytes` bytes and no control characters. */
+export function isText(text: string, limitBytes: number): boolean {
   return text !== "" && text.search(CONTROL) < 0 && utf8Length(text) <= limitBytes;
+}
+
+/** Throws `invalid-input`. */
+export function checkSubject(subject: string): string {
+  if (!isSubject(subject)) throw invalid("subject", "shape", "This is nobody whose records could be kept.");
+  return subject;
 }
 
 /** Throws `invalid-input`. */

@@ -16,6 +16,7 @@ import type {
   Quota,
   ServerFacts,
   Settings,
+  Subject,
   UploadItem,
   Uploads,
   VaultState,
@@ -23,6 +24,7 @@ import type {
   VersionRow,
 } from "../engine/interface.ts";
 import { requireReport } from "../vault/index/state.ts";
+import { newSubject, subjectNames } from "../vault/subjects.ts";
 import { Account, type Progress } from "./account.ts";
 import type { Wish } from "./changing.ts";
 import type { Copies } from "./copies.ts";
@@ -228,6 +230,17 @@ export class EngineInWorker {
       signature: verdict,
       bytes: await readContent(report, vault.gateways, options.maxBytes),
     };
+  }
+
+  async subjects(): Promise<Subject[]> {
+    return [...subjectNames(this.door.vault.index.state.keys)].map(([id, name]) => ({ id, name }));
+  }
+
+  async addSubject(name: string): Promise<string> {
+    const { index } = this.door.vault;
+    const subject = newSubject(index.state.keys, name);
+    await index.change([{ kind: "put-subject", subject }]);
+    return subject.id;
   }
 
   verify(report: string, onChange: (verification: Verification) => void): Promise<Verification> {

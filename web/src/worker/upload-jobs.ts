@@ -9,6 +9,7 @@ import { LIMITS } from "../limits.ts";
 import type { ReportMeta } from "../vault/report-meta.ts";
 import {
   checkCategory,
+  checkSubject,
   checkTitle,
   cleanFileName,
   DEFAULT_CATEGORY,
@@ -28,6 +29,8 @@ export interface Labels {
   readonly category: string | null;
   readonly profession: string | null;
   readonly mediaType: string;
+  /** Whose record it is; absent for the person's own. */
+  readonly subject?: string;
   /** The report that it is new content for. */
   readonly updates: string | null;
 }
@@ -85,6 +88,7 @@ export class Job {
       category: item.category ?? null,
       profession: item.profession ?? null,
       mediaType: mediaTypeOf(fileName, file.type),
+      ...(item.subject === undefined ? {} : { subject: checkSubject(item.subject) }),
       updates,
     };
     const job = new Job(labels, { sizeBytes: file.size, lastModified: file.lastModified }, file);
@@ -210,7 +214,7 @@ export function metaOf(job: Job, sealed: SealedContent, me: string): ReportMeta 
     id: job.report,
     kind: "document",
     owner: me,
-    subject: me,
+    subject: labels.subject ?? me,
     author: me,
     profession: labels.profession,
     revision: 1,

@@ -3,7 +3,7 @@ import * as answers from "../api/answers.ts";
 import type { Gateways } from "../api/gateways.ts";
 import type { Transport } from "../api/transport.ts";
 import { formatTime, nowSeconds } from "../crypto/times.ts";
-import type { Kit, ReportRow } from "../engine/interface.ts";
+import type { Kit, Named, ReportRow } from "../engine/interface.ts";
 import { LIMITS } from "../limits.ts";
 import { isRefusal, refusal } from "../refusal.ts";
 import { peopleOf, reportsOf } from "../vault/index/state.ts";
@@ -19,6 +19,7 @@ import type { People } from "../vault/people.ts";
 import type { ReportEntry } from "../vault/report-entry.ts";
 import { Changer, type Wish } from "./changing.ts";
 import { IndexSync } from "./index-sync.ts";
+import { namesOf } from "./naming.ts";
 import { repair, type Refused } from "./repair.ts";
 import { KIT, type Recovery, type Session, type Sessions } from "./session.ts";
 import type { Store } from "./store.ts";
@@ -115,9 +116,10 @@ export class Vault {
   rows(): ReportRow[] {
     const overlay = overlayOf(this.changer.waiting);
     const people = this.people();
+    const nameOf = namesOf(this);
     const rows: ReportRow[] = [];
     for (const entry of reportsOf(this.index.state)) {
-      const row = overlay.apply(rowOf(entry, people));
+      const row = overlay.apply(rowOf(entry, people, nameOf));
       if (row !== null) rows.push(row);
     }
     return rows.reverse().sort((a, b) => (a.created < b.created ? 1 : a.created > b.created ? -1 : 0));
@@ -209,7 +211,8 @@ function shown(kit: KitFile, file: Uint8Array<ArrayBuffer>, code: string): Kit {
   };
 }
 
-export function rowOf(entry: ReportEntry, people: People): ReportRow {
+function rowOf(entry: ReportEntry, people: People, nameOf: (key: string) => Named): ReportRow {
+  const subject = nameOf(entry.subject);
   return {
     id: entry.id,
     cid: entry.cid,
@@ -224,6 +227,7 @@ export function rowOf(entry: ReportEntry, people: People): ReportRow {
     isMine: people.isMe(entry.owner),
     author: entry.author,
     subject: entry.subject,
+    subjectName: subject.trust === "me" ? null : subject.name || null,
     owner: entry.owner,
     deleted: entry.deleted,
     state: "saved",

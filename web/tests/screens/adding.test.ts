@@ -84,3 +84,33 @@ test("text that is dropped or pasted is nothing to add, and stays where it was p
   expect(await page.getByRole("searchbox").inputValue()).toBe("knee");
   expect(await names(page)).toEqual([]);
 });
+
+test("for somebody else, whom the list and the filter then name", async () => {
+  const page = await open("vault");
+  await page.getByRole("button", { name: "Add reports" }).click();
+  await page.getByRole("menuitemradio", { name: "Grandma Solveig" }).click();
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Add reports" }).click();
+  expect(await page.getByRole("menuitemradio", { name: "Grandma Solveig" }).getAttribute("aria-checked")).toBe("true");
+  await page.keyboard.press("Escape");
+
+  expect(await page.locator(".row-subject").allInnerTexts()).toEqual([expect.stringContaining("Grandma Solveig")]);
+  await page.getByRole("button", { name: "Filters" }).click();
+  await page.getByLabel("Whose record").selectOption("Grandma Solveig");
+  await page.keyboard.press("Escape");
+  expect(await page.locator("a.row-title").allInnerTexts()).toEqual(["Ankle surgery, going-home notes"]);
+});
+
+test("for somebody new, whose name is asked for once", async () => {
+  const page = await open("vault");
+  await page.getByRole("button", { name: "Add reports" }).click();
+  await page.getByRole("menuitem", { name: "Somebody else's" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Name").fill("Leo");
+  await dialog.getByRole("button", { name: "Add" }).click();
+  await dialog.waitFor({ state: "detached" });
+  await page.getByRole("button", { name: "Add reports" }).click();
+  await page.waitForFunction(
+    () => document.querySelector('[role=menuitemradio][aria-checked="true"]')?.textContent?.includes("Leo") ?? false,
+  );
+});

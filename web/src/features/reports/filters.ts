@@ -12,13 +12,15 @@ export interface Filter {
   readonly words: string;
   readonly family: Family | null;
   readonly kind: FileKind | null;
+  /** As in `ReportRow.subject`: whose record it is. */
+  readonly subject: string | null;
   readonly period: Period;
 }
 
-export const noFilter: Filter = { words: "", family: null, kind: null, period: "any" };
+export const noFilter: Filter = { words: "", family: null, kind: null, subject: null, period: "any" };
 
-export function isFiltering({ words, family, kind, period }: Filter): boolean {
-  return words.trim() !== "" || family !== null || kind !== null || period !== "any";
+export function isFiltering({ words, family, kind, subject, period }: Filter): boolean {
+  return words.trim() !== "" || family !== null || kind !== null || subject !== null || period !== "any";
 }
 
 const days: Readonly<Record<Exclude<Period, "any">, number>> = { month: 31, year: 366 };
@@ -37,7 +39,7 @@ const folded = new WeakMap<ReportRow, string>();
 function haystack(row: ReportRow, nameOf: (category: string) => string): string {
   let text = folded.get(row);
   if (text === undefined) {
-    text = fold(`${row.title}\n${row.fileName}\n${nameOf(row.category)}`);
+    text = fold(`${row.title}\n${row.fileName}\n${nameOf(row.category)}\n${row.subjectName ?? ""}`);
     folded.set(row, text);
   }
   return text;
@@ -58,6 +60,7 @@ export function filterRows(
   return rows.filter(
     (row) =>
       (filter.kind === null || fileKindOf(row.mediaType) === filter.kind) &&
+      (filter.subject === null || row.subject === filter.subject) &&
       row.created >= since &&
       words.every((word) => haystack(row, nameOf).includes(word)),
   );
@@ -71,4 +74,13 @@ export function countFamilies(rows: readonly ReportRow[]): ReadonlyMap<Family, n
     counts.set(family, (counts.get(family) ?? 0) + 1);
   }
   return counts;
+}
+
+/** Whose records these are, by subject; the person's own has the name null and comes first. */
+export function subjectsOf(rows: readonly ReportRow[]): readonly { readonly subject: string; readonly name: string | null }[] {
+  const found = new Map<string, string | null>();
+  for (const { subject, subjectName } of rows) found.set(subject, subjectName);
+  return [...found]
+    .map(([subject, name]) => ({ subject, name }))
+    .sort((a, b) => (a.name === null ? -1 : b.name === null ? 1 : a.name.localeCompare(b.name)));
 }

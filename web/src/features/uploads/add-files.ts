@@ -5,6 +5,7 @@ import { t } from "../../i18n/language.svelte.ts";
 import { errorWords } from "../../ui/error-words.ts";
 import { announce } from "../../ui/live.svelte.ts";
 import { toast } from "../../ui/toasts.svelte.ts";
+import { forWhom } from "./for-whom.svelte.ts";
 
 /** Start uploading. Files that a stopped upload waits for go on where it stopped. */
 export async function addFiles(engine: Engine, items: readonly UploadItem[]): Promise<void> {
@@ -12,7 +13,9 @@ export async function addFiles(engine: Engine, items: readonly UploadItem[]): Pr
   try {
     let rest = items;
     if (engine.uploads.current.items.some((upload) => upload.state === "needs-file")) rest = await resume(engine, items);
-    if (rest.length > 0) await engine.upload(rest);
+    const subject = forWhom();
+    const named = subject === undefined ? rest : rest.map((item) => ({ ...item, subject }));
+    if (named.length > 0) await engine.upload(named);
     announce(t("uploads.adding", { count: items.length }));
   } catch (error) {
     toast(errorWords(error));

@@ -1,4 +1,5 @@
 /** Changes to an index, each by id, so that it can be applied again to a newer one (FORMATS §7). */
+import type { Subject } from "../../engine/interface.ts";
 import { isObject, writeJson, type Json, type JsonObject } from "../../json.ts";
 import { LIMITS } from "../../limits.ts";
 import { refusal } from "../../refusal.ts";
@@ -6,6 +7,7 @@ import { isEnd } from "../delegations.ts";
 import type { ContactRow } from "../people.ts";
 import type { ReportEntry } from "../report-entry.ts";
 import { noReaders, type Readers } from "../share-note.ts";
+import { withSubject } from "../subjects.ts";
 import type { KeysFile } from "./keys.ts";
 import { CONTACTS, DELEGATIONS, isPurged, READERS, REPORTS, rowKey, tableOf, type IndexState } from "./state.ts";
 
@@ -29,6 +31,8 @@ export type Change =
   | { readonly kind: "set-cursor"; readonly cursor: string }
   /** Sign the hash of the activity trail's newest entry (docs/spec/18-activity.md §4). */
   | { readonly kind: "set-log-head"; readonly head: string }
+  /** Name somebody without an account, beside those whom other devices have named meanwhile. */
+  | { readonly kind: "put-subject"; readonly subject: Subject }
   | { readonly kind: "set-keys"; readonly keys: KeysFile };
 
 const ENTRIES = LIMITS.SEGMENT_ENTRIES;
@@ -65,6 +69,7 @@ export class Draft {
     else if (change.kind === "put-delegation") this.putDelegation(change.delegation);
     else if (change.kind === "set-cursor") this.cursor = change.cursor;
     else if (change.kind === "set-log-head") this.logHead = change.head;
+    else if (change.kind === "put-subject") this.keys = withSubject(this.keys, change.subject);
     else this.keys = change.keys;
   }
 

@@ -1,6 +1,6 @@
 // Made-up people and reports for the pictures and tests of the screens. The same every time.
 
-import type { DeviceSession, Kit, Person, ReportRow, Verification, VersionRow } from "../../../src/engine/interface.ts";
+import type { DeviceSession, Kit, Person, ReportRow, Subject, Verification, VersionRow } from "../../../src/engine/interface.ts";
 
 export const mira: Person = {
   email: "mira@halvorsen.example",
@@ -11,6 +11,9 @@ export const mira: Person = {
   ipnsName: "k51qzi5uqu5dh9ihj8cmmwpzd0bq6jy7ffqy3yz0v3c6m1l2o3p4q5r6s7t8u9",
   sharedComputer: false,
 };
+
+/** Somebody without an account, whose records Mira keeps. */
+export const grandmother: Subject = { id: `person:${"7".repeat(32)}`, name: "Grandma Solveig" };
 
 const titles: readonly (readonly [title: string, category: string, file: string, type: string, bytes: number])[] = [
   ["Complete blood count", "lab", "Blood test results.pdf", "application/pdf", 1_200_000],
@@ -47,7 +50,10 @@ export function row(number: number, change: Partial<ReportRow> = {}): ReportRow 
     kind: "report",
     isMine: true,
     author: mira.keyId,
-    subject: mira.keyId,
+    // One of nine is her grandmother's.
+    ...(number === 5
+      ? { subject: grandmother.id, subjectName: grandmother.name }
+      : { subject: mira.keyId, subjectName: null }),
     owner: "",
     deleted: null,
     state: "saved",

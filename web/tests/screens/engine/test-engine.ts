@@ -17,6 +17,7 @@ import type {
   Preview,
   ReportRow,
   Settings,
+  Subject,
   Upload,
   UploadItem,
   Uploads,
@@ -33,6 +34,7 @@ export const noUploads: Uploads = { items: [], totalBytes: 0, sentBytes: 0, seco
 export const rightPassword = "copper-violin-harbour-seven";
 
 export class TestEngine extends TestSharing implements Engine {
+  private known: readonly Subject[] = [sample.grandmother];
   readonly state = new Source<VaultState>({ kind: "open", person: sample.mira });
   readonly uploads = new Source<Uploads>(noUploads);
   readonly downloads = new Source<readonly Download[]>([]);
@@ -210,6 +212,16 @@ export class TestEngine extends TestSharing implements Engine {
       signature: this.isTampered ? "invalid" : "valid",
       bytes: (this.contents.get(row.mediaType) ?? new TextEncoder().encode("Nothing to see.")).slice(),
     });
+  }
+
+  subjects(): Promise<readonly Subject[]> {
+    return Promise.resolve(this.known);
+  }
+
+  addSubject(name: string): Promise<string> {
+    const id = `person:${String(this.known.length).padStart(32, "0")}`;
+    this.known = [...this.known, { id, name }];
+    return Promise.resolve(id);
   }
 
   verify(report: string, onChange: (verification: Verification) => void): Promise<Verification> {

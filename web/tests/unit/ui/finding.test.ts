@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 
-import { countFamilies, filterRows, isFiltering, noFilter } from "../../../src/features/reports/filters.ts";
+import { countFamilies, filterRows, isFiltering, noFilter, subjectsOf } from "../../../src/features/reports/filters.ts";
 import { visibleRange, windowedAbove } from "../../../src/features/reports/windowing.ts";
-import { row, rows } from "../../screens/engine/sample.ts";
+import { grandmother, row, rows } from "../../screens/engine/sample.ts";
 
 const now = new Date("2026-11-13T00:00:00Z");
 const nameOf = (category: string): string => (category === "imaging" ? "Bildgebung" : category);
@@ -33,6 +33,14 @@ describe("searching", () => {
 });
 
 describe("filters", () => {
+  test("by whose record it is leave just hers, and her name is found by typing it", () => {
+    expect(subjectsOf(rows(9)).map(({ name }) => name)).toEqual([null, "Grandma Solveig"]);
+    const hers = filterRows(rows(9), { ...noFilter, subject: grandmother.id }, nameOf, now);
+    expect(hers.map(({ title }) => title)).toEqual(["Ankle surgery, going-home notes"]);
+    expect(isFiltering({ ...noFilter, subject: grandmother.id })).toBe(true);
+    expect(titles("solveig")).toEqual(["Ankle surgery, going-home notes"]);
+  });
+
   test("by kind of file leave just that kind", () => {
     const found = filterRows(rows(9), { ...noFilter, kind: "pdf" }, nameOf, now);
     expect(found.map(({ mediaType }) => mediaType)).toEqual(["application/pdf", "application/pdf", "application/pdf"]);
