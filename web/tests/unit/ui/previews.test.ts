@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 
 import { readScan } from "../../../src/features/report/preview/dicom.ts";
 import { readFhir } from "../../../src/features/report/preview/fhir.ts";
+import { pictureSize } from "../../../src/features/report/preview/picture-size.ts";
 import { decodeText, mostCharacters } from "../../../src/features/report/preview/text.ts";
 import { fileKindOf } from "../../../src/ui/file-kinds.ts";
 import { fhir, makeDicom } from "../../screens/engine/contents.ts";
@@ -104,4 +105,31 @@ test("an SVG or HTML file counts as text: it is never shown as what it would do"
   expect(fileKindOf("application/xhtml+xml")).toBe("text");
   expect(fileKindOf("application/fhir+json")).toBe("data");
   expect(fileKindOf("application/octet-stream")).toBe("other");
+});
+
+describe("how large a picture is, by its head", () => {
+  const numbered = (...octets: number[]): Uint8Array => Uint8Array.from([...octets, ...new Array<number>(24).fill(0)]);
+
+  test.each([
+    ["PNG", [0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10, 0, 0, 0, 13, 0x49, 0x48, 0x44, 0x52, 0, 0, 0xea, 0x60, 0, 0, 1, 0], 60_000, 256],
+    ["GIF", [0x47, 0x49, 0x46, 0x38, 0x39, 0x61, 0x10, 0x27, 2, 0], 10_000, 2],
+    ["JPEG behind other segments", [0xff, 0xd8, 0xff, 0xe0, 0, 4, 0, 0, 0xff, 0xff, 0xc2, 0, 17, 8, 0, 3, 0xff, 0xfe], 65_534, 3],
+    ["BMP that stands on its head", [0x42, 0x4d, ...new Array<number>(16).fill(0), 5, 0, 0, 0, 0xfe, 0xff, 0xff, 0xff], 5, 2],
+    ["lossless WebP", [0x52, 0x49, 0x46, 0x46, 0, 0, 0, 0, 0x57, 0x45, 0x42, 0x50, 0x56, 0x50, 0x38, 0x4c, 0, 0, 0, 0, 0x2f, 0x03, 0x40, 0, 0], 4, 2],
+    ["extended WebP", [0x52, 0x49, 0x46, 0x46, 0, 0, 0, 0, 0x57, 0x45, 0x42, 0x50, 0x56, 0x50, 0x38, 0x58, ...new Array<number>(8).fill(0), 9, 0, 0, 6, 0, 1], 10, 65_543],
+  ])("of a %s", (_kind, octets, width, height) => {
+    expect(pictureSize(numbered(...octets))).toEqual({ width, height });
+  });
+
+  test.each([
+    ["nothing", []],
+    ["text", [...Buffer.from("just some words of a letter")]],
+    ["a JPEG without a frame", [0xff, 0xd8, 0xff, 0xe0, 0, 4, 0, 0]],
+  ])("of %s is not known", (_what, octets) => {
+    expect(pictureSize(Uint8Array.from(octets))).toBeNull();
+  });
+
+  test.each([0, 3, 7, 12, 20])("of a head cut at %i is not known", (length) => {
+    expect(pictureSize(numbered(0x89, 0x50, 0x4e, 0x47).subarray(0, length))).toBeNull();
+  });
 });
