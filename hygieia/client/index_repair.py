@@ -41,6 +41,8 @@ _PAGE_ITEMS: Final = 500
 _MOST_PAGES: Final = 200
 # A cursor alone is worth a new index only when the next reading would be long without it.
 _SKIPPED_WORTH_A_CURSOR: Final = 1000
+# One that is refused was read first: after a lost key that may be all that there was.
+_SKIPPED_FOR_EACH_REFUSED: Final = 10
 
 
 @dataclass(slots=True)
@@ -76,6 +78,7 @@ async def repair(sync: IndexSync) -> Repaired:
         pages += 1
         more = bool(page.get("more")) and after != cursor and pages < _MOST_PAGES
         cursor = after
+    skipped += _SKIPPED_FOR_EACH_REFUSED * len(done.refused)
     if changes or skipped > _SKIPPED_WORTH_A_CURSOR:
         if cursor is not None:
             changes.append(SetCursor(cursor))

@@ -7,6 +7,7 @@ is not sent again: its session key and leaves stand sealed in a journal, under t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +17,8 @@ from hygieia.client.commits import end_upload, is_open, start_upload
 from hygieia.client.journal import Journal, Pending, Source, job_name
 from hygieia.client.passing import pass_on
 from hygieia.client.read_back import read_back
-from hygieia.errors import Conflict, InvalidInput
+from hygieia.client.replayed import refuse_replayed
+from hygieia.errors import Conflict, InvalidInput, RecipientRefused
 from hygieia.limits import MAX_EARLIER_REVISIONS
 from hygieia.openpgp.session_keys import SessionKey
 from hygieia.openpgp.times import format_time, now
@@ -79,10 +81,19 @@ class Rekeyer:
             )
         current = await self.changer.current(entry)
         require_owner(current.report.meta, self.changer.people)
+        await self._refuse_older_header(entry, current)
         going_on = await self.changer.going_on(current)
         versions = await self.changer.fetcher.versions(current.entry)
         earlier = chain_before(current.report, [version.report for version in versions])
         return RekeyPlan(current, going_on, tuple(earlier))
+
+    async def _refuse_older_header(self, entry: ReportEntry, current: Current) -> None:
+        """A server that shows an older list of readers would have her leave out the newer ones."""
+        changer = self.changer
+        listed = await changer.index.readers(entry.id)
+        transport, source = changer.session.transport, changer.source
+        with contextlib.suppress(RecipientRefused):  # what nobody noted ends with the session key
+            await refuse_replayed(transport, source, current.report, entry, listed, changer.people)
 
     async def rekey(
         self,

@@ -19,7 +19,6 @@ from hygieia.client.replayed import refuse_replayed
 from hygieia.errors import (
     Conflict,
     HygieiaError,
-    LimitExceeded,
     Rollback,
     StaleRevision,
     Unreachable,
@@ -33,6 +32,7 @@ from hygieia.vault.share_note import Readers
 from hygieia.vault.sharing import (
     Reshared,
     add_readers,
+    check_number_of_people,
     drop_readers,
     not_removed,
     packets_of,
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from hygieia.vault.people import Contact, FormerKey
     from hygieia.vault.report import Report
 
-MAX_PEOPLE_AT_ONCE: Final = 100
 _TRIES: Final = 5
 
 
@@ -101,11 +100,7 @@ class Sharer:
             Conflict: a report is in the trash.
             LimitExceeded: too many people at once.
         """
-        if len(contacts) > MAX_PEOPLE_AT_ONCE:
-            raise LimitExceeded(
-                f"A report is shared with at most {MAX_PEOPLE_AT_ONCE} people at once.",
-                hint="Share with some of them first, then with the others.",
-            )
+        check_number_of_people(len(contacts))
         certificates = await asyncio.to_thread(check_recipients, contacts, len(entries))
         return await self._each(entries, self._adding(certificates), retry=retry, progress=progress)
 

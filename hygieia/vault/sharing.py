@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hygieia.errors import (
     CertificateChanged,
@@ -17,6 +17,7 @@ from hygieia.errors import (
     CredentialsError,
     Forbidden,
     InvalidInput,
+    LimitExceeded,
 )
 from hygieia.ipld.block import Block
 from hygieia.ipld.builder import Built, directory, join, leaf
@@ -36,6 +37,18 @@ if TYPE_CHECKING:
     from hygieia.vault.delegations import Chosen
     from hygieia.vault.people import FormerKey, People
     from hygieia.vault.report import Report
+
+
+MAX_PEOPLE_AT_ONCE: Final = 100
+
+
+def check_number_of_people(count: int) -> None:
+    """Raises ``LimitExceeded`` above 100 people in one step."""
+    if count > MAX_PEOPLE_AT_ONCE:
+        raise LimitExceeded(
+            f"A report is shared with at most {MAX_PEOPLE_AT_ONCE} people at once.",
+            hint="Share with some of them first, then with the others.",
+        )
 
 
 @dataclass(frozen=True, slots=True)

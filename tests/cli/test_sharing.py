@@ -98,6 +98,10 @@ def test_what_cannot_be_shared_is_said_and_changes_nothing(ana: Person, met: str
     assert by(ana, "share", report["id"], "--with", "nobody@example.org").code == 4
     assert by(ana, "share", report["id"]).code == 2
     assert by(ana, "share", "--with", BEN).code == 2
+    crowd = [f"p{number}@example.org" for number in range(1000)]
+    done = by(ana, "share", report["id"], "--with", *crowd, "--json")
+    assert (done.code, done.error["code"]) == (6, "limit-exceeded")
+    assert "100" in done.error["message"]
     assert by(ana, "share", "ffffffff", "--with", BEN).code == 4
     assert by(ana, "unshare", report["id"], "--with", "nobody@example.org").code == 4
     assert by(ana, "info", report["id"], "--json").json["rev"] == rev

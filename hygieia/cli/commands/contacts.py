@@ -119,7 +119,8 @@ def verify(invocation: Invocation, email: str, number: str) -> None:
 def accept(invocation: Invocation, email: str) -> None:
     """Take the new key of EMAIL, once you have heard from them why it changed.
 
-    It is unverified until you compare the new safety number.
+    It is unverified, and nothing is shared with it, until you compare the new safety number:
+    hygieia contacts verify.
     """
     _change(invocation, lambda vault: vault.contacts.accept(email), "Accepted, not yet compared")
 

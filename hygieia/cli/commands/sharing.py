@@ -38,8 +38,10 @@ def share(
     sharing; what was read before cannot be taken back.
     """
     from hygieia.cli.progress import progress
+    from hygieia.vault.sharing import check_number_of_people
 
     reports, emails = _told_apart(names, people)
+    check_number_of_people(len(emails))  # before each of them is looked up
 
     async def work(vault: Vault, entries: list[ReportEntry]) -> list[Shared]:
         contacts = [(await vault.contacts.look_up(email)).contact for email in emails]

@@ -1,0 +1,117 @@
+"""What cannot be shared is refused with its reason, and nothing is written anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from hygieia.client import Vault
+from hygieia.client import sharing as client_sharing
+from hygieia.client.received import Standing
+from hygieia.errors import CertificateRefused, HygieiaError, InvalidInput, NoteRefused
+from hygieia.openpgp.certificates import Certificate
+from hygieia.openpgp.notes import Verdict
+from hygieia.openpgp.recovery_code import make_code
+from hygieia.openpgp.sealing import open_revocation, seal_revocation
+from hygieia.openpgp.times import now
+from hygieia.recovery.recover import Password, recover_from
+from hygieia.vault.index import PutContact
+from tests.unit.client.conftest import Person
+from tests.unit.client.people import contact_of, meet, received, share, stored
+from tests.unit.client.vaults import PASSWORD
+from tests.unit.openpgp import forge
+
+
+def expired_certificate() -> Certificate:
+    """Somebody's whose key ended a hundred days after the first of January 2026."""
+    somebody = forge.Person("Xaver Abgelaufen")
+    packets = somebody.packets
+    lasting = somebody.certify(forge.flags(3), forge.key_expiration(100 * 86400))
+    packets[2] = forge.sig(lasting)
+    return Certificate.parse(forge.certificate(packets))
+
+
+async def test_nothing_is_encrypted_to_a_revoked_or_expired_key_or_to_oneself(
+    person: Person, tmp_path: Path
+) -> None:
+    ana, boris = await person("Ana"), await person("Boris")
+    await meet(ana, boris)
+    entry = await stored(ana, tmp_path)
+    good, code = contact_of(ana, boris), make_code()
+    key = boris.session.key
+    revocation = open_revocation(seal_revocation(key, code), code)
+    revoked = key.certificate.with_revocation(revocation).armored
+    expired = expired_certificate()
+    me = replace(good, key=ana.session.key.key_id, certificate=ana.session.key.certificate.armored)
+    sequence, rev = ana.index.state.sequence, (await ana.sharing.changer.current(entry)).rev
+    cases: list[tuple[object, type[HygieiaError]]] = [
+        (replace(good, certificate=revoked), CertificateRefused),
+        (replace(good, key=expired.key_id, certificate=expired.armored), CertificateRefused),
+    ]
+    for contact, error in cases:
+        with pytest.raises(error):
+            await ana.sharing.share([entry], [contact])  # type: ignore[list-item]  # a contact
+    [unchanged] = await ana.sharing.share([entry], [me])
+    assert not unchanged.changed, "she reads it already"
+    with pytest.raises(InvalidInput):
+        await ana.contacts.look_up("ana@example.org")
+    assert (await ana.sharing.changer.current(entry)).rev == rev
+    assert ana.index.state.sequence == sequence
+    assert await boris.inbox.look() == []
+    # A revocation seen once sticks, whatever the server shows later.
+    await ana.index.change([PutContact(replace(good, certificate=revoked))])
+    seen = await ana.contacts.look_up("boris@example.org")
+    with pytest.raises(CertificateRefused):
+        await ana.sharing.share([entry], [seen.contact])
+
+
+def clock_ahead(minutes: int) -> Callable[[], datetime]:
+    return lambda: now() + timedelta(minutes=minutes)
+
+
+async def test_a_clock_may_be_wrong_by_ten_minutes_and_not_by_more(
+    person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana, boris = await person("Ana"), await person("Boris")
+    await meet(ana, boris)
+    entry = await stored(ana, tmp_path)
+    for minutes in (60, -60):
+        monkeypatch.setattr(client_sharing, "now", clock_ahead(minutes))
+        with pytest.raises(NoteRefused):
+            await share(ana, entry, boris)
+    assert await boris.inbox.look() == []
+    monkeypatch.setattr(client_sharing, "now", clock_ahead(8))
+    await share(ana, entry, boris)
+    assert (await received(boris)).id == entry.id
+
+
+async def test_what_came_from_a_stranger_and_was_taken_in_is_told_apart_by_recover(
+    person: Person, tmp_path: Path
+) -> None:
+    eve, boris = await person("Eve"), await person("Boris")
+    known, odd = await stored(eve, tmp_path, b"true"), await stored(eve, tmp_path, b"odd!")
+    await share(eve, odd, boris)
+    [waiting] = await boris.inbox.look()
+    assert waiting.standing is Standing.STRANGER
+    before = await restored_by(boris, tmp_path / "before")
+    assert before == {}, "what waits is not in the vault"
+    await boris.inbox.accept(waiting)
+    after = await restored_by(boris, tmp_path / "after")
+    assert after == {odd.id: Verdict.UNKNOWN_SIGNER}
+    await meet(boris, eve)
+    await share(eve, known, boris)
+    await boris.inbox.look()
+    both = await restored_by(boris, tmp_path / "both")
+    assert both == {odd.id: Verdict.VALID, known.id: Verdict.VALID}
+
+
+async def restored_by(vault: Vault, out: Path) -> dict[str, object]:
+    """What ``recover`` restores from a fresh kit and the gateway alone, with each verdict."""
+    kit = await vault.fresh_kit_file()
+    result = await recover_from(kit, Password(PASSWORD), vault.reader, out)
+    assert result.missing == []
+    return {one.entry.id: one.verdict for one in result.restored}
