@@ -56,7 +56,7 @@ async def opens(vault: Vault, kept: SessionKey, root: str) -> bool:
     people = vault.index.state.people(vault.session.key.certificate)
     for key in (kept, vault.session.key):
         try:
-            reading = read_report(CID.parse(root), key, people, Expected())  # type: ignore[arg-type]  # a session key will do
+            reading = read_report(CID.parse(root), key, people, Expected())
             await read_from(reading, vault.reader)
         except HygieiaError:
             continue
