@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 MIB = 1 << 20
 TARGET = 0.8
-AT_ONCE = 2
+AT_ONCE = 3
 BOUNDARY = "a-boundary-of-this-bench"
 
 
@@ -231,7 +231,7 @@ def _import(kubo: KuboServer, blocks: Sequence[Block], root: CID) -> None:
 
 
 async def _store(kubo: KuboServer, books: Path, blocks: Sequence[Block], root: CID) -> float:
-    """Seconds for the same in the server's block store, its batches two at a time as clients send."""
+    """Seconds for the same in the server's block store, its batches three at a time as clients send."""
     documents = open_sqlite(books)
     store = await asyncio.to_thread(open_kubo, kubo.address, documents)
     slots = asyncio.Semaphore(AT_ONCE)
