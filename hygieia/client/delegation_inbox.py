@@ -66,6 +66,10 @@ class TakenIn:
     ended: list[str] = field(default_factory=list)
     waiting: list[Waiting] = field(default_factory=list)
     refused: list[tuple[str | None, HygieiaError]] = field(default_factory=list)
+    shown: bool = True
+    """Whether a person sees this: what is refused is acknowledged only then."""
+    kept: list[str] = field(default_factory=list)
+    """Ids of the messages that were not acknowledged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +87,13 @@ class DelegationInbox:
 
     delegator: Delegator
 
-    async def take_in(self, passed_over: Collection[str] = ()) -> TakenIn:
+    async def take_in(self, passed_over: Collection[str] = (), *, shown: bool = True) -> TakenIn:
         """Read what waits, enter what counts, and acknowledge what is done with.
 
-        ``passed_over``: ids of messages that were looked at before and wait for the user.
+        ``passed_over``: ids of messages that were looked at before and wait for the user. What is
+        refused stays for her to see, unless this is ``shown`` to her now.
         """
-        done = TakenIn()
+        done = TakenIn(shown=shown)
         opened: list[_Opened] = []
         for message in await self._messages.waiting():
             if message.id not in passed_over:
@@ -100,6 +105,7 @@ class DelegationInbox:
                 await self._judge(each, done)
             except (IntegrityError, InvalidInput) as error:
                 await self._refuse(each.message, error, done)
+        done.kept += [each.message for each in done.waiting]
         return done
 
     async def confirm(self, waiting: Waiting) -> Delegation:
@@ -199,7 +205,10 @@ class DelegationInbox:
 
     async def _refuse(self, message: Message, error: HygieiaError, done: TakenIn) -> None:
         done.refused.append((message.sender, error))
-        await self._acknowledge(message)
+        if done.shown:
+            await self._acknowledge(message)
+        else:
+            done.kept.append(message.id)
 
     async def _acknowledge(self, message: Message) -> None:
         with contextlib.suppress(NotFound):

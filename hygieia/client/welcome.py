@@ -47,6 +47,6 @@ async def _take_in(session: Session, index: IndexSync, source: GatewayReader) ->
     to_do = ToDo(session)
     looked_at = to_do.read()["messages"]
     inbox = DelegationInbox(Delegator(session, index, source))
-    done = await inbox.take_in(looked_at)
-    if done.waiting:
-        to_do.add(messages=[each.message for each in done.waiting])
+    done = await inbox.take_in(looked_at, shown=False)
+    if done.kept:
+        to_do.add(messages=done.kept)

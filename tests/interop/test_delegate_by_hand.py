@@ -20,7 +20,7 @@ from tests.interop.test_open_without_hygieia import read
 from tests.kubo import KuboNode, kubo_node
 from tests.running import Person, RunningServer, running_server
 
-pytestmark = [pytest.mark.servers, pytest.mark.slow]
+pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(300)]
 
 SPEC = Path(__file__).parents[2] / "docs/spec/17-delegations.md"
 PASSWORD = "sieben Raben ziehen nach Norden"
