@@ -1,4 +1,4 @@
-"""Writes the vectors for what a vault holds: reports, indexes, kits, delegations, activity.
+"""Writes the vectors for what a vault holds: reports, indexes, kits, delegations, activity, sharing.
 
 Run from the repository's root:
 .venv/bin/python -m tests.vectors.make_vault_vectors
@@ -6,7 +6,14 @@ Run from the repository's root:
 
 from __future__ import annotations
 
-from tests.vectors import vault_activity, vault_delegations, vault_index, vault_kit, vault_reports
+from tests.vectors import (
+    vault_activity,
+    vault_delegations,
+    vault_index,
+    vault_kit,
+    vault_reports,
+    vault_sharing,
+)
 from tests.vectors.writing import Maker, write_new
 
 MAKERS: dict[str, Maker] = {
@@ -15,6 +22,7 @@ MAKERS: dict[str, Maker] = {
     "kit": vault_kit.kits,
     "delegations": vault_delegations.delegations,
     "activity": vault_activity.trails,
+    "sharing": vault_sharing.sharing,
 }
 
 
