@@ -6,8 +6,9 @@ export default defineConfig({
     alias: { "openpgp/lightweight": "openpgp" },
     include: ["tests/server/**/*.test.ts"],
     environment: "node",
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    // Generous: two cores may be shared with everything else.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     // Each file has its own `fetch` and `indexedDB` for the browsers in it.
     pool: "forks",
   },

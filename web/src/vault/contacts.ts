@@ -5,7 +5,7 @@
  */
 import { Certificate } from "../crypto/certificates.ts";
 import { invalid, isRefusal, refusal, type EngineError } from "../refusal.ts";
-import { supersededOf, type ContactRow } from "./people.ts";
+import { isHeldBack, supersededOf, type ContactRow } from "./people.ts";
 
 export function findContact(contacts: readonly ContactRow[], email: string): ContactRow | null {
   return contacts.find((contact) => contact.email === email) ?? null;
@@ -39,11 +39,12 @@ export async function meet(
 }
 
 /**
- * The contact once both have compared the number: what was pinned before the key that was compared
- * now counts as the same person. Throws `certificate-changed`.
+ * The contact once both have compared the number of `key`: what was pinned before it now counts as the
+ * same person. A *changed* contact whose pinned key is compared is that person after all: the server
+ * had shown another. Throws `certificate-changed`.
  */
-export function verified(contact: ContactRow): ContactRow {
-  if (contact.state === "changed") throw hasChanged(contact);
+export function verified(contact: ContactRow, key: string): ContactRow {
+  if (key !== contact.key) throw hasChanged(contact);
   return {
     ...withoutSuperseded(contact),
     state: "verified",
@@ -92,7 +93,7 @@ export async function checkRecipients(
   const certificates: Certificate[] = [];
   for (const contact of contacts) {
     const { email, state } = contact;
-    if (state === "changed") throw hasChanged(contact);
+    if (isHeldBack(contact)) throw hasChanged(contact);
     if (state === "unverified" && reports > 1) {
       throw refusal("forbidden", "Only one report at a time can be shared before comparing numbers.", {
         person: email,

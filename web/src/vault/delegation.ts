@@ -4,7 +4,7 @@
  * one acts on a report is for `delegations.ts` to say.
  */
 import type { UnlockedKey } from "../crypto/keys.ts";
-import { readCarried, signNote, verifyNote, type CarriedNote } from "../crypto/notes.ts";
+import { readCarried, signNote, type CarriedNote } from "../crypto/notes.ts";
 import { parseTime } from "../crypto/times.ts";
 import type { JsonObject } from "../json.ts";
 import { unknownFields } from "../json.ts";
@@ -143,8 +143,7 @@ export function signEnd(key: UnlockedKey, { delegation, created }: DelegationEnd
 export async function openDelegation(carried: unknown, people: People): Promise<Delegation> {
   const note = readCarried(carried, DELEGATION_CONTEXT);
   const delegation = readDelegation(note.body);
-  const certificate = await people.certificate(delegation.from);
-  const verdict = certificate === null ? "unknown-signer" : await verifyNote(note, certificate);
+  const verdict = (await people.verify(note, delegation.from)) ?? "unknown-signer";
   if (verdict !== "valid") throw refusal("delegation-refused", `The signature of a delegation: ${verdict}.`);
   return delegation;
 }

@@ -1,5 +1,7 @@
 /** Whom this user knows: herself, her contacts, and former keys she confirmed (FORMATS §2). */
 import { Certificate } from "../crypto/certificates.ts";
+import { verifyNote, type Note, type Verdict } from "../crypto/notes.ts";
+import { CLOCK_SKEW_SECONDS } from "../crypto/self-signatures.ts";
 import { isObject, type Json, type JsonObject } from "../json.ts";
 import { LIMITS } from "../limits.ts";
 import { utf8Length } from "../bytes.ts";
@@ -7,7 +9,7 @@ import { refusal } from "../refusal.ts";
 import { Fields } from "./fields.ts";
 import { isKeyId } from "./words.ts";
 
-const MAX_FORMER_KEYS = 64;
+export const MAX_FORMER_KEYS = 64;
 
 /** A key that a person used before. */
 export interface FormerKey extends JsonObject {
@@ -54,8 +56,18 @@ export function checkContact(body: JsonObject): void {
   if ("superseded" in body) readFormerKeys(fields, "superseded");
 }
 
-function isArmored(text: string): boolean {
+/** Whether a text is short enough to be a certificate; parsing it decides the rest. */
+export function isArmored(text: string): boolean {
   return text !== "" && utf8Length(text) <= LIMITS.MAX_CERTIFICATE_BYTES;
+}
+
+/**
+ * Whether a contact's key is not to be used before numbers were compared: it changed, or its successor
+ * was accepted and nothing more (docs/spec/19-re-key-and-give-back.md §4).
+ */
+export function isHeldBack(contact: ContactRow): boolean {
+  const isUncompared = contact.state === "unverified" && supersededOf(contact).length > 0;
+  return contact.state === "changed" || isUncompared;
 }
 
 export class People {
@@ -63,18 +75,28 @@ export class People {
   private readonly parsed = new Map<string, Certificate>();
   private readonly armored = new Map<string, string>();
   private readonly persons = new Map<string, string>();
+  /** The certificate that came after a key that somebody had before. */
+  private readonly successors = new Map<string, string>();
 
   constructor(me: Certificate, formerKeys: readonly FormerKey[] = [], contacts: readonly ContactRow[] = []) {
     this.me = me;
     this.parsed.set(me.keyId, me);
     this.persons.set(me.keyId, me.keyId);
     for (const contact of contacts) {
-      const { key } = contact;
-      this.add(key, contact.certificate, key);
-      for (const former of contact.former_keys) this.add(former.key, former.certificate, key);
-      for (const former of supersededOf(contact)) this.add(former.key, former.certificate, null);
+      const { key, certificate } = contact;
+      // Accepted and not compared: a stranger's key still. One that *changed* is the pinned one.
+      const isStranger = contact.state === "unverified" && supersededOf(contact).length > 0;
+      if (isStranger) this.persons.set(key, key);
+      else this.add(key, certificate, key);
+      for (const former of contact.former_keys) this.addFormer(former, key, certificate);
+      for (const former of supersededOf(contact)) this.addFormer(former, null, certificate);
     }
-    for (const former of formerKeys) this.add(former.key, former.certificate, me.keyId);
+    for (const former of formerKeys) this.addFormer(former, me.keyId, me.armored);
+  }
+
+  private addFormer({ key, certificate }: FormerKey, person: string | null, successor: string): void {
+    this.add(key, certificate, person);
+    if (!this.successors.has(key)) this.successors.set(key, successor);
   }
 
   private add(key: string, certificate: string, person: string | null): void {
@@ -94,6 +116,26 @@ export class People {
     }
     this.parsed.set(keyId, certificate);
     return certificate;
+  }
+
+  /**
+   * What the signature of `note` is worth, said to be by `signer`; null where nobody is pinned under
+   * that key. A former key never signs again: what it made more than ten minutes after the key that
+   * followed is `changed-key` (docs/spec/19 §6). Throws `certificate-refused`.
+   */
+  async verify(note: Note, signer: string): Promise<Verdict | null> {
+    const certificate = await this.certificate(signer);
+    if (certificate === null) return null;
+    const verdict = await verifyNote(note, certificate);
+    const successor = this.successors.get(signer);
+    if (verdict !== "valid" || successor === undefined) return verdict;
+    const { created } = await Certificate.parse(successor);
+    return note.created > created + CLOCK_SKEW_SECONDS ? "changed-key" : "valid";
+  }
+
+  /** Whether the key is, or was, the user's own or a contact's. */
+  isKnown(keyId: string): boolean {
+    return this.persons.has(keyId) || this.armored.has(keyId);
   }
 
   isMe(keyId: string): boolean {

@@ -84,20 +84,31 @@ export async function finishReport(
   };
 }
 
-/** A new meta for the same content under the same header: four small blocks. */
-export async function editReport(report: Report, meta: ReportMeta, key: UnlockedKey): Promise<BuiltReport> {
+/**
+ * A new meta for the same content under the same session key: a few small blocks, whatever its size.
+ * `header` is another one where readers are added.
+ */
+export async function editReport(
+  report: Report,
+  meta: ReportMeta,
+  key: UnlockedKey,
+  header: Omit<Header, "recipients"> | null = null,
+): Promise<BuiltReport> {
   const { encrypted, sessionKey } = report;
   const [blocks, metaPayload] = await sealMeta(meta, sessionKey, key);
-  const [metaBlock, metaFile] = await join(encrypted.header, metaPayload);
+  const [metaBlock, metaFile] = await join(header?.built ?? encrypted.header, metaPayload);
+  const all = [...blocks, metaBlock];
+  let { dataFile } = encrypted;
+  if (header !== null) {
+    const [dataBlock, joined] = await join(header.built, encrypted.data);
+    all.push(header.block, dataBlock);
+    dataFile = joined;
+  }
   const [rootBlock, root] = await directory([
-    [DATA_NAME, encrypted.dataFile],
+    [DATA_NAME, dataFile],
     [META_NAME, metaFile],
   ]);
-  return {
-    blocks: [...blocks, metaBlock, rootBlock],
-    entry: entryOf(meta, root.cid, metaPayload.cid),
-    meta,
-  };
+  return { blocks: [...all, rootBlock], entry: entryOf(meta, root.cid, metaPayload.cid), meta };
 }
 
 async function sealMeta(
@@ -114,15 +125,20 @@ async function sealMeta(
   return sealContent(octets, sessionKey);
 }
 
-/** What the next revision with the same content carries as `origin`, verbatim. */
-export function originOf(report: Report): NonNullable<ReportMeta["origin"]> {
-  return report.meta.origin ?? report.note;
+/**
+ * What the next revision by `owner` with the same content carries as `origin`, verbatim; null where
+ * the note that introduced it names another key: whoever never knew that would refuse it, so the
+ * content counts as introduced anew (docs/spec/19-re-key-and-give-back.md §5).
+ */
+export function originOf(report: Report, owner: string): NonNullable<ReportMeta["origin"]> | null {
+  const introduced = report.origin ?? report.meta;
+  return introduced.owner === owner ? (report.meta.origin ?? report.note) : null;
 }
 
 /** Meta of the revision after `report`, its content unchanged unless `content` is given. */
 export function nextMeta(
   report: Report,
-  author: string,
+  owner: string,
   created: string,
   change: {
     readonly title?: string;
@@ -140,14 +156,17 @@ export function nextMeta(
     ...change.content,
     title: change.title ?? before.title,
     category: change.category ?? before.category,
-    author,
-    profession: author === before.author ? before.profession : null,
+    // Later revisions are the owner's alone: the key she signs with is the one they name.
+    owner,
+    author: owner,
+    profession: owner === before.author ? before.profession : null,
     revision: before.revision + 1,
     previous: report.encrypted.meta.cid,
     created,
   };
-  if (isSame) next.origin = originOf(report);
-  else delete next.origin;
+  const origin = isSame ? originOf(report, owner) : null;
+  if (origin === null) delete next.origin;
+  else next.origin = origin;
   return next;
 }
 

@@ -5,7 +5,7 @@
  */
 import type { UnlockedKey } from "../crypto/keys.ts";
 import { openSmall } from "../crypto/envelope.ts";
-import { parseNote, readCarried, verifyNote, type CarriedNote, type Note, type Verdict } from "../crypto/notes.ts";
+import { parseNote, readCarried, type CarriedNote, type Note, type Verdict } from "../crypto/notes.ts";
 import { parseHeader, type SessionKey } from "../crypto/session-keys.ts";
 import { parseCid, type Cid } from "../ipld/cid.ts";
 import { readEnvelope, readReportNode } from "../ipld/shapes.ts";
@@ -115,9 +115,8 @@ export async function readReport(
 }
 
 async function judge(note: Note, signer: string, people: People): Promise<Verdict> {
-  const certificate = await people.certificate(signer);
-  if (certificate === null) return "unknown-signer";
-  const verdict = await verifyNote(note, certificate);
+  const verdict = await people.verify(note, signer);
+  if (verdict === null) return "unknown-signer";
   if (verdict === "invalid" || verdict === "unknown-signer") {
     throw refusal("note-refused", "The report's note is not signed by the author it names.");
   }

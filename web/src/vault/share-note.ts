@@ -2,35 +2,41 @@
  * Notes `hygieia share 1`: who added which PKESK for whom (docs/spec/12-report.md §4). PKESKs are
  * anonymous, so a note that names the packet's digest is the only way to find a reader's packet again.
  */
-import { parseNote, signNote, verifyNote, type CarriedNote, type Verdict } from "../crypto/notes.ts";
+import { parseNote, signNote, type CarriedNote, type Verdict } from "../crypto/notes.ts";
 import type { UnlockedKey } from "../crypto/keys.ts";
 import { isObject, type JsonObject } from "../json.ts";
 import { LIMITS } from "../limits.ts";
 import { refusal } from "../refusal.ts";
 import { Fields } from "./fields.ts";
-import type { People } from "./people.ts";
+import { isArmored, type FormerKey, type People } from "./people.ts";
 import * as words from "./words.ts";
 
 export const SHARE_CONTEXT = "hygieia share 1";
 
-/** What a share note says; `delegation` is the id of the one it was added for. */
+/**
+ * What a share note says; `delegation` is the id of the one it was added for. `former` stands in a note
+ * that gives back: the key that the reader had before, by which the report is hers (docs/spec/19 §4).
+ */
 export interface Share {
   readonly report: string;
   readonly reader: string;
   readonly pkesk: string;
   readonly delegation: string | null;
   readonly created: string;
+  readonly former: FormerKey | null;
 }
 
 /** A share note whose signer was looked for among the pinned certificates. */
 export interface OpenedShare {
   readonly share: Share;
+  readonly signer: string;
   readonly verdict: Verdict;
 }
 
 export function signShare(key: UnlockedKey, share: Share): Promise<CarriedNote> {
-  const { report, reader, pkesk, delegation, created } = share;
-  return signNote(key, SHARE_CONTEXT, { report, reader, pkesk, delegation, created });
+  const { report, reader, pkesk, delegation, created, former } = share;
+  const body = { report, reader, pkesk, delegation, created };
+  return signNote(key, SHARE_CONTEXT, former === null ? body : { ...body, former });
 }
 
 function readShare(body: JsonObject): Share {
@@ -41,7 +47,13 @@ function readShare(body: JsonObject): Share {
     pkesk: fields.text("pkesk", words.isSha256),
     delegation: fields.textOrNull("delegation", words.isReportId),
     created: fields.text("created", words.isTime),
+    former: "former" in body ? readFormer(fields.object("former")) : null,
   };
+}
+
+function readFormer(body: JsonObject): FormerKey {
+  const fields = new Fields(body, "note-refused", "The former key of a share note");
+  return { ...body, key: fields.text("key", words.isKeyId), certificate: fields.text("certificate", isArmored) };
 }
 
 /**
@@ -56,13 +68,12 @@ export async function openShare(
   const note = parseNote(data, SHARE_CONTEXT);
   const share = readShare(note.body);
   if (share.report !== report) throw refusal("note-refused", "The share note is for another report.");
-  const certificate = await people.certificate(signer);
-  if (certificate === null) return { share, verdict: "unknown-signer" };
-  const verdict = await verifyNote(note, certificate);
+  const verdict = await people.verify(note, signer);
+  if (verdict === null) return { share, signer, verdict: "unknown-signer" };
   if (verdict === "invalid" || verdict === "unknown-signer") {
     throw refusal("note-refused", "The share note is not signed by whoever is said to have made it.");
   }
-  return { share, verdict };
+  return { share, signer, verdict };
 }
 
 /** One reader in the index: whose packet `pkesk` is (its digest), by which delegation. */

@@ -12,7 +12,7 @@ import type { Block } from "../ipld/cid.ts";
 import { DATA_NAME, META_NAME } from "../ipld/shapes.ts";
 import { invalid, isRefusal, refusal } from "../refusal.ts";
 import { checkRecipients } from "./contacts.ts";
-import type { ContactRow, People } from "./people.ts";
+import type { ContactRow, FormerKey, People } from "./people.ts";
 import { entryOf, type ReportEntry } from "./report-entry.ts";
 import type { Report } from "./report.ts";
 import { signShare, type Reader, type Readers } from "./share-note.ts";
@@ -43,6 +43,8 @@ interface Signing {
   readonly key: UnlockedKey;
   readonly created: string;
   readonly delegations?: ByDelegation;
+  /** The key that the reader had before, where a report is given back. */
+  readonly former?: FormerKey | null;
 }
 
 /**
@@ -85,7 +87,7 @@ export async function dropReaders(
 export async function noteReaders(
   report: string,
   recipients: readonly Recipient[],
-  { key, created, delegations }: Signing,
+  { key, created, delegations, former = null }: Signing,
 ): Promise<Noted> {
   const others = recipients.filter((each) => each.key !== key.keyId);
   const readers = others.map((each) => ({
@@ -94,7 +96,7 @@ export async function noteReaders(
     delegation: delegations?.get(each.key) ?? null,
   }));
   const notes = readers.map(async ({ key: reader, pkesk, delegation }) =>
-    writeJson(await signShare(key, { report, reader, pkesk, delegation, created })),
+    writeJson(await signShare(key, { report, reader, pkesk, delegation, created, former })),
   );
   return { readers, notes: await Promise.all(notes) };
 }

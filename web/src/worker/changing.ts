@@ -2,18 +2,15 @@
  * Changes to stored reports: labels, trash (FORMATS §5). Every change says which state it is based
  * on. What cannot reach the server waits, sealed, and is sent in order when it is back.
  */
-import * as answers from "../api/answers.ts";
-import { pkeskDigest } from "../crypto/rewrap.ts";
 import { formatTime, nowSeconds } from "../crypto/times.ts";
-import { parseCid } from "../ipld/cid.ts";
 import { isRefusal, refusal } from "../refusal.ts";
 import { requireReport } from "../vault/index/state.ts";
-import { editReport, nextMeta, type BuiltReport } from "../vault/report-build.ts";
-import { entryOf, type ReportEntry } from "../vault/report-entry.ts";
-import { readHeader, readReport, type Report } from "../vault/report.ts";
-import { readersOf, type Noted } from "../vault/sharing.ts";
+import { editReport, nextMeta } from "../vault/report-build.ts";
 import { checkCategory, checkTitle } from "../vault/words.ts";
-import { BatchSender, readBack, withUpload } from "./sending.ts";
+import { joiningReaders } from "./recipients.ts";
+import { editAnew } from "./rekeying.ts";
+import { commitRevision, currentOf } from "./revisions.ts";
+import { BatchSender, withUpload } from "./sending.ts";
 import type { Vault } from "./vault.ts";
 
 const CONTEXT = "waiting change 1";
@@ -27,99 +24,6 @@ export type Wish =
       readonly category?: string;
     }
   | { readonly kind: "trash" | "restore" | "purge"; readonly reports: readonly string[] };
-
-/** A report as the server has it now, verified: what a change is based on. */
-export interface Current {
-  readonly report: Report;
-  readonly rev: number;
-}
-
-/**
- * The report that the server has now, held against the index. `gone` are packets that its owner is
- * about to take off anyway. Throws `rollback`, also for a header that lacks readers which only this
- * user could have taken off, and `meta-mismatch`.
- */
-export async function currentOf(
-  vault: Vault,
-  entry: ReportEntry,
-  gone: readonly string[] = [],
-): Promise<Current> {
-  const answer = await vault.transport.call("GET", `/reports/${entry.id}`);
-  const root = parseCid(answers.text(answer, "root"));
-  const report = await readReport(vault.gateways, root, vault.key, vault.people(), { entry });
-  if (await lacksReaders(vault, entry, report, gone)) {
-    // Another device may have taken them off since the index was read.
-    await vault.index.refresh();
-    const now = requireReport(vault.index.state, entry.id);
-    if (await lacksReaders(vault, now, report, gone)) {
-      throw refusal("rollback", "The server shows older readers of this report than this vault knows.");
-    }
-  }
-  return { report, rev: answers.number(answer, "rev") };
-}
-
-/** A root over the same payloads only ever gains readers, unless the owner herself takes one off. */
-async function lacksReaders(
-  vault: Vault,
-  entry: ReportEntry,
-  { meta, encrypted, packets }: Report,
-  gone: readonly string[],
-): Promise<boolean> {
-  if (encrypted.root === entry.cid || meta.revision > entry.revision) return false;
-  if (!vault.people().isMe(meta.owner)) return false;
-  const known = await readHeader(vault.gateways, entry.cid);
-  const there = new Set([...gone, ...(await Promise.all(packets.map(pkeskDigest)))]);
-  for (const packet of known) if (!there.has(await pkeskDigest(packet))) return true;
-  return false;
-}
-
-/** The line in the index of a report as it was just read. */
-export function entryNow({ meta, encrypted }: Report): ReportEntry {
-  return entryOf(meta, encrypted.root, encrypted.meta.cid);
-}
-
-/** What a report moves on to, and the server's word for why. */
-export interface NextRoot {
-  readonly entry: ReportEntry;
-  readonly change: "edit" | "update" | "readers" | "rekey";
-  /** Notes for recipients that the new root adds. */
-  readonly shares?: readonly string[];
-}
-
-/** Has the server move a report from `current` to a root whose blocks it has; throws `stale-revision`. */
-export async function replaceRoot(
-  { transport }: Vault,
-  { entry, change, shares = [] }: NextRoot,
-  current: Current,
-  upload: string,
-): Promise<void> {
-  const path = `/reports/${entry.id}`;
-  const body = { upload, root: entry.cid, change, shares };
-  try {
-    await transport.call("PUT", path, { body, ifMatch: current.rev });
-  } catch (error) {
-    if (!isRefusal(error, "stale-revision")) throw error;
-    // It may be our own change that won, whose answer was lost on the way.
-    if ((await transport.call("GET", path))["root"] !== entry.cid) throw error;
-  }
-}
-
-/** Commits a later revision, and enters it in the index; new readers where the session key is new. */
-export async function commitRevision(
-  vault: Vault,
-  built: BuiltReport,
-  current: Current,
-  { upload, sender, noted }: { upload: string; sender: BatchSender; noted?: Noted },
-): Promise<void> {
-  await sender.addAll(built.blocks);
-  await sender.flush();
-  const { entry } = built;
-  const change = noted === undefined ? "edit" : "update";
-  await replaceRoot(vault, { entry, change, shares: noted?.notes ?? [] }, current, upload);
-  await readBack(vault.gateways, sender.sample, entry.cid);
-  const readers = noted === undefined ? {} : { readers: readersOf(entry.id, noted) };
-  await vault.index.change([{ kind: "put-report", entry, ...readers }]);
-}
 
 /** Sends changes, or keeps those that cannot be sent. */
 export class Changer {
@@ -203,14 +107,13 @@ export class Changer {
       (wish.title ?? entry.title) === entry.title && (wish.category ?? entry.category) === entry.category;
     if (isSame) return;
     const current = await currentOf(vault, entry);
-    if ((await vault.index.readersOf(entry.id)).removed.length > 0) {
-      throw refusal("failed", "Someone was taken off this report's readers; its labels change with its content.");
-    }
     const meta = nextMeta(current.report, vault.key.keyId, formatTime(nowSeconds()), wish);
-    const built = await editReport(current.report, meta, vault.key);
+    const joining = await joiningReaders(vault, current.report, meta);
+    if (joining === null) return editAnew(vault, current, wish);
+    const built = await editReport(current.report, meta, vault.key, joining.header);
     await withUpload(vault.transport, (upload) => {
       const sender = new BatchSender(vault.transport, upload);
-      return commitRevision(vault, built, current, { upload, sender });
+      return commitRevision(vault, built, current, { upload, sender, change: "edit", ...joining });
     });
   }
 

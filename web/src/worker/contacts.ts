@@ -101,7 +101,7 @@ export class Contacts {
         person: seen.contact.email,
       });
     }
-    const contact = verified(seen.contact);
+    const contact = verified(seen.contact, numberKey(seen));
     if (contact.state !== seen.contact.state) {
       await this.vault.index.change([{ kind: "put-contact", contact }]);
     }
@@ -138,7 +138,8 @@ function numberKey({ contact, offered }: Seen): string {
   return contact.state === "changed" && offered !== null ? offered.keyId : contact.key;
 }
 
-async function shown(contact: ContactRow): Promise<Contact> {
+/** A contact as the screens have it. */
+export async function shown(contact: ContactRow): Promise<Contact> {
   const { key, email, name, state } = contact;
   const isUsable = await usableCertificate(contact).then(
     () => true,

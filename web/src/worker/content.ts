@@ -1,6 +1,6 @@
 /** Encrypts one content and sends its blocks, resuming where it was (FORMATS §9). */
 import { concat, equal } from "../bytes.ts";
-import { startDigest } from "../crypto/digest.ts";
+import { startDigest, type ContentDigest } from "../crypto/digest.ts";
 import { PayloadWriter } from "../crypto/payload.ts";
 import type { SessionKey } from "../crypto/session-keys.ts";
 import { octetsOf } from "../octets.ts";
@@ -80,45 +80,85 @@ export class Recorder {
   }
 }
 
+/** Encrypts one content as its pieces come, and hands its blocks to `recorder` and `sender`. */
+export class ContentSealer {
+  private readonly recorder: Recorder;
+  private readonly sender: BatchSender;
+  private readonly builder = new FileBuilder();
+  private readonly hashing: Promise<Block>[] = [];
+  private readonly digest: ContentDigest;
+  private writer!: PayloadWriter;
+  private sizeBytes = 0;
+
+  private constructor(recorder: Recorder, sender: BatchSender, digest: ContentDigest) {
+    this.recorder = recorder;
+    this.sender = sender;
+    this.digest = digest;
+  }
+
+  static async start(
+    { sessionKey, salt }: ContentSecrets,
+    recorder: Recorder,
+    sender: BatchSender,
+  ): Promise<ContentSealer> {
+    const sealer = new ContentSealer(recorder, sender, await startDigest());
+    sealer.writer = await PayloadWriter.make(sessionKey, salt, async (leaf) => {
+      const block = blockOf(RAW, leaf);
+      block.catch(() => {}); // told when its turn comes
+      sealer.hashing.push(block);
+      await sealer.settle(HASHES_IN_FLIGHT);
+    });
+    sender.onFree = (leaf) => sealer.writer.reuse(leaf);
+    return sealer;
+  }
+
+  async write(piece: Uint8Array): Promise<void> {
+    this.sizeBytes += piece.length;
+    await this.digest.update(piece);
+    await this.writer.write(piece);
+  }
+
+  /** What the meta says of it. */
+  async finish(): Promise<SealedContent> {
+    await this.writer.finish();
+    await this.settle(0);
+    await this.recorder.settle();
+    const [blocks, payload] = await this.builder.finish();
+    await this.sender.addAll(blocks);
+    return { payload, sizeBytes: this.sizeBytes, sha256: await this.digest.hex() };
+  }
+
+  /** Whether it went well or not. */
+  stop(): void {
+    this.digest.stop();
+  }
+
+  private async settle(inFlight: number): Promise<void> {
+    while (this.hashing.length > inFlight) {
+      const block = await this.hashing.shift()!;
+      await this.recorder.leaf(block);
+      await this.sender.addAll(await this.builder.add(block.cid, block.data.length));
+    }
+  }
+}
+
 /** Encrypts `file` and hands its blocks to `recorder` and `sender`; what the meta says of it. */
 export async function sendContent(
   file: Blob,
-  { sessionKey, salt }: ContentSecrets,
+  secrets: ContentSecrets,
   recorder: Recorder,
   sender: BatchSender,
   signal: AbortSignal,
 ): Promise<SealedContent> {
-  const builder = new FileBuilder();
-  const hashing: Promise<Block>[] = [];
-  const settle = async (inFlight: number): Promise<void> => {
-    while (hashing.length > inFlight) {
-      const block = await hashing.shift()!;
-      await recorder.leaf(block);
-      await sender.addAll(await builder.add(block.cid, block.data.length));
-    }
-  };
-  const digest = await startDigest();
+  const sealer = await ContentSealer.start(secrets, recorder, sender);
   try {
-    const writer = await PayloadWriter.make(sessionKey, salt, async (leaf) => {
-      const block = blockOf(RAW, leaf);
-      block.catch(() => {}); // told when its turn comes
-      hashing.push(block);
-      await settle(HASHES_IN_FLIGHT);
-    });
-    sender.onFree = (leaf) => writer.reuse(leaf);
     for await (const piece of piecesOf(file)) {
       if (signal.aborted) throw refusal("interrupted", "It was stopped.");
-      await digest.update(piece);
-      await writer.write(piece);
+      await sealer.write(piece);
     }
-    await writer.finish();
-    await settle(0);
-    await recorder.settle();
-    const [blocks, payload] = await builder.finish();
-    await sender.addAll(blocks);
-    return { payload, sizeBytes: file.size, sha256: await digest.hex() };
+    return await sealer.finish();
   } finally {
-    digest.stop();
+    sealer.stop();
   }
 }
 

@@ -10,7 +10,7 @@ import { invalid, isRefusal, refusal } from "../refusal.ts";
 import { hasChanged, usableCertificate } from "../vault/contacts.ts";
 import { isWithin, recordOf, signDelegation, signEnd, type Delegation } from "../vault/delegation.ts";
 import { contactsOf, reportsOf } from "../vault/index/state.ts";
-import type { ContactRow } from "../vault/people.ts";
+import { isHeldBack, type ContactRow } from "../vault/people.ts";
 import type { ReportEntry } from "../vault/report-entry.ts";
 import { makeId } from "../vault/words.ts";
 import type { Contacts } from "./contacts.ts";
@@ -194,7 +194,7 @@ export class Delegating {
     const contact = this.contactOf(delegation);
     const certificate = await verifiedCertificate(contact);
     const sharer = new Sharer(vault, this.contacts);
-    const plan = sharer.adding([certificate], id);
+    const plan = sharer.addingBy(id, certificate);
     return sharer.each(await this.entriesIn(delegation), { plan, retry: true }, onProgress);
   }
 
@@ -244,7 +244,7 @@ function stateOf({ created, expires }: Delegation): Shown["state"] {
 
 /** A delegation is more than one report: only a verified contact will do. */
 async function verifiedCertificate(contact: ContactRow): Promise<Certificate> {
-  if (contact.state === "changed") throw hasChanged(contact);
+  if (isHeldBack(contact)) throw hasChanged(contact);
   if (contact.state !== "verified") {
     throw refusal("forbidden", "A delegation needs somebody whose number was compared.", { person: contact.email });
   }

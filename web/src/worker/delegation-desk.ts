@@ -3,7 +3,7 @@
  * (docs/spec/17-delegations.md §4). Each note is verified by the certificate pinned for its signer;
  * what nobody she knows signed waits, closed.
  */
-import { readCarried, verifyNote, type CarriedNote } from "../crypto/notes.ts";
+import { readCarried, type CarriedNote } from "../crypto/notes.ts";
 import type { Request } from "../engine/interface.ts";
 import { isRefusal, refusal } from "../refusal.ts";
 import { END_CONTEXT, openDelegation, readEnd, recordOf, type Delegation } from "../vault/delegation.ts";
@@ -96,9 +96,7 @@ export class DelegationDesk {
     if (delegation === undefined) return "keep";
     const people = this.vault.people();
     for (const signer of new Set([delegation.from, recordOf(delegation)])) {
-      const certificate = await people.certificate(signer);
-      const isValid = certificate !== null && (await verifyNote(note, certificate)) === "valid";
-      if (isValid) return { kind: "put-delegation", delegation: carried };
+      if ((await people.verify(note, signer)) === "valid") return { kind: "put-delegation", delegation: carried };
     }
     return "drop";
   }

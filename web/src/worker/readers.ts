@@ -4,58 +4,28 @@
  * notes, and one counts once its signer is pinned, its signature verifies and the packet it names is
  * in the header.
  */
-import * as answers from "../api/answers.ts";
-import type { Answer } from "../api/transport.ts";
 import { pkeskDigest } from "../crypto/rewrap.ts";
 import type { Named, Reader as ShownReader, Readers as ShownReaders } from "../engine/interface.ts";
-import { isRefusal } from "../refusal.ts";
 import { isPurged, READERS, requireReport, rowsOf } from "../vault/index/state.ts";
 import type { People } from "../vault/people.ts";
 import type { Report } from "../vault/report.ts";
-import { openShare, type Reader, type Readers } from "../vault/share-note.ts";
-import { currentOf } from "./changing.ts";
+import type { Reader, Readers } from "../vault/share-note.ts";
+import { currentOf } from "./revisions.ts";
 import { namesOf } from "./naming.ts";
+import { notesOf } from "./notes.ts";
 import type { Vault } from "./vault.ts";
-
-const PAGE_ITEMS = 500;
-const MOST_PAGES = 20;
 
 /** The readers that `listed`, the index's entry, and the server's verified notes tell of. */
 export async function readersNow(vault: Vault, report: Report, listed: Readers): Promise<Readers> {
   const packets = new Set(await Promise.all(report.packets.map(pkeskDigest)));
   const found = new Map<string, Reader>();
   for (const each of listed.readers) if (packets.has(each.pkesk)) found.set(each.pkesk, each);
-  const people = vault.people();
-  for await (const item of notesOf(vault, report.meta.id)) {
-    const reader = await verifiedReader(item, report.meta.id, people);
-    const isNew = reader !== null && packets.has(reader.pkesk) && !found.has(reader.pkesk);
-    if (isNew) found.set(reader.pkesk, reader);
+  for await (const { share, verdict } of notesOf(vault, report.meta.id)) {
+    const { reader: key, pkesk, delegation } = share;
+    const isNew = verdict === "valid" && packets.has(pkesk) && !found.has(pkesk);
+    if (isNew) found.set(pkesk, { key, pkesk, delegation });
   }
   return { ...listed, readers: [...found.values()] };
-}
-
-async function verifiedReader(item: Answer, report: string, people: People): Promise<Reader | null> {
-  const { sharer, note } = item;
-  if (typeof sharer !== "string" || typeof note !== "string") return null;
-  try {
-    const { share, verdict } = await openShare(note, { report, signer: sharer, people });
-    if (verdict !== "valid") return null;
-    return { key: share.reader, pkesk: share.pkesk, delegation: share.delegation };
-  } catch (error) {
-    if (isRefusal(error, "note-refused")) return null;
-    throw error;
-  }
-}
-
-async function* notesOf(vault: Vault, report: string): AsyncGenerator<Answer> {
-  let after: string | null = null;
-  for (let page = 0; page < MOST_PAGES; page++) {
-    const query = { limit: PAGE_ITEMS, after };
-    const answer: Answer = await vault.transport.call("GET", `/reports/${report}/shares`, { query });
-    yield* answers.parts(answer, "items");
-    after = answers.textOrNull(answer, "next");
-    if (after === null) return;
-  }
 }
 
 /** The readers of a report for the screens, by its header as it is now. */

@@ -17,7 +17,7 @@ import type { ReportEntry } from "../vault/report-entry.ts";
 import { readReport, type Report } from "../vault/report.ts";
 import { openShare, type OpenedShare } from "../vault/share-note.ts";
 import { isReportId } from "../vault/words.ts";
-import { entryNow } from "./changing.ts";
+import { entryNow } from "./revisions.ts";
 import { namesOf } from "./naming.ts";
 import type { Vault } from "./vault.ts";
 

@@ -4,15 +4,17 @@
  * Whoever a server names is not among them (THREATS MS-19).
  */
 import type { Certificate } from "../crypto/certificates.ts";
+import { rewrap } from "../crypto/rewrap.ts";
 import type { SessionKey } from "../crypto/session-keys.ts";
 import { formatTime, nowSeconds } from "../crypto/times.ts";
+import { leaf } from "../ipld/builder.ts";
 import { Delegations } from "../vault/delegations.ts";
 import { contactsOf, DELEGATIONS, rowsOf, type IndexState } from "../vault/index/state.ts";
 import { headerFor, type Header } from "../vault/report-build.ts";
 import type { ReportMeta } from "../vault/report-meta.ts";
 import type { Report } from "../vault/report.ts";
 import type { Readers } from "../vault/share-note.ts";
-import { nextReaders, noteReaders, type NextReaders, type Noted } from "../vault/sharing.ts";
+import { nextReaders, noteReaders, withAdded, type NextReaders, type Noted } from "../vault/sharing.ts";
 import { readersNow } from "./readers.ts";
 import type { Vault } from "./vault.ts";
 
@@ -64,13 +66,50 @@ export interface Successors {
  */
 export async function successors(vault: Vault, report: Report, meta: ReportMeta): Promise<Successors> {
   const readers = await readersNow(vault, report, await vault.index.readersOf(report.meta.id));
-  const byHand = { ...readers, readers: readers.readers.filter(({ delegation }) => delegation === null) };
-  const next = await nextReaders(byHand, contactsOf(vault.index.state), vault.people());
+  const people = vault.people();
+  // Who was taken off is not carried over, whatever notes the server shows.
+  const isGone = (key: string): boolean => readers.removed.some((each) => people.same(each, key));
+  const shared = readers.readers.filter(({ key, delegation }) => delegation === null && !isGone(key));
+  const byHand = { ...readers, readers: shared };
+  const next = await nextReaders(byHand, contactsOf(vault.index.state), people);
   const delegates = await delegatesFor(vault, meta);
-  const certificates = new Map([...delegates.certificates, ...next.certificates].map((each) => [each.keyId, each]));
+  // By a delegation nobody comes back whom the owner took off.
+  const acting = delegates.certificates.filter(({ keyId }) => !isGone(keyId));
+  const certificates = new Map([...acting, ...next.certificates].map((each) => [each.keyId, each]));
   const delegations = new Map(delegates.delegations);
   for (const { keyId } of next.certificates) delegations.delete(keyId);
   return { readers, certificates, delegations, leftOut: next.leftOut };
+}
+
+/** Who joins the readers of a report by an edit: the header with them, or null for the one it has. */
+export interface Joining {
+  readonly header: Omit<Header, "recipients"> | null;
+  readonly notes: readonly string[];
+  readonly readers: Readers;
+}
+
+/**
+ * Delegates whose delegation acts on `report` once it says `meta`, and did not before. Null where the
+ * session key has to be new: somebody was taken off, or a delegation acts no more (docs/spec/17 §3).
+ */
+export async function joiningReaders(
+  vault: Vault,
+  report: Report,
+  meta: ReportMeta,
+): Promise<Joining | null> {
+  const readers = await readersNow(vault, report, await vault.index.readersOf(meta.id));
+  const { certificates, delegations } = await delegatesFor(vault, meta);
+  const people = vault.people();
+  const isDelegate = (key: string): boolean => certificates.some(({ keyId }) => people.same(keyId, key));
+  const hasLapsed = readers.readers.some(({ key, delegation }) => delegation !== null && !isDelegate(key));
+  if (hasLapsed || readers.removed.length > 0) return null;
+  const joining = certificates.filter(({ keyId }) => !readers.readers.some(({ key }) => key === keyId));
+  if (joining.length === 0) return { header: null, notes: [], readers };
+  const { octets, added } = await rewrap(report.packets, report.sessionKey, { add: joining });
+  const [block, built] = await leaf(octets);
+  const signing = { key: vault.key, created: formatTime(nowSeconds()), delegations };
+  const noted = await noteReaders(meta.id, added, signing);
+  return { header: { block, built }, notes: noted.notes, readers: withAdded(readers, noted.readers) };
 }
 
 /** The header of the next session key of `report`, whose next revision says `meta`. */

@@ -4,20 +4,23 @@
  * rules of the index allow it (hygieia/client/index_repair.py).
  */
 import * as answers from "../api/answers.ts";
-import type { Gateways } from "../api/gateways.ts";
-import type { Answer, Transport } from "../api/transport.ts";
-import type { UnlockedKey } from "../crypto/keys.ts";
+import type { Answer } from "../api/transport.ts";
 import { formatTime, nowSeconds, parseTime } from "../crypto/times.ts";
 import type { EngineError } from "../engine/errors.ts";
 import { LIMITS } from "../limits.ts";
 import { isIntegrity, isRefusal, refusal } from "../refusal.ts";
+import type { Delegations } from "../vault/delegations.ts";
 import type { Change } from "../vault/index/changes.ts";
-import { findReport, isPurged, peopleOf } from "../vault/index/state.ts";
+import { findReport, isPurged } from "../vault/index/state.ts";
 import type { People } from "../vault/people.ts";
-import { entryOf, type ReportEntry } from "../vault/report-entry.ts";
+import type { ReportEntry } from "../vault/report-entry.ts";
+import type { ReportMeta } from "../vault/report-meta.ts";
 import { readReport } from "../vault/report.ts";
 import { isReportId } from "../vault/words.ts";
-import type { IndexSync } from "./index-sync.ts";
+import { delegationsOf } from "./recipients.ts";
+import { lacksReaders } from "./replayed.ts";
+import { entryNow } from "./revisions.ts";
+import type { Vault } from "./vault.ts";
 
 const PAGE_ITEMS = 500;
 // A hostile server may list changes for ever; what is left is read the next time.
@@ -31,71 +34,97 @@ export interface Refused {
   readonly error: EngineError;
 }
 
+/** What was found: reports that do not verify, and those that others have stored for this user. */
+export interface Found {
+  readonly refused: readonly Refused[];
+  readonly stored: readonly ReportEntry[];
+  /** Whether delegations, or their ends, wait in the inbox. */
+  readonly hasMessages: boolean;
+}
+
 /** Reads the server's changes since the index's cursor and enters what is missing. */
-export async function repair(
-  sync: IndexSync,
-  transport: Transport,
-  source: Gateways,
-  key: UnlockedKey,
-): Promise<Refused[]> {
-  const people = peopleOf(sync.state, key.certificate);
-  const changes: Change[] = [];
-  const refused: Refused[] = [];
-  let { cursor } = sync.state.note;
-  let skipped = 0;
+export async function repair(vault: Vault): Promise<Found> {
+  const { index } = vault;
+  const finder = new Finder(vault, await delegationsOf(vault));
+  let { cursor } = index.state.note;
+  let hasMessages = false;
   for (let page = 0, more = true; more && page < MOST_PAGES; page++) {
     const query = { limit: PAGE_ITEMS, after: cursor };
-    const answer = await transport.call("GET", "/changes", { query });
-    for (const item of answers.parts(answer, "items")) {
-      const found = await changesFor(sync, source, key, people, item, refused);
-      changes.push(...found);
-      if (found.length === 0) skipped++;
-    }
+    const answer = await vault.transport.call("GET", "/changes", { query });
+    for (const item of answers.parts(answer, "items")) await finder.look(item);
     const next = answers.text(answer, "next");
+    hasMessages = answer["inbox"] === true;
     more = answer["more"] === true && next !== cursor;
     cursor = next;
   }
+  const { changes, refused, stored, skipped } = finder;
   if (changes.length > 0 || skipped > SKIPPED_WORTH_A_CURSOR) {
     if (cursor !== null) changes.push({ kind: "set-cursor", cursor });
-    await sync.change(changes);
+    await index.change(changes);
   }
-  return refused;
+  return { refused, stored, hasMessages };
 }
 
-async function changesFor(
-  sync: IndexSync,
-  source: Gateways,
-  key: UnlockedKey,
-  people: People,
-  item: Answer,
-  refused: Refused[],
-): Promise<Change[]> {
-  const id = answers.text(item, "report");
-  const root = answers.textOrNull(item, "root");
-  if (!isReportId(id)) throw refusal("integrity", "The server's list of changes is not understood.");
-  const row = findReport(sync.state, id);
-  if (row !== undefined && isPurged(row)) return [];
-  const known = (row ?? null) as ReportEntry | null;
-  if (root === null) return isTrashOver(known) ? [{ kind: "purge", id }] : [];
-  const changes: Change[] = [];
-  if (known?.cid !== root) {
-    try {
-      const expected = { id, entry: known, hasUploadRight: () => false };
-      const report = await readReport(source, root, key, people, expected);
-      if (report.verdict !== "valid") throw refusal("note-refused", "The report is from a stranger.");
-      const entry = entryOf(report.meta, root, report.encrypted.meta.cid);
-      changes.push({ kind: "put-report", entry });
-    } catch (error) {
-      if (!isIntegrity(error) && !isRefusal(error, "invalid-input", "block-missing")) throw error;
-      refused.push({ report: id, error });
-      return [];
+class Finder {
+  readonly changes: Change[] = [];
+  readonly refused: Refused[] = [];
+  readonly stored: ReportEntry[] = [];
+  skipped = 0;
+  private readonly vault: Vault;
+  private readonly people: People;
+  private readonly delegations: Delegations;
+
+  constructor(vault: Vault, delegations: Delegations) {
+    this.vault = vault;
+    this.people = vault.people();
+    this.delegations = delegations;
+  }
+
+  async look(item: Answer): Promise<void> {
+    const found = await this.changesFor(item);
+    this.changes.push(...found);
+    if (found.length === 0) this.skipped++;
+  }
+
+  private async changesFor(item: Answer): Promise<Change[]> {
+    const id = answers.text(item, "report");
+    const root = answers.textOrNull(item, "root");
+    if (!isReportId(id)) throw refusal("integrity", "The server's list of changes is not understood.");
+    const row = findReport(this.vault.index.state, id);
+    if (row !== undefined && isPurged(row)) return [];
+    const known = (row ?? null) as ReportEntry | null;
+    if (root === null) return isTrashOver(known) ? [{ kind: "purge", id }] : [];
+    const changes: Change[] = [];
+    if (known?.cid !== root) {
+      try {
+        const entry = await this.entryOf(id, root, known);
+        if (entry !== null) changes.push({ kind: "put-report", entry });
+      } catch (error) {
+        if (!isIntegrity(error) && !isRefusal(error, "invalid-input", "block-missing")) throw error;
+        this.refused.push({ report: id, error });
+        return [];
+      }
     }
+    const wasDeleted = (known?.deleted ?? null) !== null;
+    if ((item["deleted"] === true) !== wasDeleted) {
+      changes.push({ kind: "set-deleted", id, time: wasDeleted ? null : formatTime(nowSeconds()) });
+    }
+    return changes;
   }
-  const wasDeleted = (known?.deleted ?? null) !== null;
-  if ((item["deleted"] === true) !== wasDeleted) {
-    changes.push({ kind: "set-deleted", id, time: wasDeleted ? null : formatTime(nowSeconds()) });
+
+  /** The report's line, once it verifies; null for an older list of its readers. */
+  private async entryOf(id: string, root: string, known: ReportEntry | null): Promise<ReportEntry | null> {
+    const { vault, people } = this;
+    const hasUploadRight = (author: string, meta: ReportMeta): boolean =>
+      this.delegations.mayUpload(author, meta, meta.profession, [parseTime(meta.created), nowSeconds()]);
+    const expected = { id, entry: known, hasUploadRight };
+    const report = await readReport(vault.gateways, root, vault.key, people, expected);
+    if (report.verdict !== "valid") throw refusal("note-refused", "The report is from a stranger.");
+    if (known !== null && (await lacksReaders(vault, known, report))) return null;
+    const entry = entryNow(report);
+    if (known === null && !people.isMe(report.meta.author)) this.stored.push(entry);
+    return entry;
   }
-  return changes;
 }
 
 /** That a report is gone is the owner's to say: the index itself must know its time in the trash. */

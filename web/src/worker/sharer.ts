@@ -12,12 +12,13 @@ import { invalid, isRefusal, refusal } from "../refusal.ts";
 import { checkRecipients } from "../vault/contacts.ts";
 import type { Change } from "../vault/index/changes.ts";
 import { requireReport } from "../vault/index/state.ts";
-import type { ContactRow } from "../vault/people.ts";
+import type { ContactRow, FormerKey } from "../vault/people.ts";
 import type { ReportEntry } from "../vault/report-entry.ts";
 import type { Readers } from "../vault/share-note.ts";
 import { addReaders, dropReaders, packetsOf, withAdded, without, type Reshared } from "../vault/sharing.ts";
-import { currentOf, entryNow, replaceRoot, type Current } from "./changing.ts";
-import type { Contacts } from "./contacts.ts";
+import { currentOf, entryNow, replaceRoot, type Current } from "./revisions.ts";
+import { Contacts } from "./contacts.ts";
+import { delegatesFor } from "./recipients.ts";
 import { readersNow } from "./readers.ts";
 import { BatchSender, readBack, withUpload } from "./sending.ts";
 import type { Vault } from "./vault.ts";
@@ -71,17 +72,54 @@ export class Sharer {
   }
 
   /** What adds those of `certificates` that do not read a report yet. */
-  adding(certificates: readonly Certificate[], delegation: string | null = null): Plan {
-    const { key } = this.vault;
+  private adding(certificates: readonly Certificate[]): Plan {
+    return async (current, readers) =>
+      this.withReaders(current, readers, await notYet(current, readers, certificates));
+  }
+
+  /** What adds a delegate; nobody comes back by it whom the owner took off. */
+  addingBy(delegation: string, certificate: Certificate): Plan {
+    const delegations = new Map([[certificate.keyId, delegation]]);
     return async (current, readers) => {
-      const missing = await notYet(current, readers, certificates);
-      if (missing.length === 0) return null;
-      const delegations = new Map<string, string>();
-      if (delegation !== null) for (const { keyId } of missing) delegations.set(keyId, delegation);
-      const signing = { key, created: formatTime(nowSeconds()), delegations };
-      const built = await addReaders(current.report, missing, signing);
-      return { built, readers: withAdded(readers, built.noted.readers) };
+      const wanted = notRemoved(this.vault, readers, [certificate]);
+      return this.withReaders(current, readers, await notYet(current, readers, wanted), { delegations });
     };
+  }
+
+  /** What gives back to somebody with a new key: each note names the key by which a report is hers. */
+  givingBack(certificate: Certificate, former: ReadonlyMap<string, FormerKey>): Plan {
+    return async (current, readers) => {
+      const { owner, author } = current.report.meta;
+      const missing = await notYet(current, readers, [certificate]);
+      return this.withReaders(current, readers, missing, { former: former.get(owner) ?? former.get(author) ?? null });
+    };
+  }
+
+  private async withReaders(
+    { report }: Current,
+    readers: Readers,
+    missing: readonly Certificate[],
+    more: { delegations?: ReadonlyMap<string, string>; former?: FormerKey | null } = {},
+  ): ReturnType<Plan> {
+    if (missing.length === 0) return null;
+    const signing = { key: this.vault.key, created: formatTime(nowSeconds()), ...more };
+    const built = await addReaders(report, missing, signing);
+    return { built, readers: withAdded(readers, built.noted.readers) };
+  }
+
+  /** What adds those for whom a delegation acts on a report. */
+  private delegates(): Plan {
+    const { vault } = this;
+    return async (current, readers) => {
+      const { certificates, delegations } = await delegatesFor(vault, current.report.meta);
+      const missing = await notYet(current, readers, notRemoved(vault, readers, certificates));
+      return this.withReaders(current, readers, missing, { delegations });
+    };
+  }
+
+  /** Adds the delegates of reports that others have stored for this user; their authors are listed. */
+  shareWithDelegates(entries: readonly ReportEntry[]): Promise<ShareOutcome[]> {
+    return this.each(entries, { plan: this.delegates(), retry: true }, undefined);
   }
 
   /** Takes a person off the readers of one's own reports, under all her keys. */
@@ -184,11 +222,21 @@ export class Sharer {
   }
 }
 
+export async function shareWithDelegates(vault: Vault, entries: readonly ReportEntry[]): Promise<void> {
+  await new Sharer(vault, new Contacts(vault)).shareWithDelegates(entries);
+}
+
 function changesTo(entry: ReportEntry, readers: Readers): Change[] {
   return [
     { kind: "put-report", entry },
     { kind: "put-readers", readers },
   ];
+}
+
+/** Those of `certificates` whom the owner has not taken off. */
+function notRemoved(vault: Vault, { removed }: Readers, certificates: readonly Certificate[]): Certificate[] {
+  const people = vault.people();
+  return certificates.filter(({ keyId }) => !removed.some((key) => people.same(key, keyId)));
 }
 
 /** Those of `certificates` that no noted packet of the report is for, nor is its owner. */

@@ -25,8 +25,10 @@ import { acceptTrail, activityPage, checkTrail, exportTrail } from "./activity.t
 import { Contacts } from "./contacts.ts";
 import { Delegating } from "./delegating.ts";
 import { DelegationDesk } from "./delegation-desk.ts";
+import { GivingBack } from "./giving-back.ts";
 import { named, readersByReport, showReaders } from "./readers.ts";
 import { Inbox } from "./received.ts";
+import { planRekey, rekey } from "./rekeying.ts";
 import { Sharer } from "./sharer.ts";
 import type { Vault } from "./vault.ts";
 
@@ -42,6 +44,13 @@ interface Doorway {
   show(vault: Vault): void;
 }
 
+/** What remembers, for the vault that is open, what waits to be decided. */
+interface Desks {
+  readonly vault: Vault;
+  readonly desk: DelegationDesk;
+  readonly giving: GivingBack;
+}
+
 export class Sharing implements SharingEngine {
   readonly contacts = new Source<readonly Contact[]>([]);
   readonly received = new Source<ReceivedList>(NOTHING_RECEIVED);
@@ -49,7 +58,7 @@ export class Sharing implements SharingEngine {
   readonly requests = new Source<readonly Request[]>([]);
   private readonly door: Doorway;
   private inbox: { readonly vault: Vault; readonly inbox: Inbox } | null = null;
-  private opened: { readonly vault: Vault; readonly desk: DelegationDesk } | null = null;
+  private opened: Desks | null = null;
   private readonly postponed = new Set<string>();
 
   constructor(door: Doorway) {
@@ -115,16 +124,16 @@ export class Sharing implements SharingEngine {
     return readersByReport(this.door.vault);
   }
 
-  async planRekey(_report: string): Promise<RekeyPlan> {
-    throw notYet();
+  async planRekey(report: string): Promise<RekeyPlan> {
+    return planRekey(this.door.vault, report);
   }
 
-  async rekey(
-    _report: string,
-    _options: { keep: readonly string[] },
-    _onProgress?: Progress<{ doneBytes: number; totalBytes: number }>,
+  rekey(
+    report: string,
+    options: { keep: readonly string[] },
+    onProgress?: Progress<{ doneBytes: number; totalBytes: number }>,
   ): Promise<Readers> {
-    throw notYet();
+    return this.changing((vault) => rekey(vault, report, options, onProgress));
   }
 
   // -- shared with me
@@ -156,7 +165,10 @@ export class Sharing implements SharingEngine {
     const { vault } = this.door;
     this.delegations.set({ ...this.delegations.current, status: "loading", error: null });
     try {
-      await this.desk(vault).look();
+      const { desk, giving } = this.desks(vault);
+      await desk.look();
+      await giving.look();
+      this.door.show(vault);
       await this.showDelegations(vault);
     } catch (error) {
       const reason = error instanceof EngineError ? error : refusal("failed", "The list cannot be shown.");
@@ -185,10 +197,16 @@ export class Sharing implements SharingEngine {
 
   // -- requests
 
-  async grant(request: string, _onProgress?: Progress<ShareProgress>): Promise<ShareOutcome[]> {
-    await this.changing((vault) => this.desk(vault).confirm(request));
-    await this.showDelegations(this.door.vault);
-    return [];
+  async grant(request: string, onProgress?: Progress<ShareProgress>): Promise<ShareOutcome[]> {
+    const { vault } = this.door;
+    const outcomes = await this.changing(async () => {
+      const { desk, giving } = this.desks(vault);
+      if (GivingBack.isRequest(request)) return giving.grant(request, onProgress);
+      await desk.confirm(request);
+      return [];
+    });
+    await this.showDelegations(vault);
+    return outcomes;
   }
 
   async postpone(request: string): Promise<void> {
@@ -198,7 +216,8 @@ export class Sharing implements SharingEngine {
 
   async refuse(request: string): Promise<void> {
     const { vault } = this.door;
-    await this.desk(vault).refuse(request);
+    if (!GivingBack.isRequest(request)) await this.desks(vault).desk.refuse(request);
+    this.postponed.add(request);
     await this.showDelegations(vault);
   }
 
@@ -244,15 +263,17 @@ export class Sharing implements SharingEngine {
     const items = await delegatingOf(vault).list();
     if (!this.isOpen(vault)) return;
     this.delegations.set({ status: "ready", items, error: null });
-    const requests = this.desk(vault).requests();
-    this.requests.set(requests.filter(({ id }) => !this.postponed.has(id)));
+    const { desk, giving } = this.desks(vault);
+    const requests = [...(await giving.requests()), ...desk.requests()];
+    if (this.isOpen(vault)) this.requests.set(requests.filter(({ id }) => !this.postponed.has(id)));
   }
 
-  private desk(vault: Vault): DelegationDesk {
+  private desks(vault: Vault): Desks {
     if (this.opened?.vault !== vault) {
-      this.opened = { vault, desk: new DelegationDesk(vault, delegatingOf(vault)) };
+      const desk = new DelegationDesk(vault, delegatingOf(vault));
+      this.opened = { vault, desk, giving: new GivingBack(vault, new Contacts(vault)) };
     }
-    return this.opened.desk;
+    return this.opened;
   }
 
   private inboxOf(vault: Vault): Inbox {
@@ -275,8 +296,4 @@ function sharerOf(vault: Vault): Sharer {
 
 function delegatingOf(vault: Vault): Delegating {
   return new Delegating(vault, new Contacts(vault));
-}
-
-function notYet(): Error {
-  return refusal("not-supported", "This app cannot do this yet; the command line can.");
 }

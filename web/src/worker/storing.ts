@@ -11,12 +11,12 @@ import { requireReport } from "../vault/index/state.ts";
 import { finishReport, nextMeta, type BuiltReport } from "../vault/report-build.ts";
 import type { ReportMeta } from "../vault/report-meta.ts";
 import { readersOf, type Noted } from "../vault/sharing.ts";
-import { commitRevision, currentOf } from "./changing.ts";
 import { Recorder, sendContent, type SealedContent } from "./content.ts";
 import { openReport, streamContent } from "./fetching.ts";
 import type { Repeats } from "./repeats.ts";
 import { BatchSender, commitReports, endUpload, isOpen, readBack, startUpload } from "./sending.ts";
 import { firstHeader, nextHeader } from "./recipients.ts";
+import { commitRevision, currentOf } from "./revisions.ts";
 import { contentOf, metaOf, type Job } from "./upload-jobs.ts";
 import type { UploadList } from "./upload-list.ts";
 import type { Vault } from "./vault.ts";
@@ -178,7 +178,8 @@ export class Storing {
     const { header, noted } = await nextHeader(vault, current.report, meta, sessionKey);
     const built = await finishReport(meta, sealed.payload, header, sessionKey, vault.key);
     job.report = entry.id;
-    await commitRevision(vault, built, current, { upload, sender, noted });
+    const readers = readersOf(entry.id, noted);
+    await commitRevision(vault, built, current, { upload, sender, change: "update", notes: noted.notes, readers });
     await this.saved(job, built.meta);
   }
 

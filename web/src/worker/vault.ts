@@ -21,6 +21,7 @@ import { Changer, type Wish } from "./changing.ts";
 import { IndexSync } from "./index-sync.ts";
 import { namesOf } from "./naming.ts";
 import { repair, type Refused } from "./repair.ts";
+import { shareWithDelegates } from "./sharer.ts";
 import { KIT, type Recovery, type Session, type Sessions } from "./session.ts";
 import type { Store } from "./store.ts";
 
@@ -38,6 +39,8 @@ export class Vault {
   readonly changer: Changer;
   session: Session;
   refused: readonly Refused[] = [];
+  /** Whether delegations, or their ends, wait in the inbox. */
+  hasMessages = false;
   /** Told when a change begins or ceases to wait. */
   onWaiting: () => void = () => {};
   private readonly sessions: Sessions;
@@ -89,7 +92,10 @@ export class Vault {
 
   private async repair(): Promise<void> {
     try {
-      this.refused = await repair(this.index, this.transport, this.gateways, this.key);
+      const { refused, stored, hasMessages } = await repair(this);
+      this.refused = refused;
+      this.hasMessages = hasMessages;
+      if (stored.length > 0) await shareWithDelegates(this, stored);
     } catch (error) {
       // With the server away the index is read through gateways, and that is all there is.
       if (!isRefusal(error, "unreachable", "unavailable")) throw error;

@@ -142,6 +142,43 @@ describe("a person in the browser and one at a shell", () => {
     expect(readers.readers).toHaveLength(1);
     expect(readers.removed).toMatchObject([{ email: boris }]);
     expect(jsonOf<{ reports: { id: string }[] }>(shell, "shared").reports.map((each) => each.id)).not.toContain(id);
+    const before = (await page.engine.versions(id))[0]!;
+    await page.engine.edit(id, { title: "blood, renamed" });
+    expect(page.row("blood, renamed")).toMatchObject({ revision: before.revision + 1 });
+    expect((await page.engine.sharing.readersOf(id)).removed).toEqual([]);
+    expect((await textOf(page, id)).length).toBe(500);
+    await page.engine.edit(id, { title: "blood" });
+  });
+
+  it("gives a report a new key: who reads goes on, who was taken off and old versions do not", async () => {
+    await page.store(fileOf("secret.txt", 2_500_000, 44));
+    const { id, cid } = page.row("secret");
+    const fred = newEmail();
+    const other = atShell("fred", fred);
+    await page.engine.sharing.meet(fred);
+    for (const email of [boris, fred]) await page.engine.sharing.share({ reports: [id], people: [email] });
+    await page.engine.update(id, { file: fileOf("secret-2.txt", 2_600_000, 45) });
+    await page.settled();
+    await page.engine.sharing.unshare({ reports: [id], person: boris });
+    const plan = await page.engine.sharing.planRekey(id);
+    expect(plan).toMatchObject({ sizeBytes: 2_600_000, leftOut: [], unnamed: 0 });
+    expect(plan.kept.map(({ email }) => email)).toEqual([fred]);
+    expect(plan.removed.map(({ email }) => email)).toEqual([boris]);
+    const stranger = page.engine.sharing.rekey(id, { keep: ["0".repeat(64)] });
+    await expect(stranger).rejects.toMatchObject({ code: "invalid-input", facts: { field: "keep" } });
+    const told: number[] = [];
+    const readers = await page.engine.sharing.rekey(id, { keep: [] }, ({ doneBytes }) => told.push(doneBytes));
+    expect(told.at(-1)).toBe(2_600_000);
+    expect(readers.readers.map(({ email }) => email)).toEqual([ana, fred]);
+    expect((await page.engine.sharing.readersOf(id)).removed).toEqual([]);
+    expect(page.row("secret")).toMatchObject({ revision: 3 });
+    expect(page.row("secret").cid).not.toBe(cid);
+    expect(await page.engine.versions(id)).toHaveLength(1);
+    other("shared", "--accept", id);
+    expect(other("cat", id)).toBe(await textOf(page, id));
+    const beside = server.person("ana-again");
+    beside("login", ana);
+    expect(beside("cat", id)).toBe(await textOf(page, id));
   });
 
   it("gives a new version to those who read the one before", async () => {

@@ -4,11 +4,11 @@ import { isObject, writeJson, type Json, type JsonObject } from "../../json.ts";
 import { LIMITS } from "../../limits.ts";
 import { refusal } from "../../refusal.ts";
 import { isEnd } from "../delegations.ts";
-import type { ContactRow } from "../people.ts";
+import type { ContactRow, FormerKey } from "../people.ts";
 import type { ReportEntry } from "../report-entry.ts";
 import { noReaders, type Readers } from "../share-note.ts";
 import { withSubject } from "../subjects.ts";
-import type { KeysFile } from "./keys.ts";
+import { withFormerKey, type KeysFile } from "./keys.ts";
 import { CONTACTS, DELEGATIONS, isPurged, READERS, REPORTS, rowKey, tableOf, type IndexState } from "./state.ts";
 
 export type Change =
@@ -33,6 +33,8 @@ export type Change =
   | { readonly kind: "set-log-head"; readonly head: string }
   /** Name somebody without an account, beside those whom other devices have named meanwhile. */
   | { readonly kind: "put-subject"; readonly subject: Subject }
+  /** A key that the user had before and has confirmed: it counts as hers. */
+  | { readonly kind: "put-former-key"; readonly former: FormerKey }
   | { readonly kind: "set-keys"; readonly keys: KeysFile };
 
 const ENTRIES = LIMITS.SEGMENT_ENTRIES;
@@ -70,6 +72,7 @@ export class Draft {
     else if (change.kind === "set-cursor") this.cursor = change.cursor;
     else if (change.kind === "set-log-head") this.logHead = change.head;
     else if (change.kind === "put-subject") this.keys = withSubject(this.keys, change.subject);
+    else if (change.kind === "put-former-key") this.keys = withFormerKey(this.keys, change.former);
     else this.keys = change.keys;
   }
 

@@ -8,7 +8,7 @@ import { LIMITS } from "../../limits.ts";
 import { isRefusal, refusal } from "../../refusal.ts";
 import { Fields } from "../fields.ts";
 import { IpnsKey } from "../ipns-key.ts";
-import { readFormerKeys } from "../people.ts";
+import { MAX_FORMER_KEYS, readFormerKeys, type FormerKey } from "../people.ts";
 import { isSha256, isSlug } from "../words.ts";
 
 const KEY_CONTEXT = "hygieia key 1";
@@ -88,6 +88,15 @@ export async function ipnsKeyOf(keys: KeysFile, owner: Certificate): Promise<Ipn
     throw refusal("note-refused", "The index holds no key for its IPNS name.");
   }
   return IpnsKey.of(secret);
+}
+
+/** The same with a former key of the user's own entered; throws `invalid-input` above 64 of them. */
+export function withFormerKey(keys: KeysFile, former: FormerKey): KeysFile {
+  if (keys.formerKeys.some(({ key }) => key === former.key)) return keys;
+  if (keys.formerKeys.length >= MAX_FORMER_KEYS) {
+    throw refusal("invalid-input", `A vault remembers at most ${MAX_FORMER_KEYS} former keys.`);
+  }
+  return { ...keys, formerKeys: [...keys.formerKeys, former] };
 }
 
 export async function withDigests(keys: KeysFile, parts: RecoveryParts): Promise<KeysFile> {

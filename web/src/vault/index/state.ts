@@ -96,8 +96,10 @@ export function requireReport(state: IndexState, id: string): ReportEntry {
   return row as ReportEntry;
 }
 
-export function peopleOf(state: IndexState, me: Certificate): People {
-  return new People(me, state.keys.formerKeys as readonly FormerKey[], contactsOf(state));
+/** Whom the index knows; `more` are former keys as if the user had confirmed them. */
+export function peopleOf(state: IndexState, me: Certificate, more: readonly FormerKey[] = []): People {
+  const former = [...(state.keys.formerKeys as readonly FormerKey[]), ...more];
+  return new People(me, former, contactsOf(state));
 }
 
 /** The contacts, in the order in which they were met. */

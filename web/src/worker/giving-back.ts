@@ -1,0 +1,198 @@
+/**
+ * Giving back to somebody who lost her key, and being given back (docs/spec/19-re-key-and-give-back.md
+ * §4 and §5). A request is nobody's message: it is a contact whose key changed, and reports of hers
+ * that this vault holds. The safety number stands between a lost key and a server that only says so.
+ */
+import * as answers from "../api/answers.ts";
+import type { Answer } from "../api/transport.ts";
+import type { Request, ShareOutcome, ShareProgress } from "../engine/interface.ts";
+import { isIntegrity, isRefusal, refusal } from "../refusal.ts";
+import { hasChanged, usableCertificate } from "../vault/contacts.ts";
+import { checkGivenBack, keysBefore, theirs, type GivenBack } from "../vault/give-back.ts";
+import type { Change } from "../vault/index/changes.ts";
+import { contactsOf, findReport, peopleOf, reportsOf } from "../vault/index/state.ts";
+import { isHeldBack, supersededOf, type ContactRow, type FormerKey } from "../vault/people.ts";
+import type { ReportEntry } from "../vault/report-entry.ts";
+import { readReport } from "../vault/report.ts";
+import type { OpenedShare } from "../vault/share-note.ts";
+import { Contacts, shown } from "./contacts.ts";
+import { notesOf } from "./notes.ts";
+import { readersByReport } from "./readers.ts";
+import { entryNow } from "./revisions.ts";
+import { Sharer } from "./sharer.ts";
+import type { Vault } from "./vault.ts";
+
+const PAGE_ITEMS = 200;
+const MOST_PAGES = 500;
+const GIVE = "give-back:";
+const FORMER = "former-key:";
+
+/** What others gave back under one former key; it waits until the user says that it was hers. */
+interface Found {
+  readonly former: FormerKey;
+  readonly entries: readonly ReportEntry[];
+}
+
+export class GivingBack {
+  private readonly vault: Vault;
+  private readonly contacts: Contacts;
+  private found = new Map<string, Found>();
+
+  constructor(vault: Vault, contacts: Contacts) {
+    this.vault = vault;
+    this.contacts = contacts;
+  }
+
+  /** Asks the server whose key is new, and what was given back to this user. */
+  async look(): Promise<void> {
+    const shared: Answer[] = [];
+    for await (const item of pages(this.vault, "/shared")) shared.push(item);
+    await this.notice(shared);
+    this.found = await this.lookForOwn(shared);
+  }
+
+  /** What waits, by the index as it is now and by the last look. */
+  async requests(): Promise<Request[]> {
+    const requests: Request[] = [];
+    for (const contact of contactsOf(this.vault.index.state)) {
+      const held = await this.heldOf(contact);
+      const [first] = held;
+      if (first === undefined) continue;
+      const keys = keysBefore(contact);
+      requests.push({
+        kind: "give-back",
+        id: GIVE + contact.email,
+        person: await shown(contact),
+        formerKey: keys.has(first.owner) ? first.owner : first.author,
+        reports: held.map(({ id }) => id),
+      });
+    }
+    for (const [key, { entries }] of this.found) {
+      requests.push({ kind: "former-key", id: FORMER + key, key, reports: entries.map(({ id }) => id) });
+    }
+    return requests;
+  }
+
+  /** Whether `id` names a request of this kind; `grant` says yes to it. */
+  static isRequest(id: string): boolean {
+    return id.startsWith(GIVE) || id.startsWith(FORMER);
+  }
+
+  async grant(
+    id: string,
+    onProgress: ((progress: ShareProgress) => void) | undefined,
+  ): Promise<ShareOutcome[]> {
+    if (id.startsWith(GIVE)) return this.giveBack(this.contacts.known(id.slice(GIVE.length)), onProgress);
+    await this.confirm(id.slice(FORMER.length));
+    return [];
+  }
+
+  /**
+   * Lets a contact whose new key was compared read again all that this vault holds of hers; again goes
+   * on with what failed. Throws `certificate-changed` until the numbers were compared.
+   */
+  private async giveBack(
+    contact: ContactRow,
+    onProgress: ((progress: ShareProgress) => void) | undefined,
+  ): Promise<ShareOutcome[]> {
+    if (isHeldBack(contact) || contact.state !== "verified") throw hasChanged(contact);
+    const certificate = await usableCertificate(contact);
+    const all = [...contact.former_keys, ...supersededOf(contact)];
+    const former = new Map(all.map((each) => [each.key, { key: each.key, certificate: each.certificate }]));
+    const sharer = new Sharer(this.vault, this.contacts);
+    const plan = sharer.givingBack(certificate, former);
+    return sharer.each(await this.heldOf(contact), { plan, retry: true }, onProgress);
+  }
+
+  /** What is hers and has no packet noted for the key that she has now. */
+  private async heldOf(contact: ContactRow): Promise<ReportEntry[]> {
+    const entries = theirs(contact, reportsOf(this.vault.index.state));
+    if (entries.length === 0 || contact.state === "changed") return entries;
+    const readers = await readersByReport(this.vault);
+    return entries.filter(({ id }) => !(readers.get(id) ?? []).includes(contact.key));
+  }
+
+  /** Looks up contacts whose key, by the server's own list, is not the one that shared. */
+  private async notice(shared: readonly Answer[]): Promise<void> {
+    const emails = new Set<string>();
+    for (const item of shared) {
+      if (item["sharer"] === null) continue;
+      const { email, certificate } = answers.part(item, "sharer");
+      const contact = contactsOf(this.vault.index.state).find((each) => each.email === email);
+      const isTheirs = contact?.key === answers.part(item, "share")["sharer"];
+      if (contact !== undefined && isTheirs && certificate !== contact.certificate) emails.add(contact.email);
+    }
+    for (const email of emails) await this.contacts.lookUp(email);
+  }
+
+  // -- who lost a key
+
+  private async lookForOwn(shared: readonly Answer[]): Promise<Map<string, Found>> {
+    const found = new Map<string, { former: FormerKey; entries: ReportEntry[] }>();
+    for (const [id, root] of await this.candidates(shared)) {
+      const given = await this.open(id, root);
+      if (given === null) continue;
+      const { key } = given.former;
+      if (!found.has(key)) found.set(key, { former: given.former, entries: [] });
+      found.get(key)!.entries.push(entryNow(given.report));
+    }
+    return found;
+  }
+
+  /** Reports that the server names and the index does not: her own, and shared ones. */
+  private async candidates(shared: readonly Answer[]): Promise<Map<string, string>> {
+    const { state } = this.vault.index;
+    const found = new Map<string, string>();
+    const add = (id: string, root: string): void => {
+      if (findReport(state, id) === undefined) found.set(id, root);
+    };
+    for await (const item of pages(this.vault, "/reports")) add(answers.text(item, "id"), answers.text(item, "root"));
+    for (const item of shared) add(answers.text(answers.part(item, "share"), "report"), answers.text(item, "root"));
+    return found;
+  }
+
+  /** The report, if a note gives it back and all of it holds; null where it does not. */
+  private async open(id: string, root: string): Promise<GivenBack | null> {
+    for await (const said of notesOf(this.vault, id)) {
+      const { reader, former } = said.share;
+      if (reader !== this.vault.key.keyId || former === null) continue;
+      try {
+        return await this.judge(id, root, said, former);
+      } catch (error) {
+        // Another note may give it back; a lie is not shown at all.
+        const isExpected = isIntegrity(error) || isRefusal(error, "invalid-input", "not-found", "block-missing");
+        if (!isExpected) throw error;
+      }
+    }
+    return null;
+  }
+
+  private async judge(id: string, root: string, said: OpenedShare, former: FormerKey): Promise<GivenBack> {
+    const { key, gateways, index } = this.vault;
+    const me = key.certificate;
+    // The former key as if it were confirmed, to judge what it signed.
+    const asIf = peopleOf(index.state, me, [former]);
+    const report = await readReport(gateways, root, key, asIf, { id });
+    const contacts = contactsOf(index.state);
+    return checkGivenBack(report, said, { me, people: this.vault.people(), contacts });
+  }
+
+  /** Enters that the former key was the user's own, and the reports that are hers again. */
+  private async confirm(key: string): Promise<void> {
+    const found = this.found.get(key);
+    if (found === undefined) throw refusal("not-found", "There is no such request.");
+    const changes: Change[] = found.entries.map((entry) => ({ kind: "put-report", entry }));
+    await this.vault.index.change([{ kind: "put-former-key", former: found.former }, ...changes]);
+    this.found.delete(key);
+  }
+}
+
+async function* pages(vault: Vault, path: string): AsyncGenerator<Answer> {
+  let after: string | null = null;
+  for (let page = 0; page < MOST_PAGES; page++) {
+    const answer: Answer = await vault.transport.call("GET", path, { query: { limit: PAGE_ITEMS, after } });
+    yield* answers.parts(answer, "items");
+    after = answers.textOrNull(answer, "next");
+    if (after === null) return;
+  }
+}

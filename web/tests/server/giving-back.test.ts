@@ -1,0 +1,75 @@
+/** A lost key: who holds her reports gives them back, and she says which key was hers. */
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { Browser, newEmail, signedUp, type Page } from "./running.ts";
+import { fileOf, PASSWORD, Server } from "./serving.ts";
+
+let server: Server;
+beforeAll(async () => {
+  server = await Server.start();
+});
+afterAll(() => server.remove());
+
+async function verify(page: Page, email: string): Promise<void> {
+  const { key, contact } = await page.engine.sharing.meet(email);
+  if (contact.trust === "changed") await page.engine.sharing.acceptPerson(email, key);
+  await page.engine.sharing.verifyPerson(email, { kind: "seen", key });
+}
+
+it("is given back by those who read her reports, and hers again once she says so", async () => {
+  const [ana, ingrid] = [newEmail(), newEmail()];
+  const anas = new Browser(server);
+  const page = await signedUp(anas, ana);
+  const before = new Browser(server);
+  const lost = await signedUp(before, ingrid);
+  await lost.store(fileOf("heart.txt", 300, 1), fileOf("never shared.txt", 300, 2));
+  const { id } = lost.row("heart");
+  await verify(lost, ana);
+  await lost.engine.sharing.share({ reports: [id], people: [ana] });
+  anas.use();
+  await verify(page, ingrid);
+  await page.engine.sharing.refreshReceived();
+  expect(page.row("heart")).toMatchObject({ isMine: false });
+
+  const admin = server.person("operator");
+  const invite = admin("admin", "accounts", "reset", ingrid, "--data", join(server.folder, "data")).trim();
+  const after = new Browser(server);
+  const fresh = await after.page();
+  await fresh.engine.signUp({ email: ingrid, name: "Ingrid", password: PASSWORD, invite });
+  await fresh.engine.confirmKit({ kind: "code", text: (await fresh.engine.pendingKit())!.code });
+  expect(fresh.rows).toEqual([]);
+
+  anas.use();
+  await page.engine.sharing.meet(ingrid);
+  expect(page.engine.sharing.contacts.current).toMatchObject([{ email: ingrid, trust: "changed" }]);
+  const refused = page.engine.sharing.share({ reports: [id], people: [ingrid] });
+  await expect(refused).rejects.toMatchObject({ code: "certificate-changed", facts: { person: ingrid } });
+  await page.engine.sharing.refreshDelegations();
+  const [request] = page.engine.sharing.requests.current;
+  expect(request).toMatchObject({ kind: "give-back", reports: [id] });
+  await expect(page.engine.sharing.grant(request!.id)).rejects.toMatchObject({ code: "certificate-changed" });
+  await verify(page, ingrid);
+  expect(await page.engine.sharing.grant(request!.id)).toMatchObject([{ report: id, state: "done" }]);
+  expect(page.engine.sharing.requests.current).toEqual([]);
+
+  after.use();
+  await fresh.engine.sharing.refreshDelegations();
+  // Nobody she knows says so yet.
+  expect(fresh.engine.sharing.requests.current).toEqual([]);
+  await verify(fresh, ana);
+  await fresh.engine.sharing.refreshDelegations();
+  const [mine] = fresh.engine.sharing.requests.current;
+  expect(mine).toMatchObject({ kind: "former-key", reports: [id] });
+  await fresh.engine.sharing.grant(mine!.id);
+  expect(fresh.row("heart")).toMatchObject({ id, isMine: true });
+  expect((await fresh.engine.preview(id, { maxBytes: 1000 })).bytes).toHaveLength(300);
+  await fresh.engine.edit(id, { title: "heart, mine again" });
+  expect(fresh.row("heart, mine again")).toMatchObject({ revision: 2, isMine: true });
+  await fresh.engine.sharing.rekey(id, { keep: [] });
+  expect((await fresh.engine.sharing.readersOf(id)).readers.map(({ email }) => email).sort()).toEqual(
+    [ana, ingrid].sort(),
+  );
+  anas.use();
+  await page.engine.sharing.refreshReceived();
+  expect(page.row("heart, mine again")).toMatchObject({ revision: 3, isMine: false });
+});
