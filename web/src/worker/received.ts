@@ -34,6 +34,8 @@ export class Inbox {
   private readonly vault: Vault;
   /** Of strangers: what the person may still accept. */
   private waiting = new Map<string, Judged>();
+  /** What was found in roots that were opened since the vault was: the next look does not open them again. */
+  private readonly opened = new Map<string, Pick<Received, "signature" | "author" | "ownership">>();
 
   constructor(vault: Vault) {
     this.vault = vault;
@@ -83,7 +85,7 @@ export class Inbox {
       ownership: null,
       error: null,
     };
-    if (known?.cid === root) return { shown: about, entry: known };
+    if (known?.cid === root) return { shown: { ...about, ...this.opened.get(root) }, entry: known };
     try {
       const report = await this.open(id, root, known, people);
       const signer = answers.text(share, "sharer");
@@ -93,8 +95,9 @@ export class Inbox {
       // What she accepted once goes on: its later roots and revisions were judged against it.
       const standing = isPinned || known !== null ? "accepted" : "stranger";
       const { verdict, ownership, meta } = report;
-      const shown = { ...about, standing, signature: verdict, author: nameOf(meta.author), ownership } as const;
-      return { shown, entry: entryNow(report) };
+      const found = { signature: verdict, author: nameOf(meta.author), ownership };
+      this.opened.set(root, found);
+      return { shown: { ...about, ...found, standing }, entry: entryNow(report) };
     } catch (error) {
       if (!isExpected(error)) throw error;
       return { shown: { ...about, standing: "refused", error }, entry: null };
