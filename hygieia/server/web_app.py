@@ -34,11 +34,14 @@ _PAGE_POLICY: Final = (
 _WORKER_POLICY: Final = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src {}"
 )
+# pdf.js decodes strangers' files: it compiles its own decoders, and reaches nothing.
+_PDF_POLICY: Final = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'"
 # A person may name any gateway: https ones, and those of her own machine.
 _GATEWAYS_OF_ONES_OWN: Final = ("'self'", "https:", "http://localhost:*", "http://127.0.0.1:*")
 _FOR_GOOD: Final = "public, max-age=31536000, immutable"
 _ASK_ANEW: Final = "no-cache"
 _WORKER_PREFIX: Final = "assets/worker-"
+_PDF_PREFIX: Final = "assets/pdf.worker"
 _MEDIA_TYPES: Final = {
     ".js": "text/javascript; charset=utf-8",
     ".mjs": "text/javascript; charset=utf-8",
@@ -113,6 +116,8 @@ def _headers(name: str, gateways: Sequence[str]) -> dict[str, str]:
     }
     if name.startswith(_WORKER_PREFIX):
         headers["Content-Security-Policy"] = _WORKER_POLICY.format(_reachable(gateways))
+    elif name.startswith(_PDF_PREFIX):
+        headers["Content-Security-Policy"] = _PDF_POLICY
     elif suffix in {".html", ".js", ".mjs"}:
         headers["Content-Security-Policy"] = _PAGE_POLICY
     return headers

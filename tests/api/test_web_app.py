@@ -32,6 +32,7 @@ async def built(package: Path, tmp_path: Path) -> AsyncIterator[Api]:
     (assets / "index-abc.js").write_bytes(SCRIPT)
     (assets / "index-abc.js.gz").write_bytes(gzip.compress(SCRIPT))
     (assets / "worker-main-abc.js").write_bytes(SCRIPT)
+    (assets / "pdf.worker.min-abc.mjs").write_bytes(SCRIPT)
     settings = settings_in(tmp_path / "data", gateways=("https://gateway.example/",))
     async with running_api(settings) as api:
         yield api
@@ -69,6 +70,12 @@ async def test_only_the_workers_script_may_reach_gateways(built: Api) -> None:
     for path in ("/assets/index-abc.js", "/service-worker.js"):
         other = (await built.call("GET", path)).headers["Content-Security-Policy"]
         assert "connect-src 'self';" in other
+
+
+async def test_only_the_drawer_of_pdfs_compiles_decoders_and_it_reaches_nothing(built: Api) -> None:
+    drawer = await built.call("GET", "/assets/pdf.worker.min-abc.mjs")
+    policy = drawer.headers["Content-Security-Policy"]
+    assert policy == "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'"
 
 
 async def test_assets_are_kept_for_good_and_the_service_worker_is_not(built: Api) -> None:

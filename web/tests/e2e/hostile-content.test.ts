@@ -7,8 +7,8 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 
 import { PASSWORD, Server } from "../server/serving.ts";
-import { pdf, programs, type Program } from "./programs.ts";
-import { choose, openWindow, report, signUp, startBrowser, type Window } from "./window.ts";
+import { pdf, programs, scannedPdf, type Program } from "./programs.ts";
+import { choose, openVault, openWindow, report, signUp, startBrowser, type Window } from "./window.ts";
 
 let server: Server;
 let browser: Browser;
@@ -95,8 +95,7 @@ describe("a file name", () => {
     ["as long as a system bears", `${"é".repeat(110)}.txt`, ".txt"],
   ])("%s is shown as text, and saved as a file's name", async (_what, name, saved) => {
     await page.goto(`${new URL(page.url()).origin}/reports`);
-    await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
-    await page.getByRole("button", { name: "Open vault" }).click();
+    await openVault(page, PASSWORD);
     await page.locator(".page-head").waitFor();
     const before = new Set(await ids());
     await add(name, "text/plain", `${name}\n`);
@@ -123,8 +122,7 @@ describe("a file name", () => {
 
 test("a picture that would fill all memory is not opened, and said to be too large", async () => {
   await page.goto(`${new URL(page.url()).origin}/reports`);
-  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
-  await page.getByRole("button", { name: "Open vault" }).click();
+  await openVault(page, PASSWORD);
   await add("Bomb.png", "image/png", enormousPng());
   await report(page, "Bomb").click();
   await page.getByRole("dialog").getByText("This picture has more points than can be shown here.").waitFor();
@@ -139,3 +137,16 @@ function enormousPng(): Buffer {
   Buffer.from("0802000000", "hex").copy(head, 24);
   return Buffer.concat([head, pdf("")]);
 }
+
+test("a scanned page is drawn, although its picture needs a decoder of pdf.js's own", async () => {
+  await page.goto(`${new URL(page.url()).origin}/reports`);
+  await openVault(page, PASSWORD);
+  await add("Scanned.pdf", "application/pdf", scannedPdf());
+  await report(page, "Scanned").click();
+  await page.waitForFunction(() => {
+    const canvas = document.querySelector<HTMLCanvasElement>("[role=dialog] canvas");
+    if (canvas === null) return false;
+    const [red, green, blue] = canvas.getContext("2d")!.getImageData(canvas.width / 2, canvas.height / 2, 1, 1).data;
+    return red! > 150 && green! < 80 && blue! < 80;
+  });
+});

@@ -59,6 +59,33 @@ export function pdf(elsewhere: string, last = "0"): Buffer {
       " /CharProcs << /a 9 0 R >> /Encoding << /Type /Encoding /Differences [97 /a] >> /FirstChar 97 /LastChar 97 /Widths [100] >>",
     `<< /Length ${glyph.length} >>\nstream\n${glyph}\nendstream`,
   ];
+  return assembled(objects);
+}
+
+/** A red square of 16 by 16 points as JPEG 2000, which no browser decodes by itself. */
+const redSquare = [
+  "AAAADGpQICANCocKAAAAFGZ0eXBqcDIgAAAAAGpwMiAAAAAtanAyaAAAABZpaGRyAAAAEAAAABAAAwcHAAAAAAAPY29scgEAAAAAABAAAADOanAy",
+  "Y/9P/1EALwAAAAAAEAAAABAAAAAAAAAAAAAAABAAAAAQAAAAAAAAAAAAAwcBAQcBAQcBAf9SAAwAAAABAQAEBAAB/1wABEBA/2QAJQABQ3JlYXRl",
+  "ZCBieSBPcGVuSlBFRyB2ZXJzaW9uIDIuNS4w/5AACgAAAAAAVgAB/5PH1CIRUFSv3xyyvAAAAABhIS//f4DfgYAUAFyv9JywPAAAAABhIS/axEAA",
+  "AMJCX7aZAAABhIS/bTIAAAMJCX7aZAAABhIS/3//2Q==",
+].join("");
+
+/** A PDF of one page that is all one picture, as a scanner makes it. */
+export function scannedPdf(): Buffer {
+  const picture = Buffer.from(redSquare, "base64").toString("latin1");
+  const draw = "300 0 0 200 0 0 cm /P Do";
+  return assembled([
+    "<< /Type /Catalog /Pages 2 0 R >>",
+    "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+    "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 300 200] /Contents 4 0 R /Resources << /XObject << /P 5 0 R >> >> >>",
+    `<< /Length ${draw.length} >>\nstream\n${draw}\nendstream`,
+    "<< /Type /XObject /Subtype /Image /Width 16 /Height 16 /ColorSpace /DeviceRGB /BitsPerComponent 8 /Filter /JPXDecode" +
+      ` /Length ${picture.length} >>\nstream\n${picture}\nendstream`,
+  ]);
+}
+
+/** The objects, numbered from 1, as a file; one character is one octet. */
+function assembled(objects: readonly string[]): Buffer {
   let text = "%PDF-1.7\n";
   const places = objects.map((object, index) => {
     const at = text.length;

@@ -3,6 +3,9 @@
 
 import { getDocument, GlobalWorkerOptions, type PDFDocumentProxy } from "pdfjs-dist";
 import workerAddress from "pdfjs-dist/build/pdf.worker.min.mjs?url";
+import jbig2 from "pdfjs-dist/wasm/jbig2.wasm?url";
+import openjpeg from "pdfjs-dist/wasm/openjpeg.wasm?url";
+import qcms from "pdfjs-dist/wasm/qcms_bg.wasm?url";
 
 interface ScriptPolicy {
   createScriptURL(address: string): string;
@@ -26,6 +29,23 @@ function trustedWorkerAddress(): string {
   return policy.createScriptURL(workerAddress);
 }
 
+const decoders: ReadonlyMap<string, string> = new Map([
+  ["jbig2.wasm", jbig2],
+  ["openjpeg.wasm", openjpeg],
+  ["qcms_bg.wasm", qcms],
+]);
+
+/** What pdf.js's worker asks for: its decoders of pictures and colours. The worker itself may reach no network. */
+class Decoders {
+  async fetch({ filename }: { kind: string; filename: string }): Promise<Uint8Array> {
+    const address = decoders.get(filename);
+    if (address === undefined) throw new Error("The bundle has no such part of pdf.js.");
+    const answer = await fetch(address);
+    if (!answer.ok) throw new Error("A part of pdf.js is missing at the server.");
+    return new Uint8Array(await answer.arrayBuffer());
+  }
+}
+
 export interface OpenPdf {
   readonly document: PDFDocumentProxy;
   close(): Promise<void>;
@@ -43,6 +63,8 @@ export async function openPdf(bytes: Uint8Array): Promise<OpenPdf> {
     disableStream: true,
     useSystemFonts: true,
     stopAtErrors: false,
+    useWorkerFetch: false,
+    BinaryDataFactory: Decoders,
     // Sizes from a stranger's file: a picture of more points than this is left out.
     maxImageSize: 64_000_000,
     canvasMaxAreaInBytes: 256_000_000,
