@@ -2,7 +2,8 @@
 
 People store reports, edit them, add readers to the same ones, delete and purge others, through
 both servers at once. Whatever was acknowledged is there exactly once afterwards, nothing is
-half-visible, and background work was done by one process at a time.
+half-visible, and background work was done by one process at a time. The readers are real ones: one
+of them reads, and passes the report on, at both servers. The activity trail tells of every share.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from hygieia.documents.mongo import open_mongo
 from hygieia.domain.jobs import Jobs
 from hygieia.domain.sweeper import DROP_ACCOUNT_JOB
 from hygieia.server.services import build_services
+from hygieia.vault.activity import ActivityEntry, Trail
 from tests.cli.shell import run
 from tests.factories.dags import ReportParts, new_report, report_parts
 from tests.factories.servers import Api, Member, Reply, new_id
@@ -115,6 +117,7 @@ class Edited:
     parts: dict[str, ReportParts]
     told: dict[str, str] = field(default_factory=dict)
     packets: set[str] = field(default_factory=set)
+    readers: set[str] = field(default_factory=set)
 
     async def keep_editing(self, member: Member, enough: asyncio.Event) -> None:
         """Change the meta again and again, always of what is there now."""
@@ -139,6 +142,7 @@ class Edited:
             reply = await member.change(current, shared.dag(), "readers", shares=[note])
             if reply.status == 200:
                 self.packets.add(added)
+                self.readers.add(reader.key.key_id)
             return self._note(reply, "readers", shared)
 
         await self._keep_on(member, enough, share)
@@ -174,6 +178,29 @@ class Edited:
         parts = self.parts[final["root"]]
         assert self.packets <= set(parts.packets()), "an acknowledged reader is lost"
         await require_whole(member, parts.dag())
+
+    async def check_told(self, owner: Member, reader: Member) -> None:
+        """The reader finds it as it is now, and the owner's trail tells of everyone it went to."""
+        final = (await owner.call("GET", f"/api/v1/reports/{self.id}")).json
+        [item] = (await reader.call("GET", "/api/v1/shared")).json["items"]
+        assert (item["share"]["report"], item["root"]) == (self.id, final["root"])
+        assert (await reader.call("GET", f"/api/v1/reports/{self.id}")).json == final
+        entries = await trail_of(owner)
+        shared = {key for entry in entries if entry.event == "shared" for key in entry.people}
+        assert self.readers <= shared, "an acknowledged share is not told"
+        sharers = {entry.by for entry in entries if entry.event == "shared"}
+        assert sharers == {owner.person.key.key_id, reader.person.key.key_id}
+
+
+async def trail_of(member: Member) -> list[ActivityEntry]:
+    """Her whole activity trail, checked line by line: no gap, whichever server wrote it."""
+    trail, entries, after = Trail(member.person.account), list[ActivityEntry](), ""
+    while True:
+        page = (await member.call("GET", f"/api/v1/activity?limit=500{after}")).json
+        entries += trail.take_all(item["entry"] for item in page["items"])
+        if page["next"] is None:
+            return entries
+        after = f"&after={page['next']}"
 
 
 async def delete_and_purge(member: Member, enough: asyncio.Event, gone: set[str]) -> None:
@@ -285,10 +312,16 @@ def elsewhere(member: Member, server: RunningServer) -> Member:
 async def test_nothing_is_lost_between_two_servers_that_are_killed(pair: Pair) -> None:
     enough, uploads, gone = asyncio.Event(), Uploads(connections_may_be_lost=True), set[str]()
     async with aiohttp.ClientSession() as http, sweepers(pair) as sweeping:
-        storing, editing, deleting = [await somebody(pair.servers[0], http) for _ in range(3)]
+        people = [await somebody(pair.servers[0], http) for _ in range(4)]
+        storing, editing, deleting, reading = people
         parts = report_parts()
         [report] = await editing.upload(parts.dag())
-        edited = Edited(report["id"], {report["root"]: parts})
+        reply, shared = await editing.share(report, parts, reading.person)
+        edited = Edited(
+            report["id"],
+            {report["root"]: parts, reply.json["root"]: shared},
+            readers={reading.person.key.key_id},
+        )
         work = [
             asyncio.create_task(one)
             for server in pair.servers
@@ -296,6 +329,7 @@ async def test_nothing_is_lost_between_two_servers_that_are_killed(pair: Pair) -
                 uploads.keep_on(elsewhere(storing, server), enough),
                 edited.keep_editing(elsewhere(editing, server), enough),
                 edited.keep_sharing(elsewhere(editing, server), enough),
+                edited.keep_sharing(elsewhere(reading, server), enough),
                 delete_and_purge(elsewhere(deleting, server), enough, gone),
             )
         ]
@@ -316,12 +350,13 @@ async def test_nothing_is_lost_between_two_servers_that_are_killed(pair: Pair) -
         for server in pair.servers:
             await uploads.check(elsewhere(storing, server))
             await edited.check(elsewhere(editing, server))
+            await edited.check_told(elsewhere(editing, server), elsewhere(reading, server))
         left = {
             item["id"] for item in (await deleting.call("GET", "/api/v1/reports")).json["items"]
         }
         assert not left & gone
     done_once_and_one_at_a_time(sweeping)
-    await everything_is_cleaned_up(pair, [storing, editing, deleting])
+    await everything_is_cleaned_up(pair, people)
     checked = await asyncio.to_thread(run, "admin", "check", environ=pair.environ)
     assert checked.code == 0, checked.out
 
