@@ -49,11 +49,6 @@ class RekeyPlan:
     going_on: NextReaders
     earlier: tuple[Report, ...]
 
-    @property
-    def size_bytes(self) -> int:
-        """Content that goes through this machine when earlier revisions are issued again too."""
-        return sum(each.meta.size_bytes for each in (*self.earlier, self.current.report))
-
 
 @dataclass(frozen=True, slots=True)
 class Rekeyed:
