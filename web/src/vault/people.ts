@@ -89,12 +89,12 @@ export class People {
       if (isStranger) this.persons.set(key, key);
       else this.add(key, certificate, key);
       for (const former of contact.former_keys) this.addFormer(former, key, certificate);
-      for (const former of supersededOf(contact)) this.addFormer(former, null, certificate);
+      for (const former of supersededOf(contact)) this.add(former.key, former.certificate, null);
     }
     for (const former of formerKeys) this.addFormer(former, me.keyId, me.armored);
   }
 
-  private addFormer({ key, certificate }: FormerKey, person: string | null, successor: string): void {
+  private addFormer({ key, certificate }: FormerKey, person: string, successor: string): void {
     this.add(key, certificate, person);
     if (!this.successors.has(key)) this.successors.set(key, successor);
   }
@@ -136,6 +136,11 @@ export class People {
   /** Whether the key is, or was, the user's own or a contact's. */
   isKnown(keyId: string): boolean {
     return this.persons.has(keyId) || this.armored.has(keyId);
+  }
+
+  /** Whether somebody known has another key instead of this one now. */
+  isFormer(keyId: string): boolean {
+    return this.person(keyId) !== keyId;
   }
 
   isMe(keyId: string): boolean {

@@ -98,6 +98,7 @@ export async function readReport(
   checkBinding(meta, encrypted, expected);
   const verdict = await judge(note, meta.author, people);
   checkAuthor(meta, people, expected);
+  refuseFormerKey(meta, verdict, people, expected);
   const [origin, originVerdict] = await openOrigin(meta, people);
   const hasSigned = verdict === "valid" && people.same(meta.author, meta.owner);
   return {
@@ -152,6 +153,14 @@ function checkAuthor(meta: ReportMeta, people: People, expected: Expected): void
   }
   if (hasUploadRight !== undefined && !hasUploadRight(meta.author, meta)) {
     throw refusal("note-refused", "The report's author had no right to upload for its owner.");
+  }
+}
+
+/** A key that its person no longer has makes no later revision (docs/spec/19 §6). */
+function refuseFormerKey(meta: ReportMeta, verdict: Verdict, people: People, { entry }: Expected): void {
+  const isLater = entry !== undefined && entry !== null && meta.revision > entry.revision;
+  if (isLater && verdict === "changed-key" && people.isFormer(meta.author)) {
+    throw refusal("note-refused", "A later revision of the report is signed by a key that was given up.");
   }
 }
 

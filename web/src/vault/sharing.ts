@@ -122,6 +122,8 @@ export async function nextReaders(
   const delegations = new Map<string, string>();
   const leftOut = new Map<string, NextReaders["leftOut"][number]>();
   for (const { key, delegation } of readers.readers) {
+    // A note for her own key gave the report back: she is its owner.
+    if (people.isMe(key)) continue;
     const contact = byKey.get(people.person(key));
     if (contact === undefined) {
       leftOut.set(key, { key, why: "stranger" });

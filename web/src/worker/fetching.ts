@@ -5,7 +5,7 @@ import type { Answer } from "../api/transport.ts";
 import { startDigest } from "../crypto/digest.ts";
 import { PayloadReader, type Release } from "../crypto/payload.ts";
 import type { VersionRow } from "../engine/interface.ts";
-import { refusal } from "../refusal.ts";
+import { isRefusal, refusal } from "../refusal.ts";
 import type { ReportEntry } from "../vault/report-entry.ts";
 import { readReport, type Report } from "../vault/report.ts";
 import { parseCid } from "../ipld/cid.ts";
@@ -18,8 +18,10 @@ export function openReport(vault: Vault, entry: ReportEntry, source = vault.gate
   return readReport(source, entry.cid, vault.key, vault.people(), { entry });
 }
 
-/** One revision of a report; throws `not-found` when it is no longer kept. */
+/** One revision of a report, to be read; throws `not-found` when it is no longer kept. */
 export async function openRevision(vault: Vault, entry: ReportEntry, number?: number): Promise<Report> {
+  // So that the owner's trail says who read it (docs/spec/18 §2); nothing waits for it.
+  vault.transport.call("GET", `/reports/${entry.id}`, { isRepeatable: false }).catch(() => {});
   if (number === undefined || number === entry.revision) return openReport(vault, entry);
   for (const { report } of await openVersions(vault, entry)) {
     if (report.meta.revision === number) return report;
@@ -82,7 +84,8 @@ export async function openVersions(vault: Vault, entry: ReportEntry): Promise<Ve
   const found = new Map<number, Version>();
   for (const item of await listVersions(vault, entry.id)) {
     const root = parseCid(answers.text(item, "root"));
-    const report = await readReport(vault.gateways, root, vault.key, people, { id: entry.id });
+    const report = await openedVersion(vault, root, entry.id);
+    if (report === null) continue;
     if (!people.same(report.meta.owner, entry.owner)) {
       throw refusal("meta-mismatch", "The server lists a version that has another owner.");
     }
@@ -90,6 +93,16 @@ export async function openVersions(vault: Vault, entry: ReportEntry): Promise<Ve
     if (!found.has(report.meta.revision)) found.set(report.meta.revision, { item, report });
   }
   return [...found.values()].sort((a, b) => b.report.meta.revision - a.report.meta.revision);
+}
+
+/** Null for a root of before a lost key: its packets are for that one (docs/spec/19 §5). */
+async function openedVersion(vault: Vault, root: string, id: string): Promise<Report | null> {
+  try {
+    return await readReport(vault.gateways, root, vault.key, vault.people(), { id });
+  } catch (error) {
+    if (isRefusal(error, "envelope-refused")) return null;
+    throw error;
+  }
 }
 
 async function listVersions(vault: Vault, id: string): Promise<Answer[]> {

@@ -22,7 +22,7 @@ import { entryNow } from "./revisions.ts";
 import { Sharer } from "./sharer.ts";
 import type { Vault } from "./vault.ts";
 
-const PAGE_ITEMS = 200;
+const PAGE_ITEMS = 1000;
 const MOST_PAGES = 500;
 const GIVE = "give-back:";
 const FORMER = "former-key:";
@@ -37,6 +37,7 @@ export class GivingBack {
   private readonly vault: Vault;
   private readonly contacts: Contacts;
   private found = new Map<string, Found>();
+  private own: readonly string[] | null = null;
 
   constructor(vault: Vault, contacts: Contacts) {
     this.vault = vault;
@@ -58,7 +59,7 @@ export class GivingBack {
       const held = await this.heldOf(contact);
       const [first] = held;
       if (first === undefined) continue;
-      const keys = keysBefore(contact);
+        const keys = keysBefore(contact);
       requests.push({
         kind: "give-back",
         id: GIVE + contact.email,
@@ -106,6 +107,7 @@ export class GivingBack {
 
   /** What is hers and has no packet noted for the key that she has now. */
   private async heldOf(contact: ContactRow): Promise<ReportEntry[]> {
+    if (keysBefore(contact).size === 0) return [];
     const entries = theirs(contact, reportsOf(this.vault.index.state));
     if (entries.length === 0 || contact.state === "changed") return entries;
     const readers = await readersByReport(this.vault);
@@ -129,8 +131,8 @@ export class GivingBack {
 
   private async lookForOwn(shared: readonly Answer[]): Promise<Map<string, Found>> {
     const found = new Map<string, { former: FormerKey; entries: ReportEntry[] }>();
-    for (const [id, root] of await this.candidates(shared)) {
-      const given = await this.open(id, root);
+    for (const id of await this.candidates(shared)) {
+      const given = await this.open(id);
       if (given === null) continue;
       const { key } = given.former;
       if (!found.has(key)) found.set(key, { former: given.former, entries: [] });
@@ -140,24 +142,27 @@ export class GivingBack {
   }
 
   /** Reports that the server names and the index does not: her own, and shared ones. */
-  private async candidates(shared: readonly Answer[]): Promise<Map<string, string>> {
+  private async candidates(shared: readonly Answer[]): Promise<Set<string>> {
     const { state } = this.vault.index;
-    const found = new Map<string, string>();
-    const add = (id: string, root: string): void => {
-      if (findReport(state, id) === undefined) found.set(id, root);
-    };
-    for await (const item of pages(this.vault, "/reports")) add(answers.text(item, "id"), answers.text(item, "root"));
-    for (const item of shared) add(answers.text(answers.part(item, "share"), "report"), answers.text(item, "root"));
-    return found;
+    this.own ??= await this.ownUnknown();
+    const all = [...this.own, ...shared.map((item) => answers.text(answers.part(item, "share"), "report"))];
+    return new Set(all.filter((id) => findReport(state, id) === undefined));
+  }
+
+  /** Her own reports that the index does not have: the whole list is read once while the vault is open. */
+  private async ownUnknown(): Promise<string[]> {
+    const found: string[] = [];
+    for await (const item of pages(this.vault, "/reports")) found.push(answers.text(item, "id"));
+    return found.filter((id) => findReport(this.vault.index.state, id) === undefined);
   }
 
   /** The report, if a note gives it back and all of it holds; null where it does not. */
-  private async open(id: string, root: string): Promise<GivenBack | null> {
+  private async open(id: string): Promise<GivenBack | null> {
     for await (const said of notesOf(this.vault, id)) {
       const { reader, former } = said.share;
       if (reader !== this.vault.key.keyId || former === null) continue;
       try {
-        return await this.judge(id, root, said, former);
+        return await this.judge(id, said, former);
       } catch (error) {
         // Another note may give it back; a lie is not shown at all.
         const isExpected = isIntegrity(error) || isRefusal(error, "invalid-input", "not-found", "block-missing");
@@ -167,8 +172,9 @@ export class GivingBack {
     return null;
   }
 
-  private async judge(id: string, root: string, said: OpenedShare, former: FormerKey): Promise<GivenBack> {
-    const { key, gateways, index } = this.vault;
+  private async judge(id: string, said: OpenedShare, former: FormerKey): Promise<GivenBack> {
+    const { key, gateways, index, transport } = this.vault;
+    const root = answers.text(await transport.call("GET", `/reports/${id}`), "root");
     const me = key.certificate;
     // The former key as if it were confirmed, to judge what it signed.
     const asIf = peopleOf(index.state, me, [former]);

@@ -236,7 +236,9 @@ describe("who goes on reading under a new session key", () => {
       removed: [],
     };
     const contacts = [contact(boris), contact(cleo, { state: "changed" as const })];
-    const next = await nextReaders(readers, contacts, new People(boris.certificate, [], contacts));
+    const dora = await generateKey("Dora", "dora@example.org");
+    readers.readers.push({ key: dora.keyId, pkesk: dora.keyId, delegation: null });
+    const next = await nextReaders(readers, contacts, new People(dora.certificate, [], contacts));
     expect(next.certificates.map(({ keyId }) => keyId)).toEqual([boris.keyId]);
     expect(next.leftOut).toEqual([
       { key: ana.keyId, why: "stranger" },
