@@ -10,6 +10,9 @@ import pytest
 from tests.cli.shell import by, newcomer, run, sign_up, store
 from tests.running import Person, RunningServer
 
+# Some forty commands, each a process of its own: on a busy machine that takes its time.
+pytestmark = pytest.mark.timeout(600)
+
 INGRID, BORIS = "ingrid-lost@example.org", "boris-holds@example.org"
 
 

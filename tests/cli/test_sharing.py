@@ -124,6 +124,7 @@ def test_from_a_stranger_it_waits_closed(
     assert by(ana, "cat", report["id"]).out == "Buy pills\n"
 
 
+@pytest.mark.timeout(400)
 def test_after_a_re_key_the_old_copies_are_gone_and_who_was_dropped_is_named(
     ana: Person, ben: Person, server: RunningServer, tmp_path: Path, met: str
 ) -> None:

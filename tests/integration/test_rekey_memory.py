@@ -13,6 +13,8 @@ import pytest
 from tests.cli.shell import by, environment_of, sign_up
 from tests.running import Person, RunningServer, running_server
 
+pytestmark = pytest.mark.timeout(600)
+
 MIB = 1 << 20
 SHORT_MIB, LONG_MIB = 8, 192
 # Held at most: the pipe, what a download and an upload hold. A whole content would be over it.

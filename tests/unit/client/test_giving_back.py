@@ -20,6 +20,8 @@ from tests.unit.client.conftest import Person
 from tests.unit.client.people import contact_of, content_of, meet, share, stored
 from tests.unit.client.vaults import PASSWORD
 
+pytestmark = pytest.mark.timeout(300)
+
 EMAIL = "ingrid@example.org"
 
 

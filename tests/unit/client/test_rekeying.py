@@ -43,6 +43,8 @@ from tests.unit.client.people import (
 )
 from tests.unit.client.vaults import file_in
 
+pytestmark = pytest.mark.timeout(300)
+
 LARGE = bytes(range(256)) * (5 << 12)  # 5 MiB: several leaves, several pieces
 
 
