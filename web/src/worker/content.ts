@@ -33,6 +33,7 @@ export class Recorder {
   private readonly sender: BatchSender;
   private readonly known: Uint8Array;
   private waiting: Block[] = [];
+  private recording: { readonly saved: Promise<void> | undefined; readonly blocks: readonly Block[] } | null = null;
   private count = 0;
 
   private constructor(store: Store | null, upload: string, sender: BatchSender, known: Uint8Array) {
@@ -66,17 +67,34 @@ export class Recorder {
       return;
     }
     this.waiting.push(block);
-    if (this.waiting.length === RECORDED_AT_ONCE) await this.settle();
+    if (this.waiting.length === RECORDED_AT_ONCE) await this.record();
   }
 
-  async settle(): Promise<void> {
-    const { waiting } = this;
-    if (waiting.length === 0) return;
+  /** Sends what has not been sent yet. */
+  async finish(): Promise<void> {
+    if (this.waiting.length > 0) await this.record();
+    await this.send();
+  }
+
+  /** Begins to record the leaves that wait; meanwhile those before are sent, and the next ones made. */
+  private async record(): Promise<void> {
+    const blocks = this.waiting;
     this.waiting = [];
-    const cids = concat(...waiting.map(({ cid }) => cidBytes(cid)));
-    await this.store?.saveLeaves({ upload: this.upload, first: this.count, cids });
-    this.count += waiting.length;
-    await this.sender.addAll(waiting);
+    const cids = concat(...blocks.map(({ cid }) => cidBytes(cid)));
+    const saved = this.store?.saveLeaves({ upload: this.upload, first: this.count, cids });
+    saved?.catch(() => {}); // told when its turn comes
+    this.count += blocks.length;
+    await this.send();
+    this.recording = { saved, blocks };
+  }
+
+  /** Sends the leaves that were being recorded, once they are. */
+  private async send(): Promise<void> {
+    if (this.recording === null) return;
+    const { saved, blocks } = this.recording;
+    this.recording = null;
+    await saved;
+    await this.sender.addAll(blocks);
   }
 }
 
@@ -122,7 +140,7 @@ export class ContentSealer {
   async finish(): Promise<SealedContent> {
     await this.writer.finish();
     await this.settle(0);
-    await this.recorder.settle();
+    await this.recorder.finish();
     const [blocks, payload] = await this.builder.finish();
     await this.sender.addAll(blocks);
     return { payload, sizeBytes: this.sizeBytes, sha256: await this.digest.hex() };
