@@ -6,7 +6,7 @@ import { refusal } from "../refusal.ts";
 
 /** Octets cross in buffers of one size, which come back to be used again: so many in all. */
 const BUFFER_BYTES = 1 << 20;
-const BUFFERS = 6;
+const BUFFERS = 4;
 
 export interface ContentDigest {
   /** Takes a piece, which may be used again at once; waits while too much is behind. */

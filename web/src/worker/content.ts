@@ -10,9 +10,9 @@ import { refusal } from "../refusal.ts";
 import type { BatchSender } from "./sending.ts";
 import type { Store } from "./store.ts";
 
-const PIECE_BYTES = 1 << 20;
+const PIECE_BYTES = 1 << 19;
 const HASHES_IN_FLIGHT = 4;
-const RECORDED_AT_ONCE = 7;
+const RECORDED_AT_ONCE = 4;
 
 /** What encrypting a content again must be given to yield the same blocks. */
 export interface ContentSecrets {

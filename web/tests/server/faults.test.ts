@@ -186,6 +186,22 @@ describe("an upload", () => {
     expect(await sameAs(file, await contentOf(again, again.row("long").id))).toBe(true);
   });
 
+  it("that is paused lets the others go on, and goes on itself when it is told to", async () => {
+    const browser = new Browser(server);
+    const page = await signedUp(browser);
+    const long = fileOf("long.bin", 9_000_000, 13);
+    const items = [long, fileOf("other.bin", 3_000_000, 14)].map((file) => ({ file }));
+    const [first, second] = await page.engine.upload(items);
+    page.engine.pauseUpload(first!);
+    const stateOf = (id: string | undefined) => page.uploads!.items.find((item) => item.id === id)!.state;
+    await until(() => stateOf(second) === "saved");
+    expect(stateOf(first)).toBe("paused");
+    page.engine.pauseUploads();
+    page.engine.continueUpload(first!);
+    await until(() => stateOf(first) === "saved");
+    expect(await sameAs(long, await contentOf(page, page.row("long").id))).toBe(true);
+  });
+
   it("of a file that changed meanwhile starts afresh under another key", async () => {
     const browser = new Browser(server);
     const page = await signedUp(browser);
