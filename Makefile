@@ -20,7 +20,7 @@ WEB := $(shell find web/src web/public web/index.html web/vite.config.ts web/pac
 VITEST := node_modules/.bin/vitest run --reporter=dot --reporter=junit
 
 .PHONY: help run web test test-servers test-containers test-interop test-browser test-all test-rest \
-        demo lint bench screens attack conformance format lock clean
+        demo lint bench bench-web screens attack conformance format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -118,7 +118,13 @@ format: .venv/.dev ## let the formatter have its way
 	@$(BIN)/ruff format --quiet .
 
 bench: .venv/.dev ## measure speed and memory against the floor
-	@exec $(BIN)/python -m bench
+	@$(BIN)/python -m bench
+	@if [ -x "$${HYGIEIA_TEST_CHROMIUM:-/usr/bin/chromium}" ] && scripts/has-node; then \
+	  $(MAKE) --no-print-directory bench-web; \
+	else echo "Without Chromium and Node.js 20.19 the web app is not measured." >&2; fi
+
+bench-web: web .venv/.run ## measure how the web app stores and fetches a large file (Chromium; MIB=512)
+	@node web/bench/transfers.mjs $(MIB)
 
 screens: web/node_modules/.ready ## pictures of every screen of the web app, into build/screens (Debian)
 	@scripts/screens
