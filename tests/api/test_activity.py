@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -113,6 +114,18 @@ async def test_a_deleted_account_leaves_no_trail(api: Api, ada: Member) -> None:
     assert (await ada.call("POST", "/api/v1/account/delete", body)).status == 204
     await api.services.sweeper.sweep()
     assert not (await documents.page(COLLECTION, ada.person.account, limit=9)).items
+
+
+async def test_the_hosts_reset_is_told_to_whoever_signs_up_anew(api: Api, ada: Member) -> None:
+    async def nothing(account_id: str) -> None:
+        assert account_id == ada.person.account
+
+    code = await api.services.identity.accounts.vacate(ada.person.email, nothing)
+    again = await api.sign_up(replace(ada.person, which_key="second"), invite=code)
+    first, freed, second = await trail_of(again)
+    assert (first.event, freed.event, second.event) == ("signed-up", "account-freed", "signed-up")
+    assert (freed.by, freed.address, freed.device) == (None, "", "")
+    assert first.by != second.by == again.person.key.key_id
 
 
 async def test_many_reports_in_one_request_are_one_entry(ada: Member) -> None:
