@@ -12,7 +12,7 @@ from tests.cli.shell import by, sign_up, store
 from tests.running import Person, RunningServer
 
 # Some forty commands one after the other; on a busy machine that takes its time.
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 SOON = (datetime.now(UTC) + timedelta(days=100)).date().isoformat()
 PATIENT, DOCTOR, SECOND = "test-delegations@example.org", "doc@example.org", "second@example.org"

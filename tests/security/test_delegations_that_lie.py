@@ -27,7 +27,7 @@ from tests.security.sharers import done
 from tests.security.victims import in_vault, refused, sign_up
 
 # Three people sign up first; on a busy machine that takes its time.
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 PATIENT, DOCTOR, EVE = "patient-19@example.org", "doctor-19@example.org", "eve-19@example.org"
 INBOX, REPORTS = "/api/v1/inbox", "/api/v1/reports"
