@@ -60,7 +60,9 @@ export class Downloads {
         access.truncate(download.sizeBytes);
         let at = 0;
         await write((plain) => {
-          at += access.write(plain as Uint8Array<ArrayBuffer>, { at });
+          const written = access.write(plain as Uint8Array<ArrayBuffer>, { at });
+          if (written < plain.length) throw refusal("storage-full", "There is no room left on this device.");
+          at += written;
         });
         access.flush();
       } catch (error) {

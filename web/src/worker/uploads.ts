@@ -6,6 +6,7 @@ import { LIMITS } from "../limits.ts";
 import { isRefusal, refusal } from "../refusal.ts";
 import { requireReport } from "../vault/index/state.ts";
 import { Repeats } from "./repeats.ts";
+import { endUpload } from "./sending.ts";
 import { Storing } from "./storing.ts";
 import { Job } from "./upload-jobs.ts";
 import { UploadList } from "./upload-list.ts";
@@ -133,6 +134,7 @@ export class Uploads {
     const isUnderWay = job.isActive;
     job.state = "cancelled";
     if (isUnderWay) this.stop.abort();
+    this.release(job);
     await this.vault.store.dropUpload(id);
     this.run();
   }
@@ -230,6 +232,13 @@ export class Uploads {
     job.error =
       error instanceof EngineError ? error : refusal("failed", "The file could not be stored.");
     job.state = "failed";
+    this.release(job);
     this.list.tell(true);
+  }
+
+  /** What was sent of it takes no more of her space; that the server could not be told does no harm. */
+  private release(job: Job): void {
+    if (job.upload !== null) void endUpload(this.vault.transport, job.upload);
+    job.upload = null;
   }
 }
