@@ -213,6 +213,13 @@ test("she sees all who read it, and stops one of them in words that promise no m
   await dialog.getByRole("button", { name: "Stop sharing" }).click();
   await hers.getByText("No longer shared with Tomas Berg.").waitFor();
   expect(await readers.getByText("Tomas Berg").count()).toBe(0);
+
+  await hers.getByRole("button", { name: "New key for this report" }).click();
+  const plan = hers.getByRole("dialog", { name: "New key for this report" });
+  await plan.getByText(okafor.name).waitFor();
+  await plan.getByRole("button", { name: "Make the new key" }).click();
+  await hers.getByText("The report has a new key", { exact: true }).waitFor();
+  await readers.getByText(okafor.name).waitFor();
   await closeDrawer(hers);
   const { reports } = JSON.parse(shell("--json", "shared")) as { reports: { standing: string }[] };
   expect(reports.filter(({ standing }) => standing === "accepted")).toEqual([]);
