@@ -68,7 +68,7 @@ async function shareWith(page: Page, title: string, name: string): Promise<Locat
 
 async function pick(dialog: Locator, name: string): Promise<void> {
   await dialog.getByRole("button", { name }).click();
-  await dialog.getByRole("button", { name: `Choose somebody else than ${name}` }).waitFor();
+  await dialog.getByRole("button", { name: `Change: choose somebody else than ${name}` }).waitFor();
 }
 
 async function closeDrawer(page: Page): Promise<void> {
@@ -126,7 +126,7 @@ test("a stranger's report waits closed, and comes in only when she says so", asy
   await lookFor(hers, hers.getByRole("heading", { name: "1 report from strangers" }));
   expect(await hers.getByText(tomas).count()).toBe(0);
   await hers.getByRole("button", { name: "Show", exact: true }).click();
-  await hers.getByRole("button", { name: `Take in the report that says to be from ${tomas}` }).click();
+  await hers.getByRole("button", { name: `Take it in: the report that says to be from ${tomas}` }).click();
   await hers.getByRole("alertdialog").getByRole("button", { name: "Take it in" }).click();
   await hers.getByRole("link", { name: "note", exact: true }).waitFor();
   await hers.getByText("Signed by somebody not known here").waitFor();
@@ -179,7 +179,7 @@ test("several at once need a compared person: one is refused with words, the oth
   await dialog.getByRole("button", { name: "Share 2 reports" }).click();
   await dialog.getByRole("alert").getByText("Compare the safety number with Tomas Berg first.").waitFor();
 
-  await dialog.getByRole("button", { name: "Choose somebody else than Tomas Berg" }).click();
+  await dialog.getByRole("button", { name: "Change: choose somebody else than Tomas Berg" }).click();
   await pick(dialog, okafor.name);
   await dialog.getByRole("button", { name: "Share 2 reports" }).click();
   await hers.getByText(`2 reports shared with ${okafor.name}`).waitFor();
@@ -242,7 +242,7 @@ test("an ongoing share brings past and new reports, and its end lists what he ca
 
   await place(hers, "People").click();
   await hers.getByRole("tab", { name: /Ongoing, given/ }).click();
-  await hers.getByRole("button", { name: `End the ongoing share with ${okafor.name}` }).click();
+  await hers.getByRole("button", { name: `End it: the ongoing share with ${okafor.name}` }).click();
   const ending = hers.getByRole("dialog");
   await ending.getByRole("button", { name: "End it" }).click();
   await ending.getByText(`${okafor.name} can still read`).waitFor();

@@ -18,7 +18,7 @@ const settled = (page: Page): Promise<void> => page.waitForTimeout(300);
 
 async function choosePerson(page: Page, name: string): Promise<void> {
   await page.getByRole("dialog", { name: "Share your reports" }).getByRole("button", { name }).click();
-  await page.getByRole("button", { name: `Choose somebody else than ${name}` }).waitFor();
+  await page.getByRole("button", { name: `Change: choose somebody else than ${name}` }).waitFor();
 }
 
 /** The share dialog over the report's drawer, with somebody chosen. */
@@ -160,7 +160,7 @@ const inPeople: readonly Scene[] = [
     path: "/people",
     act: async (page) => {
       await page.getByRole("tab", { name: /Ongoing, given/ }).click();
-      await page.getByRole("button", { name: "End the ongoing share with Dr Amara Lind" }).click();
+      await page.getByRole("button", { name: "End it: the ongoing share with Dr Amara Lind" }).click();
       await page.getByRole("dialog").waitFor();
     },
   },
@@ -169,7 +169,7 @@ const inPeople: readonly Scene[] = [
     path: "/people",
     act: async (page) => {
       await page.getByRole("tab", { name: /Ongoing, given/ }).click();
-      await page.getByRole("button", { name: "End the ongoing share with Dr Amara Lind" }).click();
+      await page.getByRole("button", { name: "End it: the ongoing share with Dr Amara Lind" }).click();
       await submit(page, "End it");
       await page.getByText("can still read these 2 reports").waitFor();
     },
@@ -349,7 +349,7 @@ const others: readonly Scene[] = [
     prepare: receive,
     act: async (page) => {
       await page.getByRole("button", { name: "Show", exact: true }).click();
-      await page.getByRole("button", { name: /^Take in/ }).click();
+      await page.getByRole("button", { name: /^Take it in/ }).click();
       await page.getByRole("alertdialog").waitFor();
     },
   },
