@@ -285,6 +285,23 @@ const vault: readonly Scene[] = [
     },
   },
   {
+    name: "vault-add-menu",
+    path: "/reports",
+    act: async (page) => {
+      await page.getByRole("button", { name: /^Add/ }).filter({ visible: true }).first().click();
+      await page.getByRole("menuitemradio", { name: "Grandma Solveig" }).waitFor();
+    },
+  },
+  {
+    name: "vault-new-subject",
+    path: "/reports",
+    act: async (page) => {
+      await page.getByRole("button", { name: /^Add/ }).filter({ visible: true }).first().click();
+      await page.getByRole("menuitem", { name: "Somebody else's" }).click();
+      await page.getByRole("dialog").waitFor();
+    },
+  },
+  {
     name: "vault-rename",
     path: "/reports",
     act: async (page) => {
