@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -160,3 +161,14 @@ def test_every_command_takes_the_global_options_after_its_name(ana: Person) -> N
     after = by(ana, "ls", "--quiet", "--json")
     assert before.json == after.json == {"reports": [], "next": None}
     assert before.err == after.err == ""
+
+
+def test_settings_are_looked_at_without_opening_anything(tmp_path: Path) -> None:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("HYGIEIA_")}
+    data = {"HYGIEIA_DATA_DIR": str(tmp_path / "data")}
+    fine = run("serve", "--check", environ=kept | data)
+    assert (fine.code, fine.out) == (0, "")
+    wrong = run("serve", "--check", environ=kept | data | {"HYGIEIA_QUOTA_BYTES": "much"})
+    assert wrong.code == 2
+    assert "HYGIEIA_QUOTA_BYTES" in wrong.err
+    assert not (tmp_path / "data").exists()

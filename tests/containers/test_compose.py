@@ -70,6 +70,14 @@ def test_what_runs_on_is_bounded_watched_and_started_again(services: Services) -
     for name in ("mongodb", "kubo"):
         assert services[name]["healthcheck"]["test"], name
         assert services["server"]["depends_on"][name]["condition"] == "service_healthy"
+        assert (
+            services[name]["depends_on"]["check"]["condition"] == "service_completed_successfully"
+        )
+    check = services["check"]
+    assert check["restart"] == "no"
+    assert {name: check[name] for name in ("image", "environment")} == {
+        name: services["server"][name] for name in ("image", "environment")
+    }
     assert "HEALTHCHECK" in (DOCKER / "Dockerfile").read_text()
 
 
@@ -116,6 +124,7 @@ def test_secrets_are_files_and_each_service_gets_its_own(project: dict[str, Any]
         for name, service in project["services"].items()
     }
     assert given == {
+        "check": {"documents", "blocks", "server", "mongodb-root", "mongodb-key"},
         "server": {"documents", "blocks", "server"},
         "mongodb": {"documents", "mongodb-root", "mongodb-key"},
         "kubo": {"blocks"},

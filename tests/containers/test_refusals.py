@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,39 @@ def test_a_kubo_without_its_secret_says_so_and_starts_nothing(
         assert code == 2
         assert said.count("\n") == 1
         assert said.startswith("kubo.sh: the secret blocks ")
+
+
+@pytest.fixture
+def unstarted(containers: Engine, server_image: str, tmp_path: Path) -> Iterator[Stack]:
+    """A vault that nobody has started yet."""
+    made = Stack(containers, tmp_path / "unstarted", 6, server_image)
+    made.make_secrets()
+    try:
+        yield made
+    finally:
+        made.remove()
+
+
+@pytest.mark.parametrize(
+    ("secret", "content", "said"),
+    [
+        ("mongodb-root", "", "check.sh: the secret mongodb-root is missing or empty."),
+        ("blocks", None, "check.sh: the secret blocks is missing or empty."),
+        ("blocks", "a-token-alone\n", "hygieia: HYGIEIA_BLOCKS must start with"),
+    ],
+)
+def test_a_stack_with_a_wrong_secret_starts_nothing_and_says_why_once(
+    unstarted: Stack, secret: str, content: str | None, said: str
+) -> None:
+    (unstarted.secrets / secret).unlink()
+    if content is not None:
+        (unstarted.secrets / secret).write_text(content)
+        (unstarted.secrets / secret).chmod(0o444)
+    code, told = unstarted.start("up", "--detach", "--no-build")
+    assert code != 0, told
+    logs = unstarted.start("logs", "--no-log-prefix", "check")[1]
+    assert logs.count(said) == 1, "it is not started over and over again"
+    assert "Traceback" not in logs
+    assert unstarted.container("check")["State"]["ExitCode"] == 2
+    for service in ("mongodb", "kubo", "server"):
+        assert unstarted.container(service)["State"]["Status"] in {"created", "configured"}

@@ -15,7 +15,7 @@ import pytest
 
 from tests.containers.engine import ROOT, Engine, Stack
 from tests.guide import marked
-from tests.running import Person
+from tests.running import Person, running_server
 
 # The first of them waits for the images.
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(1200)]
@@ -172,6 +172,25 @@ def test_a_backup_is_restored_on_a_machine_that_has_nothing(
     restored = Vault(person, vault.digests, vault.folder)
     assert restored.is_whole()
     assert restored.put(1_000)
+
+
+def test_a_vault_moves_out_of_its_containers_into_a_folder(
+    fresh: Stack, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("moved")
+    folder.chmod(0o777)  # the server in the container writes as another user
+    person = fresh.person("eva")
+    fresh.make_secrets()
+    fresh.up()
+    person.run("signup", "eva@example.org", "--name", "Eva", "--kit", str(fresh.folder / "kit-eva"))
+    moving = Vault(person, {}, tmp_path_factory.mktemp("files-of-eva"))
+    moving.put(2_000, 3_000_000)
+    fresh.script(marked(HOSTING, "out").replace("/srv/vault", str(folder)))
+    fresh.compose("stop")
+    for path in folder.rglob("*"):
+        os.chown(path, 0, 0)
+    with running_server(folder, fresh.ports["PUBLISH"]):
+        assert moving.is_whole()
 
 
 def test_a_backup_of_a_running_vault_is_refused(fresh: Stack) -> None:

@@ -17,12 +17,20 @@ if TYPE_CHECKING:
 @click.option("--host", help="The address to listen on; localhost if not said otherwise.")
 @click.option("--port", type=click.IntRange(0, 65535), help="The port; 0 takes a free one.")
 @click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="Where data lives.")
-def serve(_invocation: Invocation, host: str | None, port: int | None, data: Path | None) -> None:
+@click.option("--check", is_flag=True, help="Only look at the settings: 0 if fine, else 2.")
+def serve(
+    invocation: Invocation, *, host: str | None, port: int | None, data: Path | None, check: bool
+) -> None:
     """Run the vault server until it is told to stop.
 
     Every setting is an environment variable or a line in .env; .env.example explains them.
     """
     from hygieia.config import load_settings
+
+    settings = load_settings(overrides={"host": host, "port": port, "data_dir": data})
+    if check:
+        invocation.message("The settings can be used.")
+        return
     from hygieia.server import run
 
-    run(load_settings(overrides={"host": host, "port": port, "data_dir": data}))
+    run(settings)
