@@ -114,3 +114,13 @@ test("for somebody new, whose name is asked for once", async () => {
     () => document.querySelector('[role=menuitemradio][aria-checked="true"]')?.textContent?.includes("Leo") ?? false,
   );
 });
+
+test("one of several is paused and goes on by itself, the others are left alone", async () => {
+  const page = await open("vault");
+  await fire(page, "drop", ["one.pdf", "two.pdf"]);
+  await page.getByRole("button", { name: "Pause one.pdf" }).click();
+  await page.getByRole("button", { name: "Resume one.pdf" }).waitFor();
+  expect(await page.getByRole("button", { name: "Pause two.pdf" }).count()).toBe(1);
+  await page.getByRole("button", { name: "Resume one.pdf" }).click();
+  await page.getByRole("button", { name: "Pause one.pdf" }).waitFor();
+});
