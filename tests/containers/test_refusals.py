@@ -107,7 +107,7 @@ def unstarted(containers: Engine, server_image: str, tmp_path: Path) -> Iterator
     [
         ("mongodb-root", "", "check.sh: the secret mongodb-root is missing or empty."),
         ("blocks", None, "check.sh: the secret blocks is missing or empty."),
-        ("blocks", "a-token-alone\n", "hygieia: HYGIEIA_BLOCKS must start with"),
+        ("blocks", "a-token-alone\n", "check.sh: the secret blocks holds no kubo+http"),
     ],
 )
 def test_a_stack_with_a_wrong_secret_starts_nothing_and_says_why_once(
