@@ -24,8 +24,8 @@ export const SIGN_UP = `
   await self.engineCall("signUp", { email: "bench@example.org", name: "Bench", password: "correct horse battery staple" });
 `;
 
-/** Writes a file of \`mib\` MiB of random octets into the origin's own file system. */
-export const fill = (mib) => `
+/** Writes a file of `mib` MiB of random octets into the origin's own file system. */
+export const fill = (mib, more = 0) => `
   const root = await navigator.storage.getDirectory();
   const handle = await root.getFileHandle("bench.bin", { create: true });
   const access = await handle.createSyncAccessHandle();
@@ -34,6 +34,7 @@ export const fill = (mib) => `
     for (let p = 0; p < data.length; p += 65536) crypto.getRandomValues(data.subarray(p, p + 65536));
     access.write(data, { at: i * 2 ** 20 });
   }
+  access.truncate(${mib} * 2 ** 20 + ${more});
   access.flush(); access.close();
 `;
 
@@ -62,7 +63,7 @@ export const DOWN = `
   return took;
 `;
 
-/** MB/s of one WebCrypto call over pieces of \`bytes\`, four under way, 256 MiB in all. */
+/** MB/s of one WebCrypto call over pieces of `bytes`, four under way, 256 MiB in all. */
 export const bare = (what, bytes = 1 << 18) => `
   const key = await crypto.subtle.importKey("raw", new Uint8Array(32), "AES-GCM", false, ["encrypt"]);
   const data = new Uint8Array(${bytes});
@@ -80,7 +81,7 @@ export const bare = (what, bytes = 1 << 18) => `
 export const GCM = 'crypto.subtle.encrypt({ name: "AES-GCM", iv }, key, data)';
 export const SHA256 = 'crypto.subtle.digest("SHA-256", data)';
 
-/** From now on \`latestTurn\` is by how much the worker's loop was late at worst, in ms; it is asked every 20 ms. */
+/** From now on `latestTurn` is by how much the worker's loop was late at worst, in ms; it is asked every 20 ms. */
 export const WATCH_TURNS = `
   self.latestTurn = 0;
   let due = performance.now() + 20;

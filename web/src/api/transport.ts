@@ -10,7 +10,9 @@ const ATTEMPTS = 4;
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 30_000;
 const SILENCE_MS = 60_000;
-const COUNTED_AS = 4;
+/** So much of bodies may wait for the browser's collector, and what is counted to it in their stead. */
+const UNCOUNTED_BYTES = 24 << 20;
+const COUNTED_BYTES = 128 << 20;
 
 // Codes that only a server gives, in the words that the screens know.
 const CODES: Readonly<Record<string, ErrorCode>> = {
@@ -44,6 +46,7 @@ export class Transport {
   readonly origin: string;
   /** See `countBody`. */
   counted: ArrayBuffer | null = null;
+  private uncountedBytes = 0;
   /** Told after each request whether the server answered at all. */
   onReach: (isReached: boolean) => void = () => {};
   /** Told when the server says that the session has ended. */
@@ -78,11 +81,19 @@ export class Transport {
 
   /**
    * The browser sends a copy of its own, and keeps it until its collector runs, to which it does not
-   * count it: the bodies of a large file would fill the memory. A buffer that is never written to,
-   * and so takes none, is counted in their stead, as four: the collector runs every other body.
+   * count it: the bodies of a large file would fill the memory. A large buffer that is never written
+   * to, and so takes no memory, is counted in their stead, which makes the collector run at once.
    */
   private countBody(bytes: number): void {
-    this.counted = new ArrayBuffer(COUNTED_AS * bytes);
+    this.uncountedBytes += bytes;
+    if (this.uncountedBytes < UNCOUNTED_BYTES) return;
+    this.uncountedBytes = 0;
+    this.counted = null;
+    try {
+      this.counted = new ArrayBuffer(COUNTED_BYTES);
+    } catch {
+      // No room even for one that takes none: the browser ran its collector before it said so.
+    }
   }
 
   private async send(
