@@ -8,6 +8,7 @@ opening (FORMATS §7).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -21,9 +22,10 @@ from hygieia.client.read_back import read_back
 from hygieia.client.readers import readers_of
 from hygieia.client.reading import ReportFetcher
 from hygieia.client.recipients import delegations_of
+from hygieia.client.replayed import refuse_replayed
 from hygieia.client.session import Session
 from hygieia.client.sources import check_unchanged, media_type_of, reading
-from hygieia.errors import MetaMismatch, StaleRevision
+from hygieia.errors import MetaMismatch, RecipientRefused, Rollback, StaleRevision
 from hygieia.ipld.cid import CID
 from hygieia.openpgp.times import format_time, now
 from hygieia.recovery.driving import read_from
@@ -89,6 +91,9 @@ class Changer:
         Raises:
             Rollback, MetaMismatch: the server shows an older or another report.
         """
+        known = self.index.state.find(entry.id)
+        if isinstance(known, ReportEntry) and known.revision > entry.revision:
+            entry = known  # another device's change, read since
         answer = (await self.session.transport.call("GET", f"/reports/{entry.id}")).document
         root, rev = answer.get("root"), answer.get("rev")
         if not isinstance(root, str) or type(rev) is not int:
@@ -114,9 +119,11 @@ class Changer:
         Raises:
             StaleRevision: another device changed it meanwhile.
         """
+        # First of all: another device may have taken somebody off, who still has the session key.
+        await self.index.refresh()
         current = await self.current(entry)
         require_owner(current.report.meta, self.people)
-        listed = await self.index.readers(entry.id)
+        listed = await self.listed(current)
         draft = self.next_draft(current.report)
         draft = edited(draft, title=title, category=category)
         chosen = await asyncio.to_thread(self.chosen, draft)
@@ -148,7 +155,6 @@ class Changer:
     ) -> ReportEntry:
         report = current.report
         revision = next_revision(report, same_content=True, owner=self.session.key.key_id)
-        going_on = await self.going_on(current, draft)
         made = ReportSecrets.make()
         async with upload_for(self.session.transport) as upload:
             sender = BatchSender(self.session.transport, upload)
@@ -157,6 +163,9 @@ class Changer:
             except BaseException:
                 await sender.abandon()
                 raise
+            # As of now: passing the content on may have taken an hour.
+            await self.index.refresh()
+            going_on = await self.going_on(current, draft)
             built = self.finish(draft, revision, sealed, made, going_on.certificates)
             noted = self.noted(built, going_on.delegations)
             entry = await self._commit(built, current, upload, sender, _UPDATE, *noted)
@@ -181,6 +190,7 @@ class Changer:
         """
         current = await self.current(entry)
         require_owner(current.report.meta, self.people)
+        await self.refuse_older(current)
         key, made = self.session.key, ReportSecrets.make()
         draft = replace(
             self.next_draft(current.report),
@@ -220,6 +230,31 @@ class Changer:
             key=key,
             created=format_time(now()),
         )
+
+    async def listed(self, current: Current) -> Readers:
+        """The index's readers of a report, once the served ones were held against them (16.4).
+
+        Raises ``Rollback`` for an older header, ``RecipientRefused`` for a packet nobody noted.
+        """
+        try:
+            return await self._held_against(current)
+        except Rollback:
+            # Another device of hers may have taken somebody off: then its index says so.
+            await self.index.refresh()
+            return await self._held_against(current)
+
+    async def refuse_older(self, current: Current) -> None:
+        """As ``listed``, before a new session key: what nobody noted ends with the old one."""
+        with contextlib.suppress(RecipientRefused):
+            await self.listed(current)
+
+    async def _held_against(self, current: Current) -> Readers:
+        report = current.report
+        entry = self.index.state.report(report.meta.id)
+        listed = await self.index.readers(entry.id)
+        transport = self.session.transport
+        await refuse_replayed(transport, self.source, report, entry, listed, self.people)
+        return listed
 
     async def readers(self, current: Current, listed: Readers) -> Readers:
         """Who reads the report, by the index's entry and by the notes that others handed in."""

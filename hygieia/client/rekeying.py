@@ -7,8 +7,7 @@ is not sent again: its session key and leaves stand sealed in a journal, under t
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from hygieia.client.batches import BatchSender
@@ -17,8 +16,7 @@ from hygieia.client.commits import end_upload, is_open, start_upload
 from hygieia.client.journal import Journal, Pending, Source, job_name
 from hygieia.client.passing import pass_on
 from hygieia.client.read_back import read_back
-from hygieia.client.replayed import refuse_replayed
-from hygieia.errors import Conflict, InvalidInput, RecipientRefused
+from hygieia.errors import Conflict, InvalidInput
 from hygieia.limits import MAX_EARLIER_REVISIONS
 from hygieia.openpgp.session_keys import SessionKey
 from hygieia.openpgp.times import format_time, now
@@ -76,19 +74,11 @@ class Rekeyer:
             )
         current = await self.changer.current(entry)
         require_owner(current.report.meta, self.changer.people)
-        await self._refuse_older_header(entry, current)
+        await self.changer.refuse_older(current)
         going_on = await self.changer.going_on(current)
         versions = await self.changer.fetcher.versions(current.entry)
         earlier = chain_before(current.report, [version.report for version in versions])
         return RekeyPlan(current, going_on, tuple(earlier))
-
-    async def _refuse_older_header(self, entry: ReportEntry, current: Current) -> None:
-        """A server that shows an older list of readers would have her leave out the newer ones."""
-        changer = self.changer
-        listed = await changer.index.readers(entry.id)
-        transport, source = changer.session.transport, changer.source
-        with contextlib.suppress(RecipientRefused):  # what nobody noted ends with the session key
-            await refuse_replayed(transport, source, current.report, entry, listed, changer.people)
 
     async def rekey(
         self,
@@ -123,7 +113,7 @@ class Rekeyer:
         run = _Run(self.changer, plan, again, progress)
         built, readers = await run.whole()
         return Rekeyed(
-            built.entry, readers, plan.going_on, len(again), len(plan.earlier) - len(again)
+            built.entry, readers, run.going_on, len(again), len(plan.earlier) - len(again)
         )
 
 
@@ -150,6 +140,7 @@ class _Run:
         self._changer = changer
         self._session = changer.session
         self._plan = plan
+        self.going_on = plan.going_on
         self._again = again
         self._progress = progress
         self._done_bytes = 0
@@ -175,7 +166,7 @@ class _Run:
                 await sender.abandon()
                 raise
             newest = built[-1]
-            by = self._plan.going_on.delegations
+            by = self.going_on.delegations
             readers, notes = await asyncio.to_thread(self._changer.noted, newest, by)
             await self._changer.replace_root(
                 newest.entry,
@@ -209,19 +200,26 @@ class _Run:
         for report in self._again:
             number += 1
             revision = issued_again(report, number, previous, me)
-            built.append(await self._one(report, revision, (), sender))
+            built.append(await self._one(report, revision, sender, last=False))
             previous = built[-1].entry.meta_payload_cid
         revision = issued_again(current, number + 1, previous, me)
-        readers = self._plan.going_on.certificates
-        built.append(await self._one(current, revision, readers, sender))
+        built.append(await self._one(current, revision, sender, last=True))
         return built
 
+    async def _readers(self) -> Sequence[Certificate]:
+        """Those of the plan who are to go on reading now: the content may have taken an hour.
+
+        Nobody else, for whom the journal would not be this one.
+        """
+        await self._changer.index.refresh()
+        now_on = await self._changer.going_on(self._plan.current)
+        planned = {each.key_id for each in self._plan.going_on.certificates}
+        kept = tuple(each for each in now_on.certificates if each.key_id in planned)
+        self.going_on = replace(now_on, certificates=kept)
+        return kept
+
     async def _one(
-        self,
-        report: Report,
-        revision: Revision,
-        readers: Sequence[Certificate],
-        sender: BatchSender,
+        self, report: Report, revision: Revision, sender: BatchSender, *, last: bool
     ) -> BuiltReport:
         pending = self._pending(report)
         made = ReportSecrets(SessionKey(pending.session_key), pending.salt)
@@ -234,6 +232,7 @@ class _Run:
             pending=pending,
             progress=lambda size: self._advance(size, report.meta.file_name),
         )
+        readers = await self._readers() if last else ()
         draft = draft_of(report.meta, self._session.key.key_id)
         built = await asyncio.to_thread(
             self._changer.finish, draft, revision, sealed, made, readers

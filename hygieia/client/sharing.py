@@ -15,18 +15,16 @@ from hygieia.client.batches import BatchSender
 from hygieia.client.changing import Changer, Current
 from hygieia.client.commits import upload_for
 from hygieia.client.read_back import read_back
-from hygieia.client.replayed import refuse_replayed
 from hygieia.errors import (
     Conflict,
     HygieiaError,
-    Rollback,
     StaleRevision,
     Unreachable,
 )
 from hygieia.openpgp.packets import pkesk_digest
 from hygieia.openpgp.times import format_time, now
 from hygieia.vault.contacts import check_recipients
-from hygieia.vault.index import Change, PutReaders, PutReport
+from hygieia.vault.index import PutReport
 from hygieia.vault.report_entry import ReportEntry
 from hygieia.vault.share_note import Readers
 from hygieia.vault.sharing import (
@@ -211,6 +209,8 @@ class Sharer:
                     "A report in the trash is not shared.",
                     hint=f"Take it out first: hygieia restore {entry.id[:8]}",
                 )
+        # Another device may have taken somebody off, or made a session key new.
+        await self.changer.index.refresh()
         done: list[Shared] = []
         try:
             for entry in entries:
@@ -223,17 +223,15 @@ class Sharer:
                 if progress is not None:
                     progress(len(done) + len(failed or ()), len(entries), "")
         finally:
-            changes: list[Change] = []
-            for each in done:
-                if each.changed:
-                    changes += [PutReport(each.entry), PutReaders(each.readers)]
-            await self.changer.index.change(changes)
+            await self.changer.index.change(
+                [PutReport(each.entry, each.readers) for each in done if each.changed]
+            )
         return done
 
     async def _one(self, entry: ReportEntry, plan: _Plan, *, tries: int) -> Shared:
         while True:
             current = await self.changer.current(entry)
-            listed = await self._listed(entry, current)
+            listed = await self.changer.listed(current)
             readers = await self.changer.readers(current, listed)
             step = await plan(current, readers)
             if step is None:
@@ -248,23 +246,6 @@ class Sharer:
                     raise
             else:
                 return Shared(step.built.entry, step.readers)
-
-    async def _listed(self, entry: ReportEntry, current: Current) -> Readers:
-        """The index's readers of a report, once the served ones were held against them."""
-        index = self.changer.index
-        try:
-            return await self._held_against(entry, current)
-        except Rollback:
-            # Another device of hers may have taken somebody off: then its index says so.
-            await index.refresh()
-            return await self._held_against(index.state.report(entry.id), current)
-
-    async def _held_against(self, entry: ReportEntry, current: Current) -> Readers:
-        changer = self.changer
-        listed = await changer.index.readers(entry.id)
-        transport, source = changer.session.transport, changer.source
-        await refuse_replayed(transport, source, current.report, entry, listed, changer.people)
-        return listed
 
     async def _commit(self, built: Reshared, current: Current) -> None:
         transport = self.changer.session.transport

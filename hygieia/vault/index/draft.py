@@ -34,6 +34,7 @@ from hygieia.vault.index.rows import (
     Row,
     row_key,
 )
+from hygieia.vault.people import Contact
 from hygieia.vault.report_entry import ReportEntry
 from hygieia.vault.share_note import Readers
 
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
 
     from hygieia.vault.index.keys import KeysFile
     from hygieia.vault.index.state import IndexState
-    from hygieia.vault.people import Contact
     from hygieia.vault.reading import Reading
 
 
@@ -104,7 +104,20 @@ class Draft:
             replace(entry, deleted=known.deleted, extra={**known.extra, **entry.extra}),
         )
         if readers is not None:
-            self._set(READERS, place, readers)
+            same_key = entry.data_payload_cid == known.data_payload_cid
+            self._set_readers(place, readers, same_key=same_key)
+
+    def _set_readers(self, place: int, readers: Readers, *, same_key: bool) -> None:
+        """Whoever was taken off stays so until the session key is new, or she reads it again.
+
+        A device that had not heard of it must not put her back (docs/spec/13-index.md §6).
+        """
+        known = self._row(READERS, place)
+        if same_key and isinstance(known, Readers):
+            back = {each.key for each in readers.readers}
+            gone = (key for key in known.removed if key not in back)
+            readers = replace(readers, removed=tuple(dict.fromkeys((*readers.removed, *gone))))
+        self._set(READERS, place, readers)
 
     def _set_deleted(self, report_id: str, time: str | None) -> None:
         place = self._place(REPORTS, report_id)
@@ -115,7 +128,7 @@ class Draft:
     def _put_readers(self, readers: Readers) -> None:
         place = self._place(REPORTS, readers.id)
         if place is not None and isinstance(self._row(READERS, place), Readers):
-            self._set(READERS, place, readers)
+            self._set_readers(place, readers, same_key=True)
 
     def _purge(self, report_id: str) -> None:
         place = self._place(REPORTS, report_id)
@@ -129,7 +142,10 @@ class Draft:
             place = self._place(CONTACTS, instead_of)
         if place is None:
             self._append(CONTACTS, contact)
-        else:
+            return
+        known = self._row(CONTACTS, place)
+        # A key is one person's: under another email it takes nobody's place (15.1).
+        if isinstance(known, Contact) and known.email == contact.email:
             self._set(CONTACTS, place, contact)
 
     def _put_delegation(self, delegation: DelegationNote) -> None:

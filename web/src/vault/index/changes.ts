@@ -67,7 +67,7 @@ export class Draft {
     else if (change.kind === "set-deleted") this.setDeleted(change.id, change.time);
     else if (change.kind === "purge") this.purge(change.id);
     else if (change.kind === "put-readers") this.putReaders(change.readers);
-    else if (change.kind === "put-contact") this.put(CONTACTS, change.contact, change.insteadOf);
+    else if (change.kind === "put-contact") this.putContact(change.contact, change.insteadOf);
     else if (change.kind === "put-delegation") this.putDelegation(change.delegation);
     else if (change.kind === "set-cursor") this.cursor = change.cursor;
     else if (change.kind === "set-log-head") this.logHead = change.head;
@@ -86,12 +86,34 @@ export class Draft {
     const known = this.row(REPORTS, place);
     if (isPurged(known) || entry.revision < (known as ReportEntry).revision) return;
     this.set(REPORTS, place, { ...known, ...entry, deleted: (known as ReportEntry).deleted });
-    if (readers !== undefined) this.set(READERS, place, readers);
+    if (readers === undefined) return;
+    const isSameKey = entry.data_payload_cid === (known as ReportEntry).data_payload_cid;
+    this.setReaders(place, readers, isSameKey);
   }
 
   private putReaders(readers: Readers): void {
     const place = this.place(REPORTS, readers.id);
-    if (place !== undefined && !isPurged(this.row(READERS, place))) this.set(READERS, place, readers);
+    if (place !== undefined && !isPurged(this.row(READERS, place))) this.setReaders(place, readers, true);
+  }
+
+  /**
+   * Whoever was taken off stays so until the session key is new, or she reads it again: a device that
+   * had not heard of it must not put her back (docs/spec/13-index.md §6).
+   */
+  private setReaders(place: number, readers: Readers, isSameKey: boolean): void {
+    const known = this.row(READERS, place);
+    const before = isSameKey && !isPurged(known) ? (known as unknown as Readers).removed : [];
+    const back = new Set(readers.readers.map(({ key }) => key));
+    const gone = before.filter((key) => !back.has(key));
+    const removed = [...new Set([...readers.removed, ...gone])];
+    this.set(READERS, place, { ...readers, removed });
+  }
+
+  private putContact(contact: ContactRow, insteadOf?: string): void {
+    const place = this.place(CONTACTS, contact.key);
+    // A key is one person's: under another email it takes nobody's place (docs/spec/15 §1).
+    const isAnothers = place !== undefined && this.row(CONTACTS, place)["email"] !== contact.email;
+    if (!isAnothers) this.put(CONTACTS, contact, insteadOf);
   }
 
   private put(table: string, row: JsonObject, insteadOf?: string): void {

@@ -1,0 +1,105 @@
+"""Two devices of one person: what one has taken back, the other does not give again.
+
+A device may have read the index long ago (an SDK in a service, an open page). Whoever was taken off
+a report meanwhile kept its session key: nothing new may be sealed under that (G9).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hygieia.client import Device, Vault
+from hygieia.client.reading import ReportFetcher
+from tests.factories.servers import Api
+from tests.unit.client.conftest import Person
+from tests.unit.client.delegating import give, key
+from tests.unit.client.people import meet, received, share, stored, unshare
+from tests.unit.client.test_rekeying import opens, session_key_kept_by
+from tests.unit.client.vaults import PASSWORD
+
+pytestmark = pytest.mark.timeout(300)
+
+Second = Callable[[], Awaitable[Vault]]
+
+
+@pytest.fixture
+async def second(api: Api, tmp_path: Path) -> AsyncIterator[Second]:
+    """Ana's second device, its vault as it is now."""
+    async with AsyncExitStack() as stack:
+
+        async def sign_in() -> Vault:
+            device = Device(tmp_path / "second")
+            await device.sign_in(api.url, email="ana@example.org", password=PASSWORD)
+            return await stack.enter_async_context(device.open(PASSWORD))
+
+        yield sign_in
+
+
+@pytest.mark.parametrize("heard_of", ["the sharing", "nothing"])
+async def test_an_edit_elsewhere_is_not_sealed_under_the_key_of_who_was_taken_off(
+    heard_of: str, person: Person, second: Second, tmp_path: Path
+) -> None:
+    ana, boris, cleo = [await person(name) for name in ("Ana", "Boris", "Cleo")]
+    await meet(ana, boris)
+    await meet(ana, cleo)
+    entry = await share(ana, await stored(ana, tmp_path), cleo)
+    if heard_of == "the sharing":
+        entry = await share(ana, entry, boris)
+    other = await second()
+    stale = other.find(entry.id)
+    await share(ana, entry, boris)
+    kept = await session_key_kept_by(boris, await received(boris))
+    await unshare(ana, entry, boris)
+    newer = await other.edit(stale, title="Heart failure")
+    assert not await opens(boris, kept, newer.cid)
+    readers = await other.index.readers(entry.id)
+    assert ([each.key for each in readers.readers], readers.removed) == ([key(cleo)], ())
+
+
+async def test_sharing_elsewhere_does_not_forget_who_was_taken_off(
+    person: Person, second: Second, tmp_path: Path
+) -> None:
+    ana, boris, cleo = [await person(name) for name in ("Ana", "Boris", "Cleo")]
+    await meet(ana, boris)
+    await meet(ana, cleo)
+    entry = await stored(ana, tmp_path)
+    other = await second()
+    stale = other.find(entry.id)
+    await share(ana, entry, boris)
+    await unshare(ana, entry, boris)
+    await share(other, stale, cleo)
+    await ana.index.refresh()
+    assert (await ana.index.readers(entry.id)).removed == (key(boris),)
+
+
+@pytest.mark.parametrize("how", ["rekey", "edit"])
+async def test_a_delegation_that_ends_while_the_content_flows_gets_no_new_key(
+    how: str,
+    person: Person,
+    second: Second,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ana, boris, cleo = [await person(name) for name in ("Ana", "Boris", "Cleo")]
+    await meet(ana, boris)
+    await meet(ana, cleo)
+    delegation = await give(ana, boris)
+    entry = await share(ana, await stored(ana, tmp_path), cleo)
+    await unshare(ana, entry, cleo)
+    other, stream = await second(), ReportFetcher.stream
+
+    async def ending(self: ReportFetcher, *args: Any, **named: Any) -> None:  # noqa: ANN401  (passed on)
+        await other.delegations.end([delegation])
+        await stream(self, *args, **named)
+
+    monkeypatch.setattr(ReportFetcher, "stream", ending)
+    if how == "rekey":
+        await ana.rekeying.rekey(ana.find(entry.id))
+    else:
+        await ana.edit(ana.find(entry.id), title="Heart failure")
+    assert (await ana.index.readers(entry.id)).readers == ()
