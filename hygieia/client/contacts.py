@@ -16,7 +16,7 @@ from hygieia.client.session import Session
 from hygieia.errors import CertificateChanged, InvalidInput, NotFound
 from hygieia.openpgp.certificates import Certificate
 from hygieia.openpgp.parameters import normalise_email
-from hygieia.vault.contacts import accepted, find_contact, meet, verified
+from hygieia.vault.contacts import accepted, check_new_key, find_contact, meet, verified
 from hygieia.vault.index import PutContact
 from hygieia.vault.people import Contact, ContactState
 from hygieia.vault.safety_number import (
@@ -71,7 +71,7 @@ class Contacts:
         Raises:
             InvalidInput: no email address, or one's own.
             NotFound: nobody with this email has a vault there, and nobody is pinned.
-            CertificateRefused: what the server shows is no usable certificate.
+            CertificateRefused: what the server shows is no usable certificate, or another contact's.
         """
         email = normalise_email(email)
         if email == self.session.profile.email:
@@ -87,6 +87,7 @@ class Contacts:
         offered = await asyncio.to_thread(Certificate.parse, armored)
         if offered.key_id == self.session.key.key_id:
             raise InvalidInput("The server shows your own key for somebody else's email address.")
+        check_new_key(self.index.state.contacts(), offered, email)
         met = await asyncio.to_thread(meet, known, offered, email=email, name=name)
         if met != known:
             await self.index.change([PutContact(met)])

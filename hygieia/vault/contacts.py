@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hygieia.errors import CertificateChanged, Forbidden, InvalidInput
+from hygieia.errors import CertificateChanged, CertificateRefused, Forbidden, InvalidInput
 from hygieia.openpgp.certificates import Certificate
 from hygieia.vault.people import Contact, ContactState, FormerKey
 
@@ -20,6 +20,22 @@ if TYPE_CHECKING:
 def find_contact(contacts: Iterable[Contact], email: str) -> Contact | None:
     """The contact with this normalised email, if one is pinned."""
     return next((contact for contact in contacts if contact.email == email), None)
+
+
+def check_new_key(contacts: Iterable[Contact], found: Certificate, email: str) -> None:
+    """A key is one person's: another contact's, of now or before, is not entered under ``email``.
+
+    Otherwise a server could answer for anybody with a pinned key, and so move the pin to that
+    email; the person whose it was would be met anew, under whatever key it shows (MS-11).
+    Raises ``CertificateRefused``.
+    """
+    for contact in contacts:
+        former = {each.key for each in (*contact.former_keys, *contact.superseded)}
+        if contact.email != email and found.key_id in {contact.key, *former}:
+            raise CertificateRefused(
+                f"The server shows for {email} a key of {contact.email}. Nothing was changed.",
+                hint=f"Ask them. To share with {contact.email}, name that email.",
+            )
 
 
 def meet(known: Contact | None, found: Certificate, *, email: str, name: str = "") -> Contact:

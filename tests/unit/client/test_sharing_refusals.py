@@ -11,7 +11,9 @@ import pytest
 
 from hygieia.client import Vault
 from hygieia.client import sharing as client_sharing
+from hygieia.client.contacts import Contacts
 from hygieia.client.received import Standing
+from hygieia.client.transport import Answer
 from hygieia.errors import CertificateRefused, HygieiaError, InvalidInput, NoteRefused
 from hygieia.openpgp.certificates import Certificate
 from hygieia.openpgp.notes import Verdict
@@ -20,7 +22,9 @@ from hygieia.openpgp.sealing import open_revocation, seal_revocation
 from hygieia.openpgp.times import now
 from hygieia.recovery.recover import Password, recover_from
 from hygieia.vault.index import PutContact
+from hygieia.vault.people import ContactState
 from tests.unit.client.conftest import Person
+from tests.unit.client.delegating import email as email_of
 from tests.unit.client.people import contact_of, meet, received, share, stored
 from tests.unit.client.vaults import PASSWORD
 from tests.unit.openpgp import forge
@@ -115,3 +119,27 @@ async def restored_by(vault: Vault, out: Path) -> dict[str, object]:
     result = await recover_from(kit, Password(PASSWORD), vault.reader, out)
     assert result.missing == []
     return {one.entry.id: one.verdict for one in result.restored}
+
+
+async def test_a_pinned_key_is_not_moved_to_another_email(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else whoever it belonged to would be met anew, under whatever key the server shows next."""
+    ana, boris, mallory = [await person(name) for name in ("Ana", "Boris", "Mallory")]
+    await meet(ana, boris)
+    before, find = list(ana.contacts.list()), Contacts._find
+
+    async def lying(self: Contacts, email: str) -> Answer:
+        shown = {"carol@example.org": "boris@example.org", "boris@example.org": email_of(mallory)}
+        return await find(self, shown[email])
+
+    monkeypatch.setattr(Contacts, "_find", lying)
+    with pytest.raises(CertificateRefused):
+        await ana.contacts.look_up("carol@example.org")
+    assert list(ana.contacts.list()) == before
+    # Nor by a device that had not pinned it yet.
+    moved = replace(before[0], email="carol@example.org", state=ContactState.UNVERIFIED)
+    await ana.index.change([PutContact(moved)])
+    assert list(ana.contacts.list()) == before
+    seen = await ana.contacts.look_up("boris@example.org")
+    assert (seen.contact.state, seen.contact.key) == (ContactState.CHANGED, before[0].key)

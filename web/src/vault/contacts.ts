@@ -12,6 +12,21 @@ export function findContact(contacts: readonly ContactRow[], email: string): Con
 }
 
 /**
+ * A key is one person's: another contact's, of now or before, is not entered under `email`. A server
+ * could move a pin so, and meet the person whose it was anew (MS-11). Throws `certificate-refused`.
+ */
+export function checkNewKey(contacts: readonly ContactRow[], found: Certificate, email: string): void {
+  for (const contact of contacts) {
+    const keys = [contact, ...contact.former_keys, ...supersededOf(contact)].map(({ key }) => key);
+    if (contact.email !== email && keys.includes(found.keyId)) {
+      throw refusal("certificate-refused", "The server shows another contact's key. Nothing was changed.", {
+        person: email,
+      });
+    }
+  }
+}
+
+/**
  * What the index says of `email` after a server answered with `found`. Nobody known: pinned,
  * unverified. The same key: its certificate merged. Another key: the state becomes *changed* and
  * the pinned certificate stays (MS-11). The same object when nothing is to be written. Throws

@@ -8,7 +8,7 @@ import { Certificate } from "../crypto/certificates.ts";
 import { normaliseEmail } from "../crypto/sign-in-words.ts";
 import type { Comparison, Contact, Meeting } from "../engine/interface.ts";
 import { invalid, isRefusal, refusal } from "../refusal.ts";
-import { accepted, findContact, meet, usableCertificate, verified } from "../vault/contacts.ts";
+import { accepted, checkNewKey, findContact, meet, usableCertificate, verified } from "../vault/contacts.ts";
 import { contactsOf } from "../vault/index/state.ts";
 import type { ContactRow } from "../vault/people.ts";
 import { safetyCode, safetyNumber, sameCode, sameNumber } from "../vault/safety-number.ts";
@@ -77,6 +77,7 @@ export class Contacts {
     if (offered.keyId === vault.key.keyId) {
       throw invalid("email", "oneself", "The server shows your own key for somebody else's email address.");
     }
+    checkNewKey(contactsOf(vault.index.state), offered, email);
     const contact = await meet(known, offered, { email, name });
     if (contact !== known) await vault.index.change([{ kind: "put-contact", contact }]);
     return { contact, offered, isNew: known === null };

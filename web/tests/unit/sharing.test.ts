@@ -6,7 +6,7 @@ import { makeHeader, parseHeader } from "../../src/crypto/session-keys.ts";
 import { formatTime, nowSeconds } from "../../src/crypto/times.ts";
 import { verifyBlock, type Block, type Cid } from "../../src/ipld/cid.ts";
 import { EngineError, refusal } from "../../src/refusal.ts";
-import { accepted, checkRecipients, meet, verified } from "../../src/vault/contacts.ts";
+import { accepted, checkNewKey, checkRecipients, meet, verified } from "../../src/vault/contacts.ts";
 import { People, supersededOf, type ContactRow } from "../../src/vault/people.ts";
 import type { BlockSource } from "../../src/vault/reading.ts";
 import { finishReport, headerFor, makeSessionKey, sealContent } from "../../src/vault/report-build.ts";
@@ -107,6 +107,16 @@ describe("a safety number", () => {
 });
 
 describe("a contact", () => {
+  it("has a key that no other email takes, now or later", () => {
+    const former = [{ key: cleo.keyId, certificate: cleo.certificate.armored }];
+    const known = [contact(boris, { former_keys: former })];
+    for (const { certificate } of [boris, cleo]) {
+      expect(() => checkNewKey(known, certificate, "carol@example.org")).toThrow(EngineError);
+      expect(() => checkNewKey(known, certificate, "boris@example.org")).not.toThrow();
+    }
+    expect(() => checkNewKey(known, ana.certificate, "carol@example.org")).not.toThrow();
+  });
+
   const met = (): Promise<ContactRow> => meet(null, boris.certificate, { email: "boris@example.org" });
 
   it("is pinned by the first answer, unverified; the same answer again changes nothing", async () => {
