@@ -46,11 +46,15 @@ class Activity:
 
         Raises ``ActivityAltered``, ``ActivityGap``: the trail is not the one that was written.
         """
-        since = self._trail(self.index.state.note.log_head)
-        async for _ in read_on(self.session.transport, since):
-            pass
         found = await newest(self.session.transport, self._trail(None), limit)
-        if since.last is not None and (not found or found[0].number < since.last.number):
+        since = self._trail(self.index.state.note.log_head)
+        # What is shown has to be the trail that the index signed: its newest entry follows from the
+        # anchor, or is it, and the hashes say the same of those before it.
+        is_same = not found and since.anchor is None
+        is_same = is_same or bool(found and found[0].hash == since.anchor)
+        async for entry in read_on(self.session.transport, since):
+            is_same = is_same or bool(found and entry.hash == found[0].hash)
+        if not is_same:
             raise ActivityAltered("The server shows two different activity trails.")
         return found
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from hygieia.client import Device, Vault
+from hygieia.client import activity as client_activity
 from hygieia.domain.activity import COLLECTION
 from hygieia.errors import ActivityAltered, ActivityGap
-from hygieia.vault.activity import Trail
+from hygieia.vault.activity import ActivityEntry, Trail, read_entry
 from tests.factories.servers import Api
 from tests.unit.client.vaults import PASSWORD, file_in
 
@@ -134,3 +136,23 @@ async def test_an_export_is_the_whole_trail_and_checks_without_the_server(
     with pytest.raises(ActivityAltered):
         await vault.activity.export(tmp_path / "worse.jsonl")
     assert files_in(tmp_path) == {"activity.jsonl"}
+
+
+async def test_another_trail_is_not_shown_for_the_one_that_was_signed(
+    vault: Vault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As long as the signed one, whole in itself, and without what somebody wants hidden."""
+    await vault.put([file_in(tmp_path, "one.txt", b"Hb 13.9")])
+    previous, forged = None, list[str]()
+    for entry in (await vault.activity.latest(1000))[::-1]:
+        body = json.loads(entry.line) | {"previous": previous, "address": "203.0.113.9"}
+        forged.append(json.dumps(body))
+        previous = read_entry(forged[-1]).hash
+
+    async def lying(transport: object, trail: Trail, limit: int) -> list[ActivityEntry]:
+        return trail.take_last(forged[-limit:])[::-1]
+
+    monkeypatch.setattr(client_activity, "newest", lying)
+    for limit in (1, 1000):
+        with pytest.raises(ActivityAltered):
+            await vault.activity.latest(limit)
