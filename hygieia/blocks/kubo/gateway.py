@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import http.client
+import socket
 import threading
+import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -31,12 +33,34 @@ READS_AT_ONCE: Final = 8
 FILES_AT_ONCE: Final = 16
 SILENCE_SECONDS: Final = 5
 STALLED_SECONDS: Final = 30
+PIECE_SECONDS: Final = 30
+"""For a block or a piece of a file: one that trickles is no better than silence."""
+LOOK_EVERY_SECONDS: Final = 1
 PIECE_BYTES: Final = 1 << 20
 _DOWN: Final = "The block store's gateway does not answer."
 
 
 class _Failed(Exception):
     """Not what was asked for came back; the connection is of no more use."""
+
+
+class _Limit:
+    """How long a thread may read what it reads now. The event loop hangs up when it is over."""
+
+    def __init__(self) -> None:
+        self.connection: http.client.HTTPConnection | None = None
+        self.renew()
+
+    def renew(self) -> None:
+        """The next block begins."""
+        self.until = time.monotonic() + PIECE_SECONDS
+
+    def hang_up(self) -> None:
+        """End the reading at once, as if the other end had gone."""
+        sock = self.connection and self.connection.sock
+        if sock:
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)  # past TLS, which would take turns
 
 
 class KuboGateway:
@@ -61,11 +85,18 @@ class KuboGateway:
         # Who reads slowly holds one of these for long: they are not those that read blocks.
         self._relays = ThreadPoolExecutor(FILES_AT_ONCE, thread_name_prefix="kubo-relay")
         self._files = 0
+        self._limits: set[_Limit] = set()
+        self._watch: asyncio.TimerHandle | None = None
+        self._silent_until = 0.0
         self._closed = False
 
     async def close(self) -> None:
         """Let go of threads and connections; later calls raise ``Unavailable``."""
         self._closed = True
+        if self._watch is not None:
+            self._watch.cancel()
+        for limit in tuple(self._limits):
+            limit.hang_up()
         for threads in (self._threads, self._relays):
             await asyncio.to_thread(threads.shutdown, wait=True, cancel_futures=True)
         while self._idle:
@@ -76,7 +107,7 @@ class KuboGateway:
 
         Raises ``BlockMissing``, and ``BlockRefused`` for one over 2 MiB.
         """
-        return await self._in_thread(lambda: self._blocks(cids, max_bytes))
+        return await self._in_thread(lambda limit: self._blocks(cids, max_bytes, limit))
 
     async def file(self, root: CID, first: int, end: int) -> FileStream | None:
         """Bytes ``first`` ... ``end`` of a UnixFS file as a stream; None where it is not to be had."""
@@ -84,7 +115,9 @@ class KuboGateway:
             return None
         self._files += 1
         try:
-            connection, answer = await self._in_thread(lambda: self._open_file(root, first, end))
+            connection, answer = await self._in_thread(
+                lambda limit: self._open_file(root, first, end, limit)
+            )
         except (Unavailable, BlockMissing):
             self._files -= 1
             return None
@@ -95,19 +128,46 @@ class KuboGateway:
 
     # -- in threads --------------------------------------------------------------------------
 
-    async def _in_thread(self, work: Callable[[], T]) -> T:
+    async def _in_thread(self, work: Callable[[_Limit], T]) -> T:
         if self._closed:
             raise Unavailable(_DOWN)
+        loop = asyncio.get_running_loop()
+        if self._watch is None:
+            self._watch = loop.call_later(LOOK_EVERY_SECONDS, self._look, loop)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+            return await loop.run_in_executor(self._threads, lambda: self._limited(work))
         except (OSError, http.client.HTTPException, _Failed):
             raise Unavailable(_DOWN) from None
 
-    def _blocks(self, cids: Sequence[CID], max_bytes: int | None) -> list[bytes]:
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Hang up where a limit is over; again and again until the gateway is closed."""
+        now = time.monotonic()
+        for limit in tuple(self._limits):  # threads change it meanwhile
+            if limit.until < now:
+                limit.hang_up()
+        self._watch = loop.call_later(LOOK_EVERY_SECONDS, self._look, loop)
+
+    def _limited(self, work: Callable[[_Limit], T]) -> T:
+        """Do work in a thread, unless others met with silence while it waited for its turn."""
+        if self._closed or time.monotonic() < self._silent_until:
+            raise _Failed
+        limit = _Limit()
+        self._limits.add(limit)
+        try:
+            return work(limit)
+        except TimeoutError:
+            self._silent_until = time.monotonic() + SILENCE_SECONDS
+            raise
+        finally:
+            limit.connection = None
+            self._limits.discard(limit)
+
+    def _blocks(self, cids: Sequence[CID], max_bytes: int | None, limit: _Limit) -> list[bytes]:
         found: list[bytes] = []
         used = 0
         for cid in cids:
-            with self._asked(f"/ipfs/{cid}?format=raw", {}) as answer:
+            limit.renew()
+            with self._asked(f"/ipfs/{cid}?format=raw", limit) as answer:
                 _check_status(answer, 200, cid)
                 size = _length(answer)
                 if size > MAX_BLOCK_BYTES:
@@ -122,9 +182,10 @@ class KuboGateway:
         return found
 
     def _open_file(
-        self, root: CID, first: int, end: int
+        self, root: CID, first: int, end: int, limit: _Limit
     ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
-        connection, answer = self._ask(f"/ipfs/{root}", {"Range": f"bytes={first}-{end - 1}"})
+        asked = {"Range": f"bytes={first}-{end - 1}"}
+        connection, answer = self._ask(f"/ipfs/{root}", limit, asked)
         try:
             _check_status(answer, 206, root)
             _check_range(answer, first, end)
@@ -137,7 +198,7 @@ class KuboGateway:
         """Whether it has a block that its Kubo has. Raises ``ConfigError``. Blocks: at start."""
         hint = "Is it the gateway of the Kubo in HYGIEIA_BLOCKS, on port 8080?"
         try:
-            found = self._blocks([cid], None)
+            found = self._blocks([cid], None, _Limit())
         except (OSError, http.client.HTTPException, _Failed):
             raise ConfigError("No gateway answers at HYGIEIA_KUBO_GATEWAY.", hint=hint) from None
         except (BlockMissing, BlockRefused):
@@ -148,19 +209,19 @@ class KuboGateway:
             )
 
     @contextlib.contextmanager
-    def _asked(self, target: str, headers: dict[str, str]) -> Iterator[http.client.HTTPResponse]:
-        connection, answer = self._ask(target, headers)
+    def _asked(self, target: str, limit: _Limit) -> Iterator[http.client.HTTPResponse]:
+        connection, answer = self._ask(target, limit, {})
         try:
             yield answer
         finally:
             self.give_back(connection, answer)
 
     def _ask(
-        self, target: str, headers: dict[str, str]
+        self, target: str, limit: _Limit, headers: dict[str, str]
     ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
         """Ask over a connection that is open already, if one is, and else or then over a new one."""
         with contextlib.suppress(IndexError):
-            used = self._idle.pop()
+            limit.connection = used = self._idle.pop()
             try:
                 return used, self._asked_over(used, target, headers)
             except TimeoutError:
@@ -168,7 +229,9 @@ class KuboGateway:
                 raise
             except (OSError, http.client.HTTPException):
                 used.close()  # it was closed at the other end while it lay here
-        fresh = self._kind(*self._where, timeout=SILENCE_SECONDS)
+        if self._closed:
+            raise _Failed
+        limit.connection = fresh = self._kind(*self._where, timeout=SILENCE_SECONDS)
         try:
             return fresh, self._asked_over(fresh, target, headers)
         except BaseException:
@@ -193,10 +256,17 @@ class KuboGateway:
 
     # -- files -------------------------------------------------------------------------------
 
-    async def next_piece(self, read: Callable[[int], bytes]) -> bytes:
+    async def next_piece(
+        self, connection: http.client.HTTPConnection, read: Callable[[int], bytes]
+    ) -> bytes:
         """The next of a file, nothing at its end and where it breaks off."""
+
+        def work(limit: _Limit) -> bytes:
+            limit.connection = connection
+            return read(PIECE_BYTES)
+
         try:
-            return await self._in_thread(lambda: read(PIECE_BYTES))
+            return await self._in_thread(work)
         except Unavailable:
             return b""
 
@@ -248,11 +318,11 @@ class FileStream:
         return piece
 
     def _start(self) -> asyncio.Task[bytes]:
-        return asyncio.create_task(self._gateway.next_piece(self._answer.read))
+        return asyncio.create_task(self._gateway.next_piece(self._connection, self._answer.read))
 
     async def read_before_relay(self) -> bytes:
         """The first piece, of any size, after which nothing of the file is in this process."""
-        return await self._gateway.next_piece(self._answer.read1)
+        return await self._gateway.next_piece(self._connection, self._answer.read1)
 
     async def relay_to(self, sink: int) -> int:
         """See ``FileBytes.relay_to``."""

@@ -108,6 +108,58 @@ async def test_a_gateway_that_is_silent_or_gone_is_unavailable(
         await gone.blocks([raw(1).cid])
 
 
+async def trickle(request: web.Request) -> web.StreamResponse:
+    headers = {"Content-Length": "1000000", "Content-Range": "bytes 0-999999/1000000"}
+    response = web.StreamResponse(
+        status=206 if "Range" in request.headers else 200, headers=headers
+    )
+    await response.prepare(request)
+    while True:
+        await response.write(b"x")
+        await asyncio.sleep(0.05)
+
+
+async def test_a_gateway_that_trickles_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PIECE_SECONDS", 0.2)
+    monkeypatch.setattr(module, "LOOK_EVERY_SECONDS", 0.1)
+    async with read_through(*answering(trickle)) as gateway, asyncio.timeout(20):
+        with pytest.raises(Unavailable):
+            await gateway.blocks([raw(1).cid])
+        found = await bytes_of(gateway, raw(1).cid, 0, 1_000_000)
+        assert len(found or b"") < 100, "the rest is read another way"
+
+
+async def test_closing_waits_for_no_reads() -> None:
+    begun = asyncio.Event()
+
+    async def telling(request: web.Request) -> web.StreamResponse:
+        begun.set()
+        return await trickle(request)
+
+    async with read_through(*answering(telling)) as gateway, asyncio.timeout(20):
+        reading = asyncio.create_task(gateway.blocks([raw(1).cid]))
+        await begun.wait()
+        await gateway.close()
+        with pytest.raises(Unavailable):
+            await reading
+
+
+async def test_many_readers_of_a_silent_gateway_wait_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SILENCE_SECONDS", 1)
+    asked = 0
+
+    async def counting(request: web.Request) -> web.StreamResponse:
+        nonlocal asked
+        asked += 1
+        return await stall(request)
+
+    async with read_through(*answering(counting)) as gateway:
+        reads = [gateway.blocks([raw(1).cid]) for _ in range(5 * module.READS_AT_ONCE)]
+        ends = await asyncio.gather(*reads, return_exceptions=True)
+        assert all(isinstance(end, Unavailable) for end in ends)
+    assert asked <= module.READS_AT_ONCE + 1
+
+
 @pytest.mark.parametrize(
     ("first", "end"), [(0, len(CONTENT)), (1, 2), (1_500_000, 2_700_001), (2_999_999, 3_000_000)]
 )
