@@ -7,13 +7,17 @@ what is too slow:
 * from the first byte of a header, or from connecting, ``HEADER_SECONDS`` until it is complete;
 * while a body is awaited, at least ``MIN_BODY_BYTES`` in every ``BODY_WINDOW_SECONDS``, counted
   only while we are ready to read;
-* while an answer is being sent, the client must have made room within ``STALLED_SECONDS``.
+* while an answer is being sent, the client must take at least ``MIN_TAKEN_BYTES`` in every
+  ``STALLED_SECONDS`` for which there is no room; where the system does not tell how much it takes,
+  it must have made room by then.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+import struct
 from typing import TYPE_CHECKING, Final, cast
 
 from aiohttp import web
@@ -21,7 +25,6 @@ from aiohttp import web
 from hygieia.server.protocol import connection
 
 if TYPE_CHECKING:
-    import socket
     import ssl
     from collections.abc import Sequence
 
@@ -29,9 +32,12 @@ HEADER_SECONDS: Final = 10.0
 BODY_WINDOW_SECONDS: Final = 10.0
 MIN_BODY_BYTES: Final = 10 * 1024
 STALLED_SECONDS: Final = 30.0
+MIN_TAKEN_BYTES: Final = 30 * 1024
 TLS_HANDSHAKE_SECONDS: Final = 10.0
 BACKLOG: Final = 1024
 READ_AT_ONCE_BYTES: Final = 1 << 20
+_ACKED_AT: Final = 120
+"""Where ``tcpi_bytes_acked`` stands in Linux's ``struct tcp_info``; older ones end before it."""
 
 
 class Patience:
@@ -142,7 +148,7 @@ class PatientProtocol(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The client does not take what we send: give it a while."""
         if self._stalled_timer is None:
-            self._stalled_timer = self._loop.call_later(self._patience.stalled_seconds, self._close)
+            self._watch_room()
         self._inner.pause_writing()
 
     def resume_writing(self) -> None:
@@ -193,6 +199,19 @@ class PatientProtocol(asyncio.Protocol):
             self._close()
         else:
             self._watch_body()
+
+    def _watch_room(self) -> None:
+        self._stalled_timer = self._loop.call_later(
+            self._patience.stalled_seconds, self._judge_room, _taken_bytes(self._transport)
+        )
+
+    def _judge_room(self, taken_before: int | None) -> None:
+        # Room comes in steps of a MiB and more: who takes 40 kB/s, steadily, needs longer for one.
+        taken = _taken_bytes(self._transport)
+        if taken is None or taken_before is None or taken - taken_before < MIN_TAKEN_BYTES:
+            self._close()
+        else:
+            self._watch_room()
 
     def _close(self) -> None:
         if self._transport is not None:
@@ -254,6 +273,18 @@ def read_much_at_once(transport: asyncio.Transport) -> None:
     """
     if hasattr(transport, "max_size"):
         transport.max_size = READ_AT_ONCE_BYTES
+
+
+def _taken_bytes(transport: asyncio.Transport | None) -> int | None:
+    """How many bytes the other end has acknowledged; None where the system does not tell."""
+    sock = transport and transport.get_extra_info("socket")
+    if not sock or not hasattr(socket, "TCP_INFO"):
+        return None
+    try:
+        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _ACKED_AT + 8)
+    except OSError:
+        return None
+    return struct.unpack_from("=Q", info, _ACKED_AT)[0] if len(info) == _ACKED_AT + 8 else None
 
 
 def _cancel(timer: asyncio.TimerHandle | None) -> None:

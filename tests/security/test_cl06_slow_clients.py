@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -90,6 +91,27 @@ async def test_an_answer_that_is_not_read_is_given_up(quick: Api) -> None:
         while gauge._value.get() > 0:  # noqa: ASYNC110  (polled: nothing announces it)
             await asyncio.sleep(0.05)
     writer.close()
+
+
+async def test_an_answer_that_is_read_slowly_but_steadily_is_sent(tmp_path: Path) -> None:
+    """200 kB/s: a piece of a MiB takes five times as long as a client may do nothing."""
+    patience = Patience(stalled_seconds=1.0)
+    async with running_api(settings_in(tmp_path), patience=patience) as api:
+        dag = new_report(bytes(30 << 20))
+        await api.services.stores.blocks.put(dag.blocks)
+        host, _, port = api.url.removeprefix("http://").partition(":")
+        with socket.socket() as slow:
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 15)
+            slow.setblocking(False)
+            loop = asyncio.get_running_loop()
+            await loop.sock_connect(slow, (host, int(port)))
+            asked = f"GET /ipfs/{dag.root}?format=car HTTP/1.1\r\nHost: a\r\n\r\n"
+            await loop.sock_sendall(slow, asked.encode())
+            for _ in range(50):
+                assert await loop.sock_recv(slow, 20_000)
+                await asyncio.sleep(0.1)
+            # What the kernel has goes on coming after the connection was given up.
+            assert api.services.metrics.in_flight._value.get() == 1
 
 
 async def test_a_connection_that_is_kept_alive_serves_on(quick: Api) -> None:
