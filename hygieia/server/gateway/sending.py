@@ -33,7 +33,8 @@ async def send_pieces(
     The first piece is had before the headers go out: what fails then is still an honest status.
     A failure after that cuts the connection, so that nobody takes a part for the whole.
     """
-    first = await anext(pieces, (b"", b""))
+    # None: with a tuple, Python 3.11 raises SystemError at the end (CPython gh-128078).
+    first = await anext(pieces, None) or (b"", b"")
     if in_chunks := hdrs.CONTENT_LENGTH not in response.headers and (
         request.version >= HttpVersion11
     ):

@@ -85,6 +85,20 @@ async def test_files_and_parts_of_them_are_relayed_over_one_connection(
     assert asked == 3, "a single byte is not worth it"
 
 
+async def test_a_relayed_answer_ends_well_and_the_next_comes_over_the_same_connection(
+    store: EmbeddedBlockStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    await store.put(BLOCKS)
+    async with relayed(store, *gateway_routes(store)) as (url, _):
+        reader, writer = await asyncio.open_connection(*url.removeprefix("http://").split(":"))
+        for _ in range(2):
+            writer.write(f"GET /ipfs/{BUILT.cid} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+            assert await reader.readexactly(len(CONTENT)) == CONTENT
+        writer.close()
+    assert not caplog.records
+
+
 @pytest.mark.parametrize("size_bytes", [0, 1, 1_500_000, 4_999_999])
 async def test_what_breaks_off_is_ended_from_the_store(
     store: EmbeddedBlockStore, size_bytes: int
