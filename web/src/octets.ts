@@ -47,25 +47,25 @@ function sourceOf(stream: ReadableStream<Bytes>, pieceBytes: number, isFilled: b
 /** A fresh buffer for each piece would cost three times the CPU, most of it for the kernel. */
 function intoOurs(reader: ReadableStreamBYOBReader, pieceBytes: number, isFilled: boolean): Source {
   const spare: ArrayBuffer[] = [];
-  const fill = reader.read.bind(reader) as (view: Bytes, options: { min: number }) => Promise<Step>;
+  // Not by `min` of read(): Chromium leaves such a read unanswered when a file ends before it is met.
   const read = async (): Promise<Bytes | null> => {
-    for (;;) {
-      const view = new Uint8Array(spare.pop() ?? new ArrayBuffer(pieceBytes));
-      const { done, value } = await fill(view, { min: isFilled ? pieceBytes : 1 });
-      if (value !== undefined && value.length > 0) return value;
-      if (done) return null;
+    let buffer = spare.pop() ?? new ArrayBuffer(pieceBytes);
+    let filled = 0;
+    for (let isOver = false; !isOver; ) {
+      const { done, value } = await reader.read(new Uint8Array(buffer, filled));
+      if (value !== undefined) {
+        buffer = value.buffer;
+        filled += value.length;
+      }
+      isOver = done || filled === pieceBytes || (!isFilled && filled > 0);
     }
+    return filled === 0 ? null : new Uint8Array(buffer, 0, filled);
   };
   return {
     read,
     reuse: ({ buffer }) => void spare.push(buffer),
     close: () => void reader.cancel().catch(() => {}),
   };
-}
-
-interface Step {
-  readonly done: boolean;
-  readonly value: Bytes | undefined;
 }
 
 function asItComes(reader: ReadableStreamDefaultReader<Bytes>): Source {
