@@ -96,7 +96,7 @@ describe("a file name", () => {
   ])("%s is shown as text, and saved as a file's name", async (_what, name, saved) => {
     await page.goto(`${new URL(page.url()).origin}/reports`);
     await openVault(page, PASSWORD);
-    await page.locator("tr[data-report]").first().waitFor();
+    await page.locator(".page-head p").waitFor(); // tells how many reports there are, once that is known
     const before = new Set(await ids());
     await add(name, "text/plain", `${name}\n`);
     await expect.poll(async () => (await ids()).length).toBe(before.size + 1);
@@ -123,7 +123,7 @@ describe("a file name", () => {
 test("a picture that would fill all memory is not opened, and said to be too large", async () => {
   await page.goto(`${new URL(page.url()).origin}/reports`);
   await openVault(page, PASSWORD);
-  await page.locator("tr[data-report]").first().waitFor();
+  await page.locator(".page-head p").waitFor(); // tells how many reports there are, once that is known
   await add("Bomb.png", "image/png", enormousPng());
   await report(page, "Bomb").click();
   await page.getByRole("dialog").getByText("This picture has more points than can be shown here.").waitFor();
@@ -142,7 +142,7 @@ function enormousPng(): Buffer {
 test("a scanned page is drawn, although its picture needs a decoder of pdf.js's own", async () => {
   await page.goto(`${new URL(page.url()).origin}/reports`);
   await openVault(page, PASSWORD);
-  await page.locator("tr[data-report]").first().waitFor();
+  await page.locator(".page-head p").waitFor(); // tells how many reports there are, once that is known
   await add("Scanned.pdf", "application/pdf", scannedPdf());
   await report(page, "Scanned").click();
   await page.waitForFunction(() => {
