@@ -10,7 +10,7 @@ from hygieia.ipld.walk import FileWalk
 from hygieia.limits import CHUNK_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator
 
     from hygieia.blocks.bulk import BulkReads
     from hygieia.blocks.port import BlockStore
@@ -47,7 +47,7 @@ async def file_bytes(blocks: BlockStore, root: CID, first: int, end: int) -> Asy
 
 async def file_bytes_in_bulk(
     blocks: BlockStore, bulk: BulkReads | None, root: CID, first: int, end: int
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """``file_bytes``, not hashed where ``bulk`` gives them: see docs/adr/0015.
 
     What is short, and what ``bulk`` does not give to the end, comes hashed from ``blocks``.

@@ -7,6 +7,7 @@ https://specs.ipfs.tech/http-gateways/path-gateway/. docs/spec/08-gateway.md say
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 from typing import TYPE_CHECKING, Final
 
@@ -171,7 +172,9 @@ class Gateway:
             bulk = None if relayed else bulk
         content = file_bytes_in_bulk(self._blocks, bulk, cid, first + relayed, end)
         try:
-            return await send_pieces(request, response, ((b"", data) async for data in content))
+            # Closed here, or else a client that goes away leaves that to the garbage collector.
+            async with contextlib.aclosing(content):
+                return await send_pieces(request, response, ((b"", data) async for data in content))
         except HygieiaError:
             if not relayed:
                 raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import threading
 from collections.abc import AsyncIterator
@@ -16,7 +17,7 @@ from hygieia.blocks.bulk import SinkFailed
 from hygieia.blocks.embedded import EmbeddedBlockStore
 from hygieia.blocks.kubo import KuboGateway
 from hygieia.blocks.kubo.splicing import CAN_SPLICE, Splice
-from hygieia.server.gateway import gateway_routes
+from hygieia.server.gateway import gateway_routes, handlers
 from tests.dags import file, noise
 from tests.unit.blocks.gateways import answering, serving
 
@@ -140,6 +141,28 @@ async def test_who_goes_away_frees_the_place(store: EmbeddedBlockStore) -> None:
                 return
             await asyncio.sleep(0.05)
         pytest.fail("the places stay taken")
+
+
+async def test_who_goes_away_frees_the_place_where_nothing_is_relayed_too(
+    store: EmbeddedBlockStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handlers, "plain_socket", lambda _request: None)  # as over TLS
+    blocks, built = file(noise(2, 30_000_000))
+    await store.put(blocks)
+    gc.disable()  # it would free them at some time or other
+    try:
+        async with (
+            relayed(store, *gateway_routes(store)) as (url, gateway),
+            aiohttp.ClientSession() as session,
+        ):
+            async with session.get(f"{url}/ipfs/{built.cid}") as answer:
+                await answer.content.readexactly(1)
+                answer.close()
+            async with asyncio.timeout(20):
+                while gateway._files:  # noqa: ASYNC110 - nothing announces it
+                    await asyncio.sleep(0.05)
+    finally:
+        gc.enable()
 
 
 def test_a_source_that_is_silent_ends_and_a_sink_that_makes_no_room_fails() -> None:
