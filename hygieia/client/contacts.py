@@ -144,6 +144,10 @@ class Contacts:
         return contact
 
     async def _find(self, email: str) -> Answer:
-        return await self.session.transport.call(
-            "POST", "/people/find", body={"email": email}, repeatable=True
-        )
+        try:
+            return await self.session.transport.call(
+                "POST", "/people/find", body={"email": email}, repeatable=True
+            )
+        except NotFound as error:
+            hint = "Ask them to sign up, or check the spelling."
+            raise NotFound(str(error), hint=hint) from None

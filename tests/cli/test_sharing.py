@@ -27,6 +27,11 @@ def met(ana: Person, ben: Person) -> str:
     at_ben = by(ben, "contacts", "show", ANA, "--json").json
     number = at_ben["safety_number"]
     assert (number, at_ben["qr"]) == (shown["safety_number"], shown["qr"])
+    # The line to type next leaves the number out: it is the one that he reads to her.
+    told = by(ana, "contacts", "show", BEN)
+    assert f"hygieia contacts verify {BEN} --number" in told.err
+    assert number in told.out
+    assert number not in told.err
     for person, email in ((ana, BEN), (ben, ANA)):
         assert by(person, "contacts", "verify", email, "--number", number).code == 0
     return str(number)
@@ -61,7 +66,8 @@ def test_a_number_that_differs_is_tampering_and_a_slip_is_not(ana: Person, met: 
 
 
 def test_nobody_and_oneself(ana: Person, met: str) -> None:
-    assert by(ana, "contacts", "show", "nobody@example.org").code == 4
+    nobody = by(ana, "contacts", "show", "nobody@example.org", "--json")
+    assert (nobody.code, nobody.error["hint"]) == (4, "Ask them to sign up, or check the spelling.")
     assert by(ana, "contacts", "show", ANA).code == 1
     assert by(ana, "contacts", "accept", BEN).code == 1
 

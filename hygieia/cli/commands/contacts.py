@@ -22,7 +22,8 @@ _CHANGED = (
 )
 _UNVERIFIED = (
     "Call a number you already know, or meet. Ask for the number on their screen: all 8 groups must "
-    'match. Then: hygieia contacts verify {email} --number "{number}"'
+    "match. Then, with what they read to you: hygieia contacts verify {email} "
+    '--number "…the 8 groups they read…"'
 )
 
 
@@ -84,7 +85,7 @@ def show(invocation: Invocation, email: str, *, qr: bool) -> None:
     if found["state"] == "changed":
         invocation.warn(_CHANGED.format(email=found["email"]))
     elif found["state"] == "unverified":
-        invocation.message(_UNVERIFIED.format(email=found["email"], number=found["safety_number"]))
+        invocation.message(_UNVERIFIED.format(email=found["email"]))
 
 
 def _show_qr(invocation: Invocation, code: str) -> None:
