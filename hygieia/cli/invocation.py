@@ -134,7 +134,7 @@ class Invocation:
             return self._asked[question]
         if not self.interactive:
             raise CredentialsError(
-                f"{question} is needed and there is no terminal to ask at.",
+                f"There is no terminal to ask at: {question}.",
                 hint=f"Give it with {option} FILE (- is standard input).",
             )
         with _interruptible():

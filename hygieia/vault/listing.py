@@ -45,7 +45,7 @@ def find_report(state: IndexState, name: str) -> ReportEntry:
     if len(found) > 1:
         raise InvalidInput("More than one report begins so: give more of its id.")
     if not found:
-        raise NotFound("The vault has no such report.")
+        raise NotFound("The vault has no such report.", hint="Its list: hygieia ls")
     return found[0]
 
 

@@ -55,6 +55,7 @@ def test_a_password_file_that_is_not_there_is_named(ana: Person) -> None:
 def test_without_a_terminal_nothing_is_asked(ana: Person) -> None:
     done = by(ana, "--json", "whoami", HYGIEIA_PASSWORD_FILE=None, stdin=PASSWORD.encode() + b"\n")
     assert done.code == 3
+    assert done.error["message"].startswith("There is no terminal to ask at: Password of ")
     assert "--password-file" in str(done.error["hint"])
 
 

@@ -42,7 +42,7 @@ def test_sign_up_asks_twice_and_again_until_both_are_the_same_and_good(
         terminal.wait_for("do not match")
         terminal.answer("Choose a password", "password1")
         terminal.answer("Repeat for confirmation", "password1")
-        terminal.wait_for("too easy to guess")
+        terminal.wait_for("too easy to guess. Take four or more words")
         terminal.answer("Choose a password", PASSWORD)
         terminal.answer("Repeat for confirmation", PASSWORD)
         assert terminal.end() == 0

@@ -114,7 +114,7 @@ def new_password(
         except InvalidInput as error:
             if not invocation.interactive:
                 raise
-            invocation.warn(str(error))
+            invocation.warn(f"{error} {error.hint or ''}".rstrip())
             invocation.forget_answer(question)
 
 
