@@ -51,7 +51,13 @@ export function formatSize(bytes: number): string {
   return once(
     `size ${name} ${String(digits)}`,
     (tag) =>
-      new Intl.NumberFormat(tag, { style: "unit", unit: name, unitDisplay: "short", maximumFractionDigits: digits }),
+      new Intl.NumberFormat(tag, {
+        style: "unit",
+        unit: name,
+        // The short form of this one unit has no plural in English: "593 byte".
+        unitDisplay: unit === 0 ? "long" : "short",
+        maximumFractionDigits: digits,
+      }),
   ).format(value);
 }
 
