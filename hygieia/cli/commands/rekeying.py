@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from hygieia.client.rekeying import Rekeyed
 
 _STILL_OUT = (
-    "What former readers saved is theirs still. From now on nothing here opens with a key that they "
-    "have; other servers and gateways may go on serving old copies to whoever kept their address."
+    "What former readers saved is theirs still. This server lets the old copies go at its next "
+    "clean-up; then nothing here opens with a key that they have. Other servers and gateways may go "
+    "on serving old copies to whoever kept their address."
 )
 
 
