@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hygieia.domain.changes import Change
 from hygieia.domain.claims import CLEAN_UP_AFTER, Attempt
@@ -40,6 +40,7 @@ from hygieia.errors import (
     Duplicate,
     HygieiaError,
     InvalidInput,
+    LimitExceeded,
     StaleRevision,
     Unavailable,
 )
@@ -52,6 +53,10 @@ if TYPE_CHECKING:
     from hygieia.domain.account import Account
     from hygieia.domain.stores import Stores
     from hygieia.domain.uploads import Upload
+
+MAX_ADDED_BYTES: Final = 16 << 20
+"""What others than its owner may store by adding readers to a report: a thousand times a header
+leaf of 100 readers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,7 @@ class _Checked:
     shares: list[Share]
     new_bytes: int
     charged: int
+    added_bytes: int
     known: Version | None
 
     @property
@@ -181,11 +187,18 @@ class ReportChanges:
             unnoted=1 if new_key else 0,
         )
         new_bytes = shape.size_bytes - shared_bytes
-        # What a reader adds is charged to nobody: she has no room here, and the owner did not
-        # ask for it. It is bounded by the header: she adds one of 1,024 packets at least each time.
         known = await self._earlier(report, wanted)
-        charged = new_bytes if report.account == caller.id and known is None else 0
-        return _Checked(shape, earlier, shares, new_bytes, charged, known)
+        stored = new_bytes if known is None else 0
+        if report.account == caller.id:
+            return _Checked(shape, earlier, shares, new_bytes, stored, 0, known)
+        # What a reader adds is charged to nobody: she has no room here, and the owner did not
+        # ask for it. So there is an end to it, however often the owner takes readers off again.
+        if report.added_bytes + stored > MAX_ADDED_BYTES:
+            raise LimitExceeded(
+                "Others have added readers to this report as often as they may.",
+                hint="Ask its owner to add them. Once she re-keys it, others may again.",
+            )
+        return _Checked(shape, earlier, shares, new_bytes, 0, stored, known)
 
     async def _earlier(self, report: Report, wanted: Wanted) -> Version | None:
         """The version that had this root before: taking the last reader off leads back to it."""
@@ -324,9 +337,11 @@ def _earlier_versions(
 def _with_root(report: Report, checked: _Checked, created: str, kind: ChangeKind) -> Report:
     shape = checked.shape
     if kind == "rekey":
-        report = replace(report, first_root=str(shape.root), kept_from=report.rev + 1)
+        kept_from = report.rev + 1
+        report = replace(report, first_root=str(shape.root), kept_from=kept_from, added_bytes=0)
     return replace(
         report,
+        added_bytes=report.added_bytes + checked.added_bytes,
         root=str(shape.root),
         size_bytes=shape.size_bytes,
         readers=len(shape.packets),

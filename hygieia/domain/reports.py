@@ -51,6 +51,7 @@ class Report:
     """A report's document. ``first_root`` is that of its creation, or of its last re-key.
 
     Versions of a ``rev`` below ``kept_from`` ended with a re-key: they are nobody's any more.
+    ``added_bytes``: what others than the owner have stored since then by adding readers.
     """
 
     id: str
@@ -70,6 +71,7 @@ class Report:
     deleted: str | None = None
     release_bytes: int = 0
     kept_from: int = 1
+    added_bytes: int = 0
 
     @property
     def pin_name(self) -> str:
@@ -223,6 +225,7 @@ def report_body(report: Report) -> Body:
         "deleted": report.deleted,
         "release_bytes": report.release_bytes,
         "kept_from": report.kept_from,
+        "added_bytes": report.added_bytes,
     }
 
 
@@ -247,6 +250,7 @@ def read_report(document: Document) -> Report:
         deleted=cast("str | None", body["deleted"]),
         release_bytes=cast("int", body["release_bytes"]),
         kept_from=cast("int", body.get("kept_from", 1)),
+        added_bytes=cast("int", body.get("added_bytes", 0)),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from hygieia.domain import report_changes
 from hygieia.openpgp.packets import parse_header_leaf
 from tests.factories.dags import ReportParts, report_parts
 from tests.factories.servers import Api, Member, Reply, new_id
@@ -229,6 +230,30 @@ async def test_a_reader_spends_nobodys_room(ada: Member, bob: Member, cleo: Memb
     before = [(await quotas.usage(m.person.account)).report_bytes for m in (ada, bob)]
     await bob.share(reply.json, shared, CLEO)
     assert [(await quotas.usage(m.person.account)).report_bytes for m in (ada, bob)] == before
+
+
+async def test_there_is_an_end_to_what_readers_add_until_the_owner_re_keys(
+    ada: Member, bob: Member, cleo: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Taken off and added again and again, each time under another packet, they fill no store."""
+    parts = report_parts()
+    (report,) = await ada.upload(parts.dag())
+    reply, shared = await ada.share(report, parts, BOB)
+    first, _ = await bob.share(reply.json, shared, CLEO)
+    assert first.status == 200
+    stored = (await ada.api.services.stores.reports.find(report["id"])).added_bytes
+    assert 0 < stored < 4096
+    monkeypatch.setattr(report_changes, "MAX_ADDED_BYTES", 2 * stored)
+
+    back = await ada.change(first.json, shared.dag(), "readers")
+    second, _ = await bob.share(back.json, shared, CLEO)
+    assert second.status == 200
+    back = await ada.change(second.json, shared.dag(), "readers")
+    refused, _ = await bob.share(back.json, shared, CLEO)
+    assert (refused.status, refused.code) == (422, "limit-exceeded")
+    assert "owner" in refused.json["hint"]
+    added, _ = await ada.share(back.json, shared, CLEO)
+    assert added.status == 200, "the owner, whose room it is, may"
 
 
 async def test_many_at_once_each_have_their_note(ada: Member) -> None:
