@@ -241,7 +241,9 @@ async def test_there_is_an_end_to_what_readers_add_until_the_owner_re_keys(
     reply, shared = await ada.share(report, parts, BOB)
     first, _ = await bob.share(reply.json, shared, CLEO)
     assert first.status == 200
-    stored = (await ada.api.services.stores.reports.find(report["id"])).added_bytes
+    kept = await ada.api.services.stores.reports.find(report["id"])
+    assert kept is not None
+    stored = kept.added_bytes
     assert 0 < stored < 4096
     monkeypatch.setattr(report_changes, "MAX_ADDED_BYTES", 2 * stored)
 
