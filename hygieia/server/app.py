@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import shutil
 import signal
 import socket
 import ssl
@@ -186,6 +187,11 @@ def _tls_context(settings: Settings) -> ssl.SSLContext | None:
     return context
 
 
+def _command() -> str:
+    """How the command that started this is called from here: a shell may not find it by name."""
+    return "hygieia" if shutil.which("hygieia") else sys.argv[0]
+
+
 def _tell(settings: Settings) -> None:
     """Say where the server is and what to do next, to people at a terminal."""
     url = public_url(settings)
@@ -193,7 +199,7 @@ def _tell(settings: Settings) -> None:
     server = "" if url == default else f" --server {url}"
     lines = [
         f"Hygieia is running at {url}",
-        f"Next: hygieia{server} signup you@example.org",
+        f"Next: {_command()}{server} signup you@example.org",
         f"Data: {settings.data_dir.resolve()}    Stop: Ctrl-C",
     ]
     if not settings.tls and not is_loopback(settings.host):
