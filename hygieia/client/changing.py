@@ -298,9 +298,10 @@ class Changer:
     async def trash(self, entries: Sequence[ReportEntry]) -> None:
         """Put reports in the trash, from where they come back for 30 days.
 
-        Those that are there already stay as they are, with the time they were put there.
+        Those that are there already stay as they are, with the time they were put there. What
+        somebody else shared goes from the user's own list alone.
         """
-        for entry in entries:
+        for entry in self._own(entries):
             await self.session.transport.call("DELETE", f"/reports/{entry.id}")
         time = format_time(now())
         await self.index.change(
@@ -309,12 +310,16 @@ class Changer:
 
     async def restore(self, entries: Sequence[ReportEntry]) -> None:
         """Take reports out of the trash."""
-        for entry in entries:
+        for entry in self._own(entries):
             path = f"/reports/{entry.id}/restore"
             await self.session.transport.call("POST", path, body={}, repeatable=True)
         await self.index.change(
             [SetDeleted(entry.id, None) for entry in entries if entry.deleted is not None]
         )
+
+    def _own(self, entries: Sequence[ReportEntry]) -> list[ReportEntry]:
+        is_me = self.people.is_me
+        return [entry for entry in entries if is_me(entry.owner)]
 
     @property
     def fetcher(self) -> ReportFetcher:

@@ -21,7 +21,15 @@ from hygieia.openpgp.notes import Verdict
 from hygieia.vault.people import ContactState
 from hygieia.vault.report_entry import ReportEntry
 from tests.unit.client.conftest import Person
-from tests.unit.client.people import CONTENT, content_of, meet, received, share, stored
+from tests.unit.client.people import (
+    CONTENT,
+    content_of,
+    meet,
+    received,
+    share,
+    stored,
+    unshare,
+)
 from tests.unit.client.vaults import file_in
 
 
@@ -157,6 +165,28 @@ async def test_who_was_unshared_reads_no_new_version(person: Person, tmp_path: P
     readers = await ana.index.readers(entry.id)
     assert [each.key for each in readers.readers] == [cleo.session.key.key_id]
     assert readers.removed == ()
+
+
+async def test_what_was_shared_with_me_leaves_my_list_and_nobody_elses(
+    person: Person, tmp_path: Path
+) -> None:
+    ana, boris = await person("Ana"), await person("Boris")
+    await meet(ana, boris)
+    entry = await share(ana, await stored(ana, tmp_path), boris)
+    theirs = await received(boris)
+    [gone] = await boris.trash([theirs])
+    assert gone.deleted is not None
+    assert not boris.list().reports
+    await boris.inbox.look()
+    assert not boris.list().reports, "still shared, and still out of his list"
+    await ana.index.refresh()
+    assert await content_of(ana, ana.find(entry.id), tmp_path) == CONTENT
+    [back] = await boris.restore([gone])
+    assert await content_of(boris, back, tmp_path) == CONTENT
+
+    await unshare(ana, ana.find(entry.id), boris)
+    await boris.trash([back])
+    assert not boris.list().reports, "also what is not his to read any more"
 
 
 async def test_two_devices_sharing_at_once_lose_nothing(person: Person, tmp_path: Path) -> None:
