@@ -32,6 +32,8 @@ T = TypeVar("T")
 READS_AT_ONCE: Final = 8
 FILES_AT_ONCE: Final = 16
 SILENCE_SECONDS: Final = 5
+START_TRIES: Final = 4
+START_PAUSE_SECONDS: Final = 1
 STALLED_SECONDS: Final = 30
 PIECE_SECONDS: Final = 30
 """For a block or a piece of a file: one that trickles is no better than silence."""
@@ -197,12 +199,19 @@ class KuboGateway:
     def check(self, cid: CID, data: bytes) -> None:
         """Whether it has a block that its Kubo has. Raises ``ConfigError``. Blocks: at start."""
         hint = "Is it the gateway of the Kubo in HYGIEIA_BLOCKS, on port 8080?"
-        try:
-            found = self._blocks([cid], None, _Limit())
-        except (OSError, http.client.HTTPException, _Failed):
-            raise ConfigError("No gateway answers at HYGIEIA_KUBO_GATEWAY.", hint=hint) from None
-        except (BlockMissing, BlockRefused):
-            found = []
+        found: list[bytes] = []
+        for tries_left in reversed(range(START_TRIES)):
+            try:
+                found = self._blocks([cid], None, _Limit())
+                break
+            except (OSError, http.client.HTTPException, _Failed):
+                # Both may just have been started, on a machine that is busy with it.
+                if not tries_left:
+                    words = "No gateway answers at HYGIEIA_KUBO_GATEWAY."
+                    raise ConfigError(words, hint=hint) from None
+                time.sleep(START_PAUSE_SECONDS)
+            except (BlockMissing, BlockRefused):
+                break
         if found != [data]:
             raise ConfigError(
                 "The gateway at HYGIEIA_KUBO_GATEWAY does not have what the Kubo has.", hint=hint

@@ -49,6 +49,7 @@ Line = dict[str, Any]
 CALLS_AT_ONCE: Final = 32
 IMPORTS_AT_ONCE: Final = 4
 CONNECT_SECONDS: Final = 5
+START_SECONDS: Final = 20
 CALL_SECONDS: Final = 30
 WALK_SECONDS: Final = 600
 """For what reads a DAG or the list of all blocks: a terabyte's nodes, from a slow disk."""
@@ -99,11 +100,11 @@ class Rpc:
 
     async def identity(self) -> Line:
         """What the node says of itself."""
-        return await self._sound(lambda client: client.core.id(), CONNECT_SECONDS)
+        return await self._sound(lambda client: client.core.id(), START_SECONDS)
 
     async def configuration(self) -> Line:
         """The node's configuration, without its secrets."""
-        return await self._sound(lambda client: client.config.show(), CONNECT_SECONDS)
+        return await self._sound(lambda client: client.config.show(), START_SECONDS)
 
     # -- blocks ------------------------------------------------------------------------------
 
