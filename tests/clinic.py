@@ -46,6 +46,8 @@ class Clinic:
             log_level="warning",
             documents=database.address("clinic", **IMPATIENT),
             blocks=self.kubo.address_at(self.to_kubo.port),
+            # As compose.yaml has it. No cable of ours leads there: what stops Kubo stops it too.
+            kubo_gateway=self.kubo.node.gateway,
         ) as server:
             yield server
 
