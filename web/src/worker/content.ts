@@ -3,7 +3,6 @@ import { concat, equal } from "../bytes.ts";
 import { startDigest, type ContentDigest } from "../crypto/digest.ts";
 import { PayloadWriter } from "../crypto/payload.ts";
 import type { SessionKey } from "../crypto/session-keys.ts";
-import { octetsOf } from "../octets.ts";
 import { FileBuilder, type Built } from "../ipld/builder.ts";
 import { blockOf, CID_BYTES, cidBytes, RAW, type Block } from "../ipld/cid.ts";
 import { refusal } from "../refusal.ts";
@@ -184,8 +183,14 @@ export async function sendContent(
 export async function* piecesOf(file: Blob): AsyncGenerator<Uint8Array> {
   let size = 0;
   try {
-    for await (const piece of octetsOf(file.stream(), PIECE_BYTES, true)) {
+    // By slices: Chromium now and then never answers the first read of a file's stream of bytes.
+    const read = (start: number) => file.slice(start, start + PIECE_BYTES).arrayBuffer();
+    for (let next = read(0); size < file.size; ) {
+      const piece = new Uint8Array(await next);
+      if (piece.length === 0) break;
       size += piece.length;
+      next = read(size);
+      next.catch(() => {}); // told when its turn comes
       yield piece;
     }
   } catch {
