@@ -68,8 +68,12 @@ export async function turnTo(page: Page, colorScheme: "light" | "dark"): Promise
   await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
   await page.waitForFunction((wanted) => getComputedStyle(document.documentElement).colorScheme === wanted, colorScheme, { polling: 50 });
   await page.evaluate(async () => {
-    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
-    await Promise.allSettled(document.getAnimations().filter((one) => one instanceof CSSTransition).map((one) => one.finished));
+    const turning = () => document.getAnimations().filter((one) => one instanceof CSSTransition);
+    do {
+      // The end of one transition of a colour can begin that of what inherits it.
+      await Promise.allSettled(turning().map((one) => one.finished));
+      await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    } while (turning().length > 0);
   });
 }
 
