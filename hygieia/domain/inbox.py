@@ -2,15 +2,17 @@
 
 A message is an envelope that the sender committed: pinned, at her room, until the recipient has
 acknowledged it. It is two documents, one in the recipient's list, which is the one that counts,
-one in the sender's, by which she is charged. One job a message cleans up after a commit or an
-acknowledgement that died, and drops in the end what nobody fetched.
+one in the sender's, by which her messages are counted. One job a message cleans up after a commit
+or an acknowledgement that died, and drops in the end what nobody fetched.
+
+Every post makes an id of its own, under which it pins and takes room. Of equal ones at once, the
+store's unique key lets one be listed; the others take back what is theirs alone.
 """
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-from dataclasses import dataclass
+import secrets
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, cast
 
@@ -65,9 +67,19 @@ class Message:
         return f"inbox:{self.id}"
 
     @property
+    def posting_key(self) -> str:
+        """The key under which it takes room until it is committed."""
+        return f"inbox-post-{self.id}"
+
+    @property
     def hold_key(self) -> str:
         """The key under which the room it took is given back."""
         return f"inbox-{self.id}"
+
+    @property
+    def unique(self) -> str:
+        """What no two messages that wait have in common."""
+        return f"{self.sender} {self.account} {self.root}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,22 +108,14 @@ class Inboxes:
         """
         if recipient == upload.account:
             raise InvalidInput("A message is to somebody else.")
-        named = f"{upload.account} {recipient} {root}"
-        message_id = hashlib.sha256(named.encode()).hexdigest()[:32]
-        known = await self._stores.documents.get(COLLECTION, message_id)
+        created = format_time(self._now())
+        message = Message(secrets.token_hex(16), str(root), recipient, upload.account, 0, created)
+        known = await self._stores.documents.find(COLLECTION, message.unique)
         if known is not None:
             return read_message(known)
         await self._require_few(upload.account, recipient)
         shape = await self._inspect(upload, root)
-        message = Message(
-            message_id,
-            str(root),
-            recipient,
-            upload.account,
-            shape.size_bytes,
-            format_time(self._now()),
-        )
-        return await self._commit(upload, message)
+        return await self._commit(upload, replace(message, size_bytes=shape.size_bytes))
 
     async def page(self, account: str, *, after: str | None, limit: int) -> MessagePage:
         """What waits for an account, oldest first."""
@@ -133,12 +137,12 @@ class Inboxes:
         """The job: take back what was never committed, give room back, drop what is too old."""
         document = await self._stores.documents.get(COLLECTION, job.subject)
         message = _of_body(job.subject, job.body)
-        attempt = str(job.body.get("attempt"))
+        quotas = self._stores.quotas
         if document is None:
-            await self._stores.quotas.settle(message.sender, attempt, 0)
+            await quotas.settle(message.sender, message.posting_key, 0)
             await self._let_go(message)
             return
-        await self._stores.quotas.settle(message.sender, attempt, message.size_bytes)
+        await quotas.settle(message.sender, message.posting_key, message.size_bytes)
         due = parse_time(message.created) + KEEP
         if due <= self._now():
             await self._drop(message)
@@ -179,33 +183,63 @@ class Inboxes:
 
     async def _commit(self, upload: Upload, message: Message) -> Message:
         stores, attempt = self._stores, Attempt()
-        body = _body(message) | {"attempt": attempt.hold_key}
-        await stores.jobs.schedule(JOB, message.id, self._now() + CLEAN_UP_AFTER, body)
+        await stores.jobs.schedule(JOB, message.id, self._now() + CLEAN_UP_AFTER, _body(message))
         try:
-            await stores.quotas.hold(message.sender, attempt.hold_key, message.size_bytes)
+            await stores.quotas.hold(message.sender, message.posting_key, message.size_bytes)
             await stores.blocks.pin(CID.parse(message.root), name=message.pin_name)
             attempt.require_time()
-            stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-            for collection, scope in ((SENT, message.sender), (COLLECTION, message.account)):
-                with contextlib.suppress(Duplicate):  # the same message, posted at the same time
-                    await stores.documents.insert(
-                        collection, message.id, _body(message), scope=scope, sort=stamp
-                    )
+            listed = await self._list(message)
         except Unavailable:
             raise  # it may have been committed: the job finds out
         except HygieiaError:
-            await stores.quotas.settle(message.sender, attempt.hold_key, 0)
+            await self._take_back(message)
             raise
-        await stores.quotas.settle(message.sender, attempt.hold_key, message.size_bytes)
+        if listed != message:  # an equal one was listed meanwhile
+            await self._take_back(message)
+            return listed
+        await stores.quotas.settle(message.sender, message.posting_key, message.size_bytes)
         await stores.quotas.take_upload(upload.account, upload.id, message.size_bytes)
         due = parse_time(message.created) + KEEP
         await stores.jobs.schedule(JOB, message.id, due, _body(message))
         return message
 
+    async def _list(self, message: Message) -> Message:
+        """Put it into both lists, the recipient's last: **now it is committed**.
+
+        Returns it, or the equal one that came first.
+        """
+        documents, body = self._stores.documents, _body(message)
+        stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        await documents.insert(SENT, message.id, body, scope=message.sender, sort=stamp)
+        while True:
+            try:
+                await documents.insert(
+                    COLLECTION,
+                    message.id,
+                    body,
+                    scope=message.account,
+                    sort=stamp,
+                    unique=message.unique,
+                )
+            except Duplicate:
+                first = await documents.find(COLLECTION, message.unique)
+                if first is not None:
+                    return read_message(first)
+                continue  # acknowledged in between
+            return message
+
+    async def _take_back(self, message: Message) -> None:
+        """Give back at once what a message took that is not listed."""
+        await self._stores.quotas.settle(message.sender, message.posting_key, 0)
+        await self._let_go(message)
+        await self._stores.jobs.cancel(JOB, message.id)
+
     async def _drop(self, message: Message) -> None:
         """Take it out of the list, then give back what it took; a job ends what dies in between."""
         stores = self._stores
         if await stores.documents.get(ACCOUNTS, message.sender) is not None:
+            # Whoever posts it may not have come to that yet: first in, then out.
+            await stores.quotas.settle(message.sender, message.posting_key, message.size_bytes)
             await stores.quotas.hold(message.sender, message.hold_key, 0)
         await stores.jobs.schedule(JOB, message.id, self._now() + CLEAN_UP_AFTER, _body(message))
         await stores.documents.delete(COLLECTION, message.id)
