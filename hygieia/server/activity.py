@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hygieia.domain.account import Account
+    from hygieia.domain.reports import Report
     from hygieia.domain.sign_in import Started
     from hygieia.server.api import Call
 
@@ -55,13 +56,15 @@ async def record_started(call: Call, event: Event, started: Started) -> None:
     await _append(call, started.account.id, started.account, event, started.session.label)
 
 
-async def record_fetched(call: Call, account: str, report: str) -> None:
-    """Enter that the caller read of a report of ``account``: once an hour for each session."""
-    caller = call.caller
+async def record_fetched(call: Call, report: Report) -> None:
+    """Enter that the caller read of a report: once an hour for each session and revision."""
+    caller, label = call.caller, call.caller.session.label
+    # What a revision says, and after a re-key the key that opens it, are news to whoever reads it.
+    key = f"{caller.session.id} {report.id} {report.meta_payload}"
     try:
-        told = await _happening(call, caller.account, Event.FETCHED, caller.session.label, [report])
+        told = await _happening(call, caller.account, Event.FETCHED, label, [report.id])
         await call.services.stores.activity.append_once(
-            account, told, key=f"{caller.session.id} {report}", within=FETCHED_AGAIN_AFTER
+            report.account, told, key=key, within=FETCHED_AGAIN_AFTER
         )
     except HygieiaError as error:
         _log(call, Event.FETCHED, error)

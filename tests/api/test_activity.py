@@ -96,6 +96,28 @@ async def test_everything_about_a_report_stands_in_its_owners_trail(
     assert await events_of(bob) == ["signed-up"]
 
 
+async def test_a_fetch_is_told_again_for_what_a_re_key_made_new(ada: Member, bob: Member) -> None:
+    parts = report_parts()
+    (report,) = await ada.upload(parts.dag())
+    reply, _ = await ada.share(report, parts, BOB)
+    path = f"/api/v1/reports/{report['id']}"
+    for _ in range(2):
+        await bob.call("GET", path)
+    alone = report_parts()
+    anew = alone.with_readers(BOB.key.certificate)
+    [packet] = set(anew.packets()) - set(alone.packets())
+    upload = await ada.start_upload()
+    await ada.put(upload, anew.dag().blocks)
+    note = ada.share_note(report["id"], BOB, packet)
+    body = {"upload": upload, "root": str(anew.dag().root), "change": "rekey", "shares": [note]}
+    changed = await ada.call("PUT", path, body, rev=reply.json["rev"])
+    assert changed.status == 200, changed.body
+    for _ in range(2):
+        assert (await bob.call("GET", path)).json["root"] == str(anew.dag().root)
+    told = [entry.event for entry in await trail_of(ada)]
+    assert told[1:] == ["stored", "shared", "fetched", "re-keyed", "fetched"]
+
+
 async def test_a_re_share_names_the_one_who_shared(ada: Member, bob: Member, api: Api) -> None:
     cleo = BOB.__class__(email="cleo@example.org", account="c" * 32, password="paper clip")
     await api.sign_up(cleo)

@@ -108,7 +108,7 @@ async def list_reports(call: Call, query: ReportsQuery) -> ReportsOut:
 async def read_report(call: Call, path: ReportPath) -> ReportOut:
     """Read what the server knows of a report that is yours, or that somebody shares with you."""
     report = await call.services.stores.access.report(call.caller.account, path.report)
-    await record_fetched(call, report.account, report.id)
+    await record_fetched(call, report)
     return _report_out(report)
 
 
