@@ -178,6 +178,11 @@ export interface UploadItem {
   readonly profession?: string;
   /** Whose record it is, as in `ReportRow.subject`; the person's own when absent. */
   readonly subject?: string;
+  /**
+   * Email of whose vault it is stored in: somebody who gave the right to (`uploadRights`). She owns
+   * it, this person is its author; the person's own vault when absent.
+   */
+  readonly owner?: string;
   /** From drag and drop or a picker that gives handles: lets a job go on after a reload. */
   readonly handle?: FileSystemFileHandle;
 }
@@ -201,6 +206,8 @@ export type UploadState =
 export interface Upload {
   readonly id: string;
   readonly fileName: string;
+  /** Email of whose vault it goes to; absent for the person's own. */
+  readonly owner?: string;
   readonly sizeBytes: number;
   readonly sentBytes: number;
   readonly state: UploadState;
@@ -386,6 +393,10 @@ export interface Engine extends SharingEngine {
   verify(report: string, onChange: (verification: Verification) => void): Promise<Verification>;
 
   // -- transfers
+  /**
+   * Queues files. Takes none of them when one goes to somebody's vault that is not open to it:
+   * `delegation-refused`, `forbidden` (several, and her number was not compared), `certificate-changed`.
+   */
   upload(items: readonly UploadItem[]): Promise<readonly string[]>;
   /** New content for a report. */
   update(report: string, item: UploadItem): Promise<string>;

@@ -187,6 +187,12 @@ export interface Delegation extends Scope {
   readonly side: "given" | "received" | "passed-on";
 }
 
+/** Somebody who lets me store such reports in her vault now; her `email` is known. */
+export interface UploadRight extends Scope {
+  readonly owner: Named;
+  readonly expires: string;
+}
+
 export interface DelegationList {
   readonly status: "closed" | "loading" | "ready" | "failed";
   /** Newest first. One that was ended is gone: its end takes its place in the index. */
@@ -327,6 +333,8 @@ export interface SharingEngine {
 
   // -- delegations
   refreshDelegations(): Promise<void>;
+  /** By this vault's own index; each upload is held against it again, and the owner's has the last word. */
+  uploadRights(): Promise<readonly UploadRight[]>;
   /** Reports of mine that a scope is about now, trash excluded. */
   reportsIn(scope: Scope): Promise<readonly string[]>;
   /** Rejects with `forbidden` (not verified), `invalid-input` (field `expires`, `categories`, …). */

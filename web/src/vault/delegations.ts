@@ -174,6 +174,18 @@ export class Delegations {
     );
   }
 
+  /** The received delegation by which the user may store a report for its owner at `at`. */
+  uploadRight(facts: Facts, profession: string | null, at: number): Delegation | undefined {
+    return this.uploadRights(at).find(
+      (each) => this.people.same(recordOf(each), facts.owner) && this.covers(each, facts, profession),
+    );
+  }
+
+  /** Those by which the user may store for others at `at`. Their owners' indexes have the last word. */
+  uploadRights(at: number): Delegation[] {
+    return this.received().filter((each) => each.rights.includes("upload") && isInTime(each, at));
+  }
+
   /** Throws `delegation-refused` where a re-delegation reaches further than what it passes on. */
   checkPassedOn(delegation: Delegation, at: number): void {
     this.requireChain(delegation, at);

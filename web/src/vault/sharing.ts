@@ -43,6 +43,8 @@ interface Signing {
   readonly key: UnlockedKey;
   readonly created: string;
   readonly delegations?: ByDelegation;
+  /** Whose report it is, where it is not the signer's. */
+  readonly owner?: string;
   /** The key that the reader had before, where a report is given back. */
   readonly former?: FormerKey | null;
 }
@@ -83,13 +85,13 @@ export async function dropReaders(
   return withHeader(report, octets, { readers: [], notes: [] });
 }
 
-/** Readers and their notes for the recipients of a new header; the signer's own needs none. */
+/** Readers and their notes for the recipients of a new header; its owner's packet needs none. */
 export async function noteReaders(
   report: string,
   recipients: readonly Recipient[],
-  { key, created, delegations, former = null }: Signing,
+  { key, created, delegations, owner = key.keyId, former = null }: Signing,
 ): Promise<Noted> {
-  const others = recipients.filter((each) => each.key !== key.keyId);
+  const others = recipients.filter((each) => each.key !== owner);
   const readers = others.map((each) => ({
     key: each.key,
     pkesk: each.pkesk,

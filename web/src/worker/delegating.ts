@@ -5,7 +5,7 @@
 import type { Certificate } from "../crypto/certificates.ts";
 import type { CarriedNote } from "../crypto/notes.ts";
 import { formatTime, nowSeconds, parseTime } from "../crypto/times.ts";
-import type { Delegation as Shown, Ended, NewDelegation, Scope, ShareOutcome, ShareProgress } from "../engine/interface.ts";
+import type { Delegation as Shown, Ended, NewDelegation, Scope, ShareOutcome, ShareProgress, UploadRight } from "../engine/interface.ts";
 import { invalid, isRefusal, refusal } from "../refusal.ts";
 import { hasChanged, usableCertificate } from "../vault/contacts.ts";
 import { isWithin, recordOf, signDelegation, signEnd, type Delegation } from "../vault/delegation.ts";
@@ -152,6 +152,17 @@ export class Delegating {
     const people = this.vault.people();
     const shared = await readersByReport(this.vault);
     return [...shared].filter(([, keys]) => keys.some((each) => people.same(each, key))).map(([id]) => id);
+  }
+
+  /** Who lets this user store for them now, and what. */
+  async uploadRights(): Promise<UploadRight[]> {
+    const nameOf = namesOf(this.vault);
+    const people = this.vault.people();
+    return (await delegationsOf(this.vault)).uploadRights(nowSeconds()).flatMap((each) => {
+      const owner = nameOf(people.person(recordOf(each)));
+      const { subjects, categories, professions, expires } = each;
+      return owner.email === null ? [] : [{ owner, subjects, categories, professions, expires }];
+    });
   }
 
   // -- what a delegation is about

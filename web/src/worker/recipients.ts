@@ -8,8 +8,11 @@ import { rewrap } from "../crypto/rewrap.ts";
 import type { SessionKey } from "../crypto/session-keys.ts";
 import { formatTime, nowSeconds } from "../crypto/times.ts";
 import { leaf } from "../ipld/builder.ts";
-import { Delegations } from "../vault/delegations.ts";
+import { refusal } from "../refusal.ts";
+import { checkRecipients } from "../vault/contacts.ts";
+import { Delegations, type Facts } from "../vault/delegations.ts";
 import { contactsOf, DELEGATIONS, rowsOf, type IndexState } from "../vault/index/state.ts";
+import type { ContactRow } from "../vault/people.ts";
 import { headerFor, type Header } from "../vault/report-build.ts";
 import type { ReportMeta } from "../vault/report-meta.ts";
 import type { Report } from "../vault/report.ts";
@@ -36,14 +39,41 @@ export function delegationsOf(vault: Vault): Promise<Delegations> {
   return found;
 }
 
-/** The header of a new report. */
+/** The header of a new report; throws `delegation-refused` for one that may not be stored for its owner. */
 export async function firstHeader(
   vault: Vault,
   meta: ReportMeta,
   sessionKey: SessionKey,
 ): Promise<NotedHeader> {
+  if (meta.owner !== vault.key.keyId) return headerForAnother(vault, meta, sessionKey);
   const delegates = await delegatesFor(vault, meta);
   return sealedFor(vault, meta.id, sessionKey, delegates.certificates, delegates.delegations);
+}
+
+/** For somebody else's vault: its owner, and this user as author, who is its only noted reader (spec 17 §5). */
+async function headerForAnother(
+  vault: Vault,
+  meta: ReportMeta,
+  sessionKey: SessionKey,
+): Promise<NotedHeader> {
+  const contact = await requireUploadRight(vault, meta, meta.profession);
+  const [certificate] = await checkRecipients([contact], 1);
+  const { key } = vault;
+  const header = await headerFor(sessionKey, [certificate!, key.certificate]);
+  const signing = { key, created: formatTime(nowSeconds()), owner: meta.owner };
+  return { header, noted: await noteReaders(meta.id, header.recipients, signing) };
+}
+
+/** The contact whose vault this user may store such a report in now; throws `delegation-refused`. */
+export async function requireUploadRight(
+  vault: Vault,
+  facts: Facts,
+  profession: string | null,
+): Promise<ContactRow> {
+  const contact = contactsOf(vault.index.state).find(({ key }) => key === facts.owner);
+  const right = (await delegationsOf(vault)).uploadRight(facts, profession, nowSeconds());
+  if (contact !== undefined && right !== undefined) return contact;
+  throw refusal("delegation-refused", "They have not given you the right to store this for them.");
 }
 
 /** Those for whom a delegation acts on a report that is sealed now. */

@@ -24,7 +24,9 @@ export class Repeats {
 
   /** The report that holds the content of `job` already; null when none does. */
   async find(job: Job, signal: AbortSignal): Promise<string | null> {
-    if (job.repeats === false || job.labels.updates !== null || job.sizeBytes === 0) return null;
+    const { updates, owner } = job.labels;
+    // What another's vault has already is not for this user to know.
+    if (job.repeats === false || updates !== null || owner !== undefined || job.sizeBytes === 0) return null;
     const candidates = [...reportsOf(this.vault.index.state)].filter(
       (entry) => entry.size_bytes === job.sizeBytes && entry.deleted === null && entry.id !== job.report,
     );

@@ -165,16 +165,19 @@ export interface NewReport {
 }
 
 /**
- * Commits new reports whose blocks have been acknowledged. A repetition after a lost answer finds
- * its own reports there: the same id under the same root is success. Throws `recipient-refused` when
- * the server counts other recipients than were sealed.
+ * Commits new reports whose blocks have been acknowledged, for the person with the email `owner` if
+ * not for the caller. A repetition after a lost answer finds its own reports there: the same id under
+ * the same root is success. Throws `recipient-refused` when the server counts other recipients than
+ * were sealed.
  */
 export async function commitReports(
   transport: Transport,
   upload: string,
   reports: readonly NewReport[],
+  owner?: string,
 ): Promise<void> {
-  const body = { upload, reports: reports.map(({ id, cid, shares }) => ({ id, root: cid, shares })) };
+  const items = reports.map(({ id, cid, shares }) => ({ id, root: cid, shares }));
+  const body = { upload, reports: items, ...(owner === undefined ? {} : { owner }) };
   const answer = await transport.call("POST", "/reports", { body, idempotencyKey: makeId() });
   const left = new Map(reports.map((report) => [report.id, report]));
   for (const item of answers.parts(answer, "reports")) {

@@ -19,6 +19,7 @@ import type {
   ShareOutcome,
   ShareProgress,
   SharingEngine,
+  UploadRight,
 } from "../engine/interface.ts";
 import { EngineError, refusal } from "../refusal.ts";
 import { acceptTrail, activityPage, checkTrail, exportTrail } from "./activity.ts";
@@ -177,6 +178,10 @@ export class Sharing implements SharingEngine {
       }
       throw error;
     }
+  }
+
+  async uploadRights(): Promise<UploadRight[]> {
+    return delegatingOf(this.door.vault).uploadRights();
   }
 
   async reportsIn(scope: Scope): Promise<string[]> {

@@ -13,6 +13,7 @@ import type { ReportMeta } from "../vault/report-meta.ts";
 import { readersOf, type Noted } from "../vault/sharing.ts";
 import { Recorder, sendContent, type SealedContent } from "./content.ts";
 import { openReport, streamContent } from "./fetching.ts";
+import { ownerOf, storedForAnother } from "./for-another.ts";
 import type { Repeats } from "./repeats.ts";
 import { BatchSender, commitReports, endUpload, isOpen, readBack, startUpload } from "./sending.ts";
 import { firstHeader, nextHeader } from "./recipients.ts";
@@ -56,6 +57,8 @@ export class Storing {
 
   private async storeShort(jobs: readonly Job[], signal: AbortSignal): Promise<void> {
     const { vault, list } = this;
+    // Another device may have ended a delegation since.
+    await vault.index.refresh();
     const upload = await startUpload(vault.transport);
     try {
       const sender = new BatchSender(vault.transport, upload, { signal });
@@ -116,7 +119,7 @@ export class Storing {
 
   private async build(job: Job, sealed: SealedContent, sessionKey: SessionKey): Promise<NotedReport> {
     const { vault } = this;
-    const meta = metaOf(job, sealed, vault.key.keyId);
+    const meta = metaOf(job, sealed, { author: vault.key.keyId, owner: ownerOf(vault, job) });
     const { header, noted } = await firstHeader(vault, meta, sessionKey);
     return { ...(await finishReport(meta, sealed.payload, header, sessionKey, vault.key)), noted };
   }
@@ -132,10 +135,10 @@ export class Storing {
     const entries = built.map(({ entry }) => entry);
     const asked = built.map(({ entry: { id, cid }, noted }) => ({ id, cid, shares: noted.notes }));
     try {
-      await commitReports(vault.transport, upload, asked);
+      await commitReports(vault.transport, upload, asked, jobs[0]!.labels.owner);
     } catch (error) {
       const [job, report] = [jobs[0]!, built[0]!];
-      if (jobs.length > 1 || !isRefusal(error, "duplicate") || !(await this.isThere(report.meta))) throw error;
+      if (jobs.length > 1 || !isRefusal(error, "duplicate") || !(await this.isThere(job, report.meta))) throw error;
       await this.saved(job, report.meta);
       return;
     }
@@ -150,8 +153,14 @@ export class Storing {
    * Whether an earlier try has stored this report and broke only afterwards: reading the vault anew
    * enters it in the index, and its content is read back whole.
    */
-  private async isThere({ id, sha256 }: ReportMeta): Promise<boolean> {
+  private async isThere({ labels }: Job, meta: ReportMeta): Promise<boolean> {
     const { vault } = this;
+    const { id, sha256 } = meta;
+    if (labels.owner !== undefined) {
+      const entry = await storedForAnother(vault, meta);
+      if (entry !== null) await vault.index.change([{ kind: "put-report", entry }]);
+      return entry !== null;
+    }
     await vault.read();
     if (!vault.index.knows(id)) return false;
     const report = await openReport(vault, requireReport(vault.index.state, id));

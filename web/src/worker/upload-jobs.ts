@@ -1,6 +1,7 @@
 /** One file on its way into the vault, and what the screens see of it. */
 import { base64, fromBase64, randomBytes } from "../bytes.ts";
 import { makeSalt } from "../crypto/payload.ts";
+import { normaliseEmail } from "../crypto/sign-in-words.ts";
 import type { StateKey } from "../crypto/state-key.ts";
 import { formatTime, nowSeconds } from "../crypto/times.ts";
 import type { EngineError } from "../engine/errors.ts";
@@ -31,6 +32,8 @@ export interface Labels {
   readonly mediaType: string;
   /** Whose record it is; absent for the person's own. */
   readonly subject?: string;
+  /** Email of whose vault it is stored in; absent for the person's own. */
+  readonly owner?: string;
   /** The report that it is new content for. */
   readonly updates: string | null;
 }
@@ -89,6 +92,7 @@ export class Job {
       profession: item.profession ?? null,
       mediaType: mediaTypeOf(fileName, file.type),
       ...(item.subject === undefined ? {} : { subject: checkSubject(item.subject) }),
+      ...(item.owner === undefined ? {} : { owner: normaliseEmail(item.owner) }),
       updates,
     };
     const job = new Job(labels, { sizeBytes: file.size, lastModified: file.lastModified }, file);
@@ -122,6 +126,7 @@ export class Job {
     return {
       id: this.id,
       fileName: this.labels.fileName,
+      ...(this.labels.owner === undefined ? {} : { owner: this.labels.owner }),
       sizeBytes: this.sizeBytes,
       sentBytes: Math.min(this.sentBytes, this.sizeBytes),
       state: this.state,
@@ -207,21 +212,24 @@ export function contentOf({ labels }: Job, { payload, sizeBytes, sha256 }: Seale
   };
 }
 
-/** The meta of a new report of the owner of `me`. */
-export function metaOf(job: Job, sealed: SealedContent, me: string): ReportMeta {
+/** What decides who may store it, and who reads it, once its `owner` is known by key. */
+export function factsOf({ labels }: Job, owner: string) {
+  return { owner, subject: labels.subject ?? owner, category: labels.category ?? DEFAULT_CATEGORY };
+}
+
+/** The meta of a new report by `author`, in the vault of `owner`. */
+export function metaOf(job: Job, sealed: SealedContent, { author, owner }: { author: string; owner: string }): ReportMeta {
   const { labels } = job;
   return {
     id: job.report,
     kind: "document",
-    owner: me,
-    subject: labels.subject ?? me,
-    author: me,
+    ...factsOf(job, owner),
+    author,
     profession: labels.profession,
     revision: 1,
     previous: null,
     title: labels.title ?? titleFromFileName(labels.fileName),
     ...contentOf(job, sealed),
-    category: labels.category ?? DEFAULT_CATEGORY,
     links: [],
     created: formatTime(nowSeconds()),
     extra: {},

@@ -7,6 +7,7 @@ import { isRefusal, refusal } from "../refusal.ts";
 import { requireReport } from "../vault/index/state.ts";
 import { Repeats } from "./repeats.ts";
 import { endUpload } from "./sending.ts";
+import { checkOwners } from "./for-another.ts";
 import { Storing } from "./storing.ts";
 import { Job } from "./upload-jobs.ts";
 import { UploadList } from "./upload-list.ts";
@@ -64,10 +65,15 @@ export class Uploads {
     return going;
   }
 
-  /** Queues files; their ids. Throws `invalid-input` and takes none when a label breaks its rule. */
+  /**
+   * Queues files; their ids. Takes none, and throws, when a label breaks its rule (`invalid-input`),
+   * or when somebody else's vault is not open to one of them (`delegation-refused`, and what refuses
+   * to encrypt to a contact).
+   */
   async add(items: readonly UploadItem[], updates: string | null = null): Promise<string[]> {
     if (updates !== null) requireReport(this.vault.index.state, updates);
     const jobs = items.map((item) => Job.of(item, updates));
+    await checkOwners(this.vault, jobs);
     for (const job of jobs) {
       this.list.add(job);
       await this.vault.store.saveUpload(await job.toRecord(this.vault.session.stateKey));
@@ -194,6 +200,8 @@ export class Uploads {
     let bytes = 0;
     for (const job of this.list.all) {
       if (job.state !== "queued" || job.file === null) continue;
+      // Whose vault they go to is said once for all of a commit.
+      if (group.length > 0 && group[0]!.labels.owner !== job.labels.owner) continue;
       if (!job.isShort && group.length > 0) continue;
       if (!job.isShort || (this.alone.has(job.id) && group.length === 0)) return [job];
       if (this.alone.has(job.id)) continue;

@@ -22,6 +22,7 @@ import type {
   ShareOutcome,
   ShareProgress,
   SharingEngine,
+  UploadRight,
 } from "../../../src/engine/interface.ts";
 import * as people from "./people.ts";
 import { reportId, rows } from "./sample.ts";
@@ -49,6 +50,7 @@ export class TestSharing implements SharingEngine {
   sharingStuckAt: ShareProgress | null = null;
   sharingError: EngineError | null = null;
   unsigned: EngineError | null = null;
+  mayStore: readonly UploadRight[] = [];
   trail: ActivityCheck = people.wholeTrail;
   rekeyPlan: Partial<RekeyPlan> = {};
 
@@ -166,6 +168,10 @@ export class TestSharing implements SharingEngine {
 
   refreshDelegations(): Promise<void> {
     return Promise.resolve();
+  }
+
+  uploadRights(): Promise<readonly UploadRight[]> {
+    return Promise.resolve(this.mayStore);
   }
 
   reportsIn({ categories }: Scope): Promise<readonly string[]> {
