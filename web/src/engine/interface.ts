@@ -5,277 +5,23 @@
  * given out. Times are RFC 3339 in UTC, sizes bytes, ids 32 lower-case hex digits. Every promise
  * rejects with an `EngineError`.
  */
+import type {
+  CodeCheck,
+  DeviceSession,
+  KeyProgress,
+  Kit,
+  KitProof,
+  PasswordJudgement,
+  Quota,
+  VaultState,
+} from "./account.ts";
 import type { EngineError } from "./errors.ts";
 import type { Feed } from "./feed.ts";
+import type { GatewayUse, Preview, ReportList, Subject, Verification, VersionRow } from "./reports.ts";
 import type { SharingEngine } from "./sharing.ts";
+import type { Download, DownloadTarget, UploadItem, Uploads } from "./transfers.ts";
 
-// ---- the vault's state ---------------------------------------------------------------------
-
-/** Who the vault belongs to; known only while it is open. */
-export interface Person {
-  readonly email: string;
-  readonly name: string;
-  readonly account: string;
-  /** OpenPGP v4 fingerprint, for display under Verify only. */
-  readonly fingerprint: string;
-  readonly keyId: string;
-  readonly ipnsName: string;
-  readonly sharedComputer: boolean;
-}
-
-export type LockReason = "reload" | "asked" | "quiet" | "session-ended";
-
-export type VaultState =
-  /** The worker is starting: show nothing yet. */
-  | { readonly kind: "starting" }
-  /** No account is known in this browser: sign in or sign up. */
-  | { readonly kind: "none"; readonly notice: "signed-out" | "deleted" | null }
-  /** An account is known and closed. */
-  | { readonly kind: "locked"; readonly email: string; readonly reason: LockReason }
-  /** Open, but the recovery kit has not been proven yet (also after a reload): `pendingKit()`. */
-  | { readonly kind: "kit"; readonly person: Person; readonly isFirst: boolean }
-  | { readonly kind: "open"; readonly person: Person };
-
-/** Part `step` of making keys; `percent` 0…100 is of the whole. */
-export interface KeyProgress {
-  readonly step: "password" | "keys" | "kit" | "account" | "index";
-  readonly percent: number;
-}
-
-export interface PasswordJudgement {
-  readonly acceptable: boolean;
-  /** zxcvbn's 0…4; 3 is needed. */
-  readonly score: 0 | 1 | 2 | 3 | 4;
-  readonly rule: "ok" | "empty" | "too-long" | "characters" | "weak";
-}
-
-/** A recovery kit just made: two things that are kept apart. */
-export interface Kit {
-  /** `hygieia-kit.json`, locked; save it as it is. */
-  readonly file: Uint8Array<ArrayBuffer>;
-  readonly fileName: string;
-  /** The code as printed, dashes included: 8 groups of 4 characters. Secret. */
-  readonly code: string;
-  readonly groups: readonly string[];
-  readonly email: string;
-  readonly server: string;
-  readonly ipnsName: string;
-  readonly created: string;
-  /** Lines for a shell that open the vault without us; for the printed page. */
-  readonly byHand: readonly string[];
-}
-
-export type KitProof =
-  /** At least two different groups, read off the paper. `number` is 1…8. */
-  | { readonly kind: "groups"; readonly groups: readonly { number: number; text: string }[] }
-  /** The whole code, as scanned or pasted. */
-  | { readonly kind: "code"; readonly text: string }
-  /** The kit file as saved. */
-  | { readonly kind: "file"; readonly bytes: Uint8Array };
-
-export interface CodeCheck {
-  readonly isComplete: boolean;
-  /** Groups (1…8) whose check character does not fit. */
-  readonly wrongGroups: readonly number[];
-}
-
-export interface DeviceSession {
-  readonly id: string;
-  readonly label: string;
-  readonly address: string;
-  readonly created: string;
-  readonly lastUsed: string;
-  readonly expires: string;
-  readonly isCurrent: boolean;
-}
-
-export interface Quota {
-  readonly usedBytes: number;
-  readonly limitBytes: number;
-}
-
-// ---- reports -------------------------------------------------------------------------------
-
-/** One row of the decrypted index. */
-export interface ReportRow {
-  readonly id: string;
-  readonly cid: string;
-  readonly title: string;
-  readonly category: string;
-  readonly fileName: string;
-  readonly mediaType: string;
-  readonly sizeBytes: number;
-  /** When the report's current revision was made. */
-  readonly created: string;
-  readonly revision: number;
-  readonly kind: string;
-  readonly isMine: boolean;
-  /** Key id of author and subject, and of the owner where it is not mine. */
-  readonly author: string;
-  readonly subject: string;
-  /** Whose record it is, where it is not the vault owner's own; null where it is, or no name is known. */
-  readonly subjectName: string | null;
-  readonly owner: string;
-  /** When it was put in the trash; null outside it. */
-  readonly deleted: string | null;
-  /** `waiting`: a change of it waits to be sent. */
-  readonly state: "saved" | "waiting" | "missing" | "refused";
-}
-
-export interface ReportList {
-  readonly status: "closed" | "loading" | "ready" | "failed";
-  /** Newest first, the trash included (`deleted`). The array is new at every change. */
-  readonly rows: readonly ReportRow[];
-  /** Reports that the server names and that could not be opened: shown, closed. */
-  readonly refused: readonly { readonly report: string; readonly error: EngineError }[];
-  readonly error: EngineError | null;
-}
-
-/** Somebody without an account whose records a vault keeps. */
-export interface Subject {
-  /** `person:` and 32 hex digits, as in `ReportRow.subject`. */
-  readonly id: string;
-  readonly name: string;
-}
-
-export interface VersionRow {
-  readonly cid: string;
-  readonly revision: number;
-  readonly created: string;
-  readonly change: "create" | "update" | "edit" | "readers";
-  readonly title: string;
-  readonly fileName: string;
-  readonly sizeBytes: number;
-  readonly sha256: string;
-  readonly isCurrent: boolean;
-}
-
-/** What a signature says; anything but `valid` must be shown above a preview. */
-export type SignatureVerdict = "valid" | "unknown-signer" | "changed-key" | "invalid";
-
-export interface Opened {
-  readonly id: string;
-  readonly revision: number;
-  readonly fileName: string;
-  readonly mediaType: string;
-  readonly sizeBytes: number;
-  readonly signature: SignatureVerdict;
-}
-
-export interface Preview extends Opened {
-  /** The whole plaintext, verified to its end. */
-  readonly bytes: Uint8Array<ArrayBuffer>;
-}
-
-// ---- transfers -----------------------------------------------------------------------------
-
-export interface UploadItem {
-  readonly file: File;
-  /** Folders above it, as dropped; used for nothing but telling files apart. */
-  readonly path?: string;
-  readonly title?: string;
-  readonly category?: string;
-  readonly profession?: string;
-  /** Whose record it is, as in `ReportRow.subject`; the person's own when absent. */
-  readonly subject?: string;
-  /**
-   * Email of whose vault it is stored in: somebody who gave the right to (`uploadRights`). She owns
-   * it, this person is its author; the person's own vault when absent.
-   */
-  readonly owner?: string;
-  /** From drag and drop or a picker that gives handles: lets a job go on after a reload. */
-  readonly handle?: FileSystemFileHandle;
-}
-
-export type UploadState =
-  | "queued"
-  | "sending"
-  /** All is sent; being committed, entered in the index and read back. */
-  | "checking"
-  | "saved"
-  | "paused"
-  /** The connection is lost; goes on by itself. */
-  | "waiting"
-  /** Interrupted by a reload: needs the same file again (`resumeUploads`). */
-  | "needs-file"
-  /** The same content is in the vault: `uploadAnyway` or `cancelUpload`. */
-  | "duplicate"
-  | "failed"
-  | "cancelled";
-
-export interface Upload {
-  readonly id: string;
-  readonly fileName: string;
-  /** Email of whose vault it goes to; absent for the person's own. */
-  readonly owner?: string;
-  readonly sizeBytes: number;
-  readonly sentBytes: number;
-  readonly state: UploadState;
-  readonly secondsLeft: number | null;
-  /** The report, once `saved`; the one it repeats, when `duplicate`. */
-  readonly report: string | null;
-  /** Copies checked when saved. */
-  readonly copies: number;
-  /** In `needs-file`: the browser knows where the file is, and `reopenUploads` can ask for it. */
-  readonly canReopen: boolean;
-  readonly error: EngineError | null;
-}
-
-export interface Uploads {
-  readonly items: readonly Upload[];
-  /** Of those not yet saved, cancelled or failed, and what was saved beside them. */
-  readonly totalBytes: number;
-  readonly sentBytes: number;
-  readonly secondsLeft: number | null;
-  readonly isPaused: boolean;
-}
-
-export type DownloadTarget =
-  /** A file the person chose (showSaveFilePicker). */
-  | { readonly kind: "file"; readonly handle: FileSystemFileHandle }
-  /** The browser's own downloads, streamed through the service worker. */
-  | { readonly kind: "browser" };
-
-export interface Download {
-  readonly id: string;
-  readonly report: string;
-  readonly fileName: string;
-  readonly sizeBytes: number;
-  readonly doneBytes: number;
-  readonly state: "running" | "done" | "failed" | "cancelled";
-  readonly secondsLeft: number | null;
-  readonly error: EngineError | null;
-}
-
-// ---- verification, copies, connection, settings ----------------------------------------------
-
-export interface Check {
-  readonly name: "blocks" | "index" | "signature" | "meta" | "content" | "digest";
-  readonly state: "running" | "good" | "bad" | "unknown";
-  readonly error: EngineError | null;
-}
-
-export interface GatewayUse {
-  readonly url: string;
-  /** Blocks taken from it and found right. */
-  readonly blocks: number;
-  readonly bytes: number;
-  readonly state: "used" | "unused" | "down" | "busy" | "lied" | "missing";
-}
-
-export interface Verification {
-  readonly report: string;
-  readonly cid: string;
-  readonly sha256: string;
-  /** Key id and v4 fingerprint of who signed. */
-  readonly signer: { readonly keyId: string; readonly fingerprint: string; readonly name: string };
-  readonly signature: SignatureVerdict;
-  readonly checks: readonly Check[];
-  readonly gateways: readonly GatewayUse[];
-  readonly isDone: boolean;
-  /** Lines for a shell that open this report without us. */
-  readonly byHand: readonly string[];
-}
+// ---- copies, connection, settings -----------------------------------------------------------
 
 export interface Copies {
   readonly report: string;
@@ -429,4 +175,7 @@ export interface Engine extends SharingEngine {
 
 export type { EngineError, ErrorCode, ErrorFacts } from "./errors.ts";
 export type { Feed } from "./feed.ts";
+export type * from "./account.ts";
+export type * from "./reports.ts";
 export type * from "./sharing.ts";
+export type * from "./transfers.ts";

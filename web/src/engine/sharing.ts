@@ -7,7 +7,7 @@
  */
 import type { EngineError } from "./errors.ts";
 import type { Feed } from "./feed.ts";
-import type { SignatureVerdict } from "./interface.ts";
+import type { SignatureVerdict } from "./reports.ts";
 
 // ---- people --------------------------------------------------------------------------------
 
