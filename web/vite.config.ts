@@ -59,5 +59,7 @@ export default defineConfig({
     alias: { "openpgp/lightweight": "openpgp" },
     include: ["tests/unit/**/*.test.ts"],
     environment: "node",
+    // Stretching a password takes a second of a core, and a busy machine many times that.
+    testTimeout: 180_000,
   },
 });

@@ -11,15 +11,13 @@ interface Source {
 
 /**
  * The octets of `stream` in order, the next piece being read while one is used: two are in memory, of
- * at most `pieceBytes` each. One may be used until the next is asked for. `isFilled`: every piece but
- * the last is whole, which costs fewer turns and waits for slow streams.
+ * at most `pieceBytes` each. One may be used until the next is asked for.
  */
 export async function* octetsOf(
   stream: ReadableStream<Bytes>,
   pieceBytes: number,
-  isFilled = false,
 ): AsyncGenerator<Bytes, void> {
-  const source = sourceOf(stream, pieceBytes, isFilled);
+  const source = sourceOf(stream, pieceBytes);
   try {
     for (let next = source.read(); ; ) {
       next.catch(() => {}); // told when its turn comes
@@ -34,32 +32,22 @@ export async function* octetsOf(
   }
 }
 
-function sourceOf(stream: ReadableStream<Bytes>, pieceBytes: number, isFilled: boolean): Source {
+function sourceOf(stream: ReadableStream<Bytes>, pieceBytes: number): Source {
   let reader: ReadableStreamBYOBReader;
   try {
     reader = stream.getReader({ mode: "byob" });
   } catch {
     return asItComes(stream.getReader()); // a browser in which this is no stream of bytes
   }
-  return intoOurs(reader, pieceBytes, isFilled);
+  return intoOurs(reader, pieceBytes);
 }
 
 /** A fresh buffer for each piece would cost three times the CPU, most of it for the kernel. */
-function intoOurs(reader: ReadableStreamBYOBReader, pieceBytes: number, isFilled: boolean): Source {
+function intoOurs(reader: ReadableStreamBYOBReader, pieceBytes: number): Source {
   const spare: ArrayBuffer[] = [];
-  // Not by `min` of read(): Chromium leaves such a read unanswered when a file ends before it is met.
   const read = async (): Promise<Bytes | null> => {
-    let buffer = spare.pop() ?? new ArrayBuffer(pieceBytes);
-    let filled = 0;
-    for (let isOver = false; !isOver; ) {
-      const { done, value } = await reader.read(new Uint8Array(buffer, filled));
-      if (value !== undefined) {
-        buffer = value.buffer;
-        filled += value.length;
-      }
-      isOver = done || filled === pieceBytes || (!isFilled && filled > 0);
-    }
-    return filled === 0 ? null : new Uint8Array(buffer, 0, filled);
+    const { value } = await reader.read(new Uint8Array(spare.pop() ?? new ArrayBuffer(pieceBytes)));
+    return value === undefined || value.length === 0 ? null : value;
   };
   return {
     read,

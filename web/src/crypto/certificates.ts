@@ -8,7 +8,6 @@ import { armor, ArmorError, dearmor, PUBLIC_KEY } from "./armor.ts";
 import {
   creationTime,
   fingerprintOf,
-  hashedKey,
   keyIdOf,
   readCurve25519,
   readEd25519,
@@ -33,7 +32,7 @@ import {
   type RevocationKind,
   type RevokedAt,
 } from "./self-signatures.ts";
-import { findSubpacket, KIND, parseSignature, SUBPACKET, verifies, type Signature } from "./signatures.ts";
+import { findSubpacket, SUBPACKET, type Signature } from "./signatures.ts";
 import { nowSeconds } from "./times.ts";
 
 const FLAG_SIGN = 0x02;
@@ -190,24 +189,6 @@ export class Certificate {
     }
     const packets = merged(groupComponents(this.packets), groupComponents(other.packets), other.parts.verified);
     return packets.length === this.packets.length ? this : Certificate.ofPackets(packets, now);
-  }
-
-  /** With an armored revocation (from the kit) applied; throws `certificate-refused`. */
-  async withRevocation(armored: string, now = nowSeconds()): Promise<Certificate> {
-    let packet: Packet | undefined;
-    let isOurs: boolean;
-    try {
-      packet = splitPackets(dearmor(PUBLIC_KEY, armored, LIMITS.MAX_SIGNATURE_BYTES), 1)[0];
-      const signature = parseSignature(packet!.body);
-      isOurs =
-        packet!.tag === TAG.SIGNATURE &&
-        signature.kind === KIND.KEY_REVOCATION &&
-        (await verifies(signature, this.signingPoint, hashedKey(this.primaryBody)));
-    } catch {
-      throw wrong("This is not one armored revocation.");
-    }
-    if (!isOurs) throw wrong("This is not a revocation of this certificate.");
-    return Certificate.ofPackets([this.packets[0]!, packet!, ...this.packets.slice(1)], now);
   }
 
   static ofPackets(packets: readonly Packet[], now = nowSeconds()): Promise<Certificate> {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Browser, newEmail, signedUp, type Page } from "./running.ts";
@@ -13,6 +14,22 @@ afterAll(() => server.remove());
 async function bytesOf(page: Page, id: string, revision?: number): Promise<Uint8Array> {
   const options = { maxBytes: 1 << 26, ...(revision === undefined ? {} : { revision }) };
   return (await page.engine.preview(id, options)).bytes;
+}
+
+/** Whether Python opens the revocation in a kit, and finds the kit's key revoked by it. */
+function isRevokedByKit(file: string, code: string): boolean {
+  const program = `
+import json, pathlib, sys
+from hygieia.openpgp.certificates import Certificate
+from hygieia.openpgp.sealing import open_revocation
+file, code = (pathlib.Path(name).read_text() for name in sys.argv[1:])
+kit = json.loads(file)
+certificate = Certificate.parse(kit["certificate"])
+assert not certificate.is_revoked
+print(certificate.with_revocation(open_revocation(kit["revocation"], code)).is_revoked)
+`;
+  const python = new URL("../../../.venv/bin/python", import.meta.url).pathname;
+  return execFileSync(python, ["-c", program, file, code], { encoding: "utf8", timeout: 120_000 }) === "True\n";
 }
 
 describe("a vault begun in the browser", () => {
@@ -182,5 +199,6 @@ describe("a password", () => {
     const shell = server.person("nobody");
     shell("recover", file, "--gateway", server.origin, "--out", out, "--code-file", code);
     expect(readFileSync(join(out, "note.txt"))).toHaveLength(100);
+    expect(isRevokedByKit(file, code)).toBe(true);
   });
 });

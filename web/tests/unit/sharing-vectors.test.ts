@@ -28,7 +28,7 @@ const READERS: Record<string, (vector: Vector) => Promise<Vector>> = {
 };
 
 describe("the vectors of sharing", () => {
-  it.each(vectorsOf("sharing"))("$name gives its verdict", { timeout: 60_000 }, async ({ vector }) => {
+  it.each(vectorsOf("sharing"))("$name gives its verdict", async ({ vector }) => {
     const read = READERS[vector.kind]!;
     const { refused } = vector.expect;
     if (refused === undefined) {

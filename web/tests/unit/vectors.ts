@@ -8,7 +8,35 @@ const FOLDER = new URL("../../../tests/vectors/", import.meta.url);
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- each kind has its own fields
 export type Vector = any;
 
-export function vectorsOf(room: string): { name: string; vector: Vector }[] {
+/** The folders of tests/vectors, and which test here reads each. */
+export const READ_BY = {
+  activity: "activity",
+  certificates: "openpgp-vectors",
+  delegations: "delegations",
+  encryptions: "openpgp-vectors",
+  envelopes: "openpgp-vectors",
+  headers: "openpgp-vectors",
+  index: "vault-vectors",
+  ipld: "ipld-vectors",
+  json: "openpgp-vectors",
+  kdf: "openpgp-vectors",
+  kit: "vault-vectors",
+  notes: "openpgp-vectors",
+  padding: "openpgp-vectors",
+  payloads: "openpgp-vectors",
+  "recovery-codes": "openpgp-vectors",
+  reports: "vault-vectors",
+  "safety-numbers": "sharing",
+  seals: "openpgp-vectors",
+  "session-keys": "openpgp-vectors",
+  sharing: "sharing-vectors",
+  words: "openpgp-vectors",
+} as const;
+
+/** Kinds that the page does not read; tests/vectors/README.md says why. */
+export const NOT_READ: readonly string[] = ["import", "revocation"];
+
+export function vectorsOf(room: keyof typeof READ_BY): { name: string; vector: Vector }[] {
   const folder = new URL(`${room}/`, FOLDER);
   return readdirSync(folder)
     .filter((name) => name.endsWith(".json"))
