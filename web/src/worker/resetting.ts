@@ -9,7 +9,8 @@ import { refusal } from "../refusal.ts";
 import { openWithCode, readKit } from "../vault/kit.ts";
 import { signReset } from "../vault/reset-note.ts";
 import { checkStrength } from "./password-strength.ts";
-import { pinned, sealJson, type Report, type Session, type Sessions } from "./session.ts";
+import { pinned } from "./pins.ts";
+import { sealJson, type Report, type Session, type Sessions } from "./session.ts";
 import type { Store } from "./store.ts";
 
 /**

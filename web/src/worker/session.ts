@@ -5,8 +5,6 @@
  */
 import * as answers from "../api/answers.ts";
 import type { Answer, Transport } from "../api/transport.ts";
-import { hex } from "../bytes.ts";
-import { Certificate } from "../crypto/certificates.ts";
 import { normalisePassword, stretch, type Stretched } from "../crypto/kdf.ts";
 import { checkName, generateKey, type UnlockedKey } from "../crypto/keys.ts";
 import { makeCode } from "../crypto/recovery-code.ts";
@@ -24,9 +22,9 @@ import type { RecoveryParts } from "../vault/index/keys.ts";
 import { IpnsKey } from "../vault/ipns-key.ts";
 import { makeId } from "../vault/words.ts";
 import { checkStrength } from "./password-strength.ts";
+import { agreeWithPins, DEVICE, deviceToken, pinned, pinnedSeal } from "./pins.ts";
 import type { Profile, Store } from "./store.ts";
 
-const DEVICE = "device 1";
 const FIRST_INDEX = "first index 1";
 export const KIT = "kit 1";
 
@@ -322,43 +320,6 @@ export function sealJson(sealed: SealedKey, stretched: Stretched) {
   };
 }
 
-/** What a device remembers of an account whose key it has just opened or made. */
-export function pinned(
-  email: string,
-  name: string,
-  account: string,
-  key: UnlockedKey,
-  sealed: SealedKey,
-): Profile {
-  return {
-    email,
-    name,
-    account,
-    kdf: sealed.params,
-    certificate: key.certificate.armored,
-    sealCertificate: sealed.certificate,
-    sealedKey: sealed.armored,
-    sealMac: sealed.mac,
-    keyId: key.keyId,
-    fingerprint: hex(key.certificate.fingerprint),
-    ipnsName: "",
-    floor: null,
-    isSignedIn: false,
-    sealedDevice: null,
-    sealedFirstIndex: null,
-    sealedKit: null,
-  };
-}
-
-function pinnedSeal(profile: Profile): SealedKey {
-  return {
-    certificate: profile.sealCertificate,
-    armored: profile.sealedKey,
-    mac: profile.sealMac,
-    params: profile.kdf,
-  };
-}
-
 function sealedOf(document: Answer): SealedKey {
   return {
     certificate: answers.text(document, "seal_certificate"),
@@ -366,29 +327,6 @@ function sealedOf(document: Answer): SealedKey {
     mac: answers.text(document, "seal_mac"),
     params: checkKdf(document["kdf"]),
   };
-}
-
-async function agreeWithPins(key: UnlockedKey, document: Answer, known: Profile): Promise<UnlockedKey> {
-  if (key.keyId !== known.keyId) {
-    throw refusal("key-mismatch", "The server answered with another key than this device knows.");
-  }
-  if (document["ipns_name"] !== known.ipnsName) {
-    throw refusal("rollback", "The server names another vault index than this device knows.");
-  }
-  // What the device has seen of its own certificate stays: a revocation above all.
-  const seen = await Certificate.parse(known.certificate);
-  return key.withCertificate(await key.certificate.merge(seen));
-}
-
-/** This device's token, which only the right password brings to light. */
-async function deviceToken(known: Profile | null, stateKey: StateKey): Promise<string | null> {
-  if (known === null || known.sealedDevice === null) return null;
-  try {
-    const kept = (await stateKey.open(DEVICE, known.sealedDevice)) as { device?: unknown };
-    return typeof kept.device === "string" ? kept.device : null;
-  } catch {
-    return null;
-  }
 }
 
 /** A new id, or, after the operator's reset (`r-ACCOUNT-RANDOM`), the one whose reports are there. */
