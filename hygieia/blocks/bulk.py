@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class SinkFailed(Exception):
-    """Who is sent the bytes has gone, or makes no room for them."""
+    """Who is sent the bytes has gone."""
 
 
 class FileBytes(Protocol):
@@ -32,8 +32,8 @@ class FileBytes(Protocol):
     async def relay_to(self, sink: int) -> int:
         """Hand the rest to a non-blocking socket within the kernel; return how many bytes came.
 
-        Fewer than are left: the rest is to be had another way. Raises ``SinkFailed`` when the
-        socket's other end has gone or makes no room.
+        Fewer than are left: the rest is to be had another way, as what is being read has broken off
+        or the socket's other end is slow. Raises ``SinkFailed`` when that has gone.
         """
         ...
 

@@ -34,7 +34,6 @@ FILES_AT_ONCE: Final = 16
 SILENCE_SECONDS: Final = 5
 START_TRIES: Final = 4
 START_PAUSE_SECONDS: Final = 1
-STALLED_SECONDS: Final = 30
 PIECE_SECONDS: Final = 30
 """For a block or a piece of a file: one that trickles is no better than silence."""
 LOOK_EVERY_SECONDS: Final = 1
@@ -280,12 +279,15 @@ class KuboGateway:
             return b""
 
     async def relay(self, source: int, sink: int, size_bytes: int) -> int:
-        """Move bytes between two sockets; how many. Raises ``SinkFailed``."""
+        """Move bytes between two sockets; how many, fewer where it goes too slowly to be worth it.
+
+        Raises ``SinkFailed``.
+        """
         stopped = threading.Event()
         splice = Splice(source, sink, stopped)
         work = asyncio.get_running_loop().run_in_executor(
             self._relays,
-            lambda: splice.move(size_bytes, silence=SILENCE_SECONDS, stall=STALLED_SECONDS),
+            lambda: splice.move(size_bytes, silence_seconds=SILENCE_SECONDS),
         )
         try:
             return await asyncio.shield(work)

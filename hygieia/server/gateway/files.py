@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from hygieia.ipld.cid import CID
 
 BLOCKS_AHEAD: Final = 4
+SLOW_PIECE_SECONDS: Final = 10
+"""Who takes longer for a MiB is given blocks: streams are few, and are not held for long."""
 
 
 async def file_bytes(blocks: BlockStore, root: CID, first: int, end: int) -> AsyncIterator[bytes]:
@@ -50,16 +52,20 @@ async def file_bytes_in_bulk(
 ) -> AsyncGenerator[bytes, None]:
     """``file_bytes``, not hashed where ``bulk`` gives them: see docs/adr/0015.
 
-    What is short, and what ``bulk`` does not give to the end, comes hashed from ``blocks``.
+    What is short, what ``bulk`` does not give to the end, and the rest for who takes it slowly, comes
+    hashed from ``blocks``.
     """
-    stream = None
+    stream, clock = None, asyncio.get_running_loop().time
     if bulk is not None and end - first > CHUNK_BYTES:
         stream = await bulk.file(root, first, end)
     if stream is not None:
         try:
             while piece := await stream.read():
                 first += len(piece)
+                handed_over = clock()
                 yield piece
+                if clock() - handed_over > SLOW_PIECE_SECONDS:
+                    break
         finally:
             await stream.close()
     if first < end:

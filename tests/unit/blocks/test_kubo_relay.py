@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import socket
 import threading
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import aiohttp
 import pytest
@@ -16,8 +19,9 @@ from aiohttp import web
 from hygieia.blocks.bulk import SinkFailed
 from hygieia.blocks.embedded import EmbeddedBlockStore
 from hygieia.blocks.kubo import KuboGateway
+from hygieia.blocks.kubo import gateway as gateway_module
 from hygieia.blocks.kubo.splicing import CAN_SPLICE, Splice
-from hygieia.server.gateway import gateway_routes, handlers
+from hygieia.server.gateway import files, gateway_routes, handlers
 from tests.dags import file, noise
 from tests.unit.blocks.gateways import answering, serving
 
@@ -165,26 +169,104 @@ async def test_who_goes_away_frees_the_place_where_nothing_is_relayed_too(
         gc.enable()
 
 
-def test_a_source_that_is_silent_ends_and_a_sink_that_makes_no_room_fails() -> None:
+@pytest.fixture
+def pipes() -> Iterator[tuple[socket.socket, ...]]:
+    """A source with who feeds it, a sink with who reads from it."""
     source, feeding = socket.socketpair()
     sink, reading = socket.socketpair()
     with source, feeding, sink, reading:
         source.setblocking(False)
         sink.setblocking(False)
-        splice = Splice(source.fileno(), sink.fileno(), threading.Event())
-        feeding.sendall(b"x" * 1000)
-        assert splice.move(5000, silence=0.05, stall=0.05) == 1000
-        assert reading.recv(2000) == b"x" * 1000
-        sink.sendall(b"y" * 1000)
-        feeding.setblocking(False)
+        yield source, feeding, sink, reading
 
-        def feed_for_ever() -> None:
-            while True:  # nobody reads: at some point there is no room
-                feeding.send(b"x" * 50_000)
-                splice.move(50_000, silence=0.05, stall=0.05)
 
-        with pytest.raises(SinkFailed):
-            feed_for_ever()
+def splicing(pipes: tuple[socket.socket, ...], window_seconds: float = 3600) -> Splice:
+    source, _, sink, _ = pipes
+    return Splice(source.fileno(), sink.fileno(), threading.Event(), window_seconds=window_seconds)
+
+
+def test_a_source_that_is_silent_ends(pipes: tuple[socket.socket, ...]) -> None:
+    _, feeding, _, reading = pipes
+    feeding.sendall(b"x" * 1000)
+    assert splicing(pipes).move(5000, silence_seconds=0.05) == 1000
+    assert reading.recv(2000) == b"x" * 1000
+
+
+def test_a_sink_that_has_gone_fails(pipes: tuple[socket.socket, ...]) -> None:
+    _, feeding, _, reading = pipes
+    feeding.sendall(b"x" * 1000)
+    reading.close()
+    with pytest.raises(SinkFailed):
+        splicing(pipes).move(5000, silence_seconds=3600)
+
+
+def test_who_takes_nothing_or_trickles_is_given_up_and_what_went_out_is_counted(
+    pipes: tuple[socket.socket, ...],
+) -> None:
+    _, feeding, _, reading = pipes
+    sent = noise(3, 4_000_000)
+    feeder = threading.Thread(target=_feed, args=(feeding, sent))
+    feeder.start()
+    moved = splicing(pipes, 0.2).move(len(sent), silence_seconds=3600)
+    assert moved < len(sent), "there is no room for all of it"
+    trickled = threading.Thread(target=_trickle, args=(reading, moved, received := bytearray()))
+    trickled.start()
+    more = splicing(pipes, 0.2).move(len(sent) - moved, silence_seconds=3600)
+    assert more < len(sent) - moved
+    pipes[0].close()
+    pipes[2].close()
+    for thread in (feeder, trickled):
+        thread.join()
+    assert received[:moved] == sent[:moved]
+    assert len(received) == moved + more
+
+
+def _feed(feeding: socket.socket, sent: bytes) -> None:
+    with contextlib.suppress(OSError):
+        feeding.sendall(sent)
+
+
+def _trickle(reading: socket.socket, freely: int, received: bytearray) -> None:
+    """Take what is there, but so slowly that it is no good to anybody; to the end."""
+    while piece := reading.recv(1000 if len(received) >= freely else freely):
+        received += piece
+        if len(received) >= freely:
+            time.sleep(0.01)
+
+
+async def test_a_slow_client_frees_the_place_and_gets_the_rest_all_the_same(
+    store: EmbeddedBlockStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway_module, "Splice", partial(Splice, window_seconds=0.2))
+    content = noise(2, 40_000_000)  # more than sockets hold
+    blocks, built = file(content)
+    await store.put(blocks)
+    async with (
+        relayed(store, *gateway_routes(store)) as (url, gateway),
+        aiohttp.ClientSession(read_bufsize=1 << 16) as session,
+        session.get(f"{url}/ipfs/{built.cid}") as answer,
+    ):
+        first = await answer.content.readexactly(1)
+        async with asyncio.timeout(20):
+            while gateway._files:  # noqa: ASYNC110 - nothing announces it
+                await asyncio.sleep(0.05)
+        assert first + await answer.read() == content
+
+
+async def test_a_slow_client_frees_the_place_where_nothing_is_relayed_too(
+    store: EmbeddedBlockStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "SLOW_PIECE_SECONDS", 0.1)
+    await store.put(BLOCKS)
+    async with relayed(store, *gateway_routes(store)) as (_, gateway):
+        content = files.file_bytes_in_bulk(store, gateway, BUILT.cid, 0, len(CONTENT))
+        received = bytearray(await anext(content))
+        assert gateway._files == 1
+        await asyncio.sleep(0.2)
+        received += await anext(content)
+        assert gateway._files == 0
+        received += b"".join([piece async for piece in content])
+    assert received == CONTENT
 
 
 def test_a_splice_that_is_stopped_ends_soon() -> None:
@@ -195,4 +277,4 @@ def test_a_splice_that_is_stopped_ends_soon() -> None:
         stopped = threading.Event()
         stopped.set()
         splice = Splice(source.fileno(), sink.fileno(), stopped)
-        assert splice.move(5000, silence=3600, stall=3600) == 0
+        assert splice.move(5000, silence_seconds=3600) == 0
