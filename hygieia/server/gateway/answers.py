@@ -33,11 +33,12 @@ CORS: Final[Mapping[str, str]] = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
     "Access-Control-Allow-Headers": (
-        "Content-Type, Range, User-Agent, X-Requested-With, Accept, Cache-Control, If-None-Match"
+        "Content-Type, Range, User-Agent, X-Requested-With, Accept, Cache-Control, If-None-Match,"
+        " If-Range"
     ),
     "Access-Control-Expose-Headers": (
-        "Content-Length, Content-Range, Etag, X-Chunked-Output, X-Ipfs-Path, X-Ipfs-Roots,"
-        " X-Stream-Output"
+        "Accept-Ranges, Content-Length, Content-Range, Etag, X-Chunked-Output, X-Ipfs-Path,"
+        " X-Ipfs-Roots, X-Stream-Output"
     ),
     "Access-Control-Max-Age": "86400",
 }
