@@ -19,7 +19,8 @@ from hygieia.blocks.kubo import open_kubo
 from hygieia.blocks.kubo.books import Documents
 from hygieia.errors import ConfigError
 from tests.kubo import DURABLE, TOKEN, KuboServer, kubo_server
-from tests.running import COMMAND, free_port
+from tests.running import COMMAND, free_port, running_server
+from tests.small_disk import filled_up, small_disk
 
 PROFILE = {
     "CidVersion": 1,
@@ -95,6 +96,7 @@ def node(
     return {"id": (200, {"AgentVersion": version}), "config/show": (200, settings)}
 
 
+NO_ROOM = (500, {"Message": "write: no space left on device", "Code": 0, "Type": "error"})
 FORBIDDEN = (403, {"Message": "no", "Code": 0, "Type": "error"})
 
 
@@ -111,6 +113,7 @@ FORBIDDEN = (403, {"Message": "no", "Code": 0, "Type": "error"})
         ({**node(), "repo/gc": FORBIDDEN}, "/api/v0/repo/gc"),
         ({**node(), "pin/update": FORBIDDEN}, "/api/v0/pin/update"),
         ({**node(), "dag/import": (200, {"Stats": {"BlockCount": 1}})}, "do not hash"),
+        ({**node(), "dag/import": NO_ROOM}, "no room left on its disk"),
         ({"id": (200, ["what"])}, "No Kubo answers"),
         ({"id": (404, "nothing")}, "no Kubo RPC"),
     ],
@@ -176,6 +179,22 @@ def test_a_gateway_that_is_none_or_another_ones_is_refused(
         gateway = other.node.gateway
         said = started_with(kubo.address, tmp_path / "other", HYGIEIA_KUBO_GATEWAY=gateway)
     assert "does not have" in said
+
+
+@pytest.mark.servers
+def test_a_real_kubo_whose_disk_is_full_is_told_as_such(kubo_program: Path, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    with small_disk(disk, 60), kubo_server(kubo_program, disk / "repository") as node:
+        with filled_up(disk):
+            said = started_with(
+                node.address, tmp_path / "full", HYGIEIA_KUBO_GATEWAY=node.node.gateway
+            )
+            assert "no room left on its disk" in said
+        node.stop()
+        node.start()
+        with running_server(tmp_path / "again", blocks=node.address):
+            pass
 
 
 @pytest.mark.servers

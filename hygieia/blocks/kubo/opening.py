@@ -90,7 +90,12 @@ async def _check(address: Address, *, reads_gateway: bool) -> None:
             await rpc.import_car([PROBE], PROBE.cid, pin=False)
     except KuboError as error:
         raise _explain(error) from None
-    except (Unavailable, StorageFull):
+    except StorageFull:
+        raise ConfigError(
+            "The Kubo at its address has no room left on its disk.",
+            hint="Make room there and restart the Kubo, which goes on refusing otherwise.",
+        ) from None
+    except Unavailable:
         raise ConfigError(
             "No Kubo answers at its address.",
             hint="Is it running, do host, port and http or https fit?",
