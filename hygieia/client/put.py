@@ -34,7 +34,7 @@ from hygieia.client.sources import (
     reading,
 )
 from hygieia.client.stored_digests import StoredDigests
-from hygieia.errors import ContentChanged, UsageError
+from hygieia.errors import ContentChanged
 from hygieia.ipld.cid import CID
 from hygieia.limits import CAR_BATCH_BYTES, SMALL_REPORT_BYTES
 from hygieia.openpgp.session_keys import SessionKey
@@ -86,10 +86,7 @@ class Putter:
         Raises:
             HygieiaError: what stopped it; run again to go on from there.
         """
-        if not files:
-            raise UsageError("There is nothing to store: the folders hold no files.")
-        if len(files) > 1 and (self.labels.title or self.labels.file_name):
-            raise UsageError("One title or name cannot be given to several files.")
+        self.labels.check_count(len(files))
         self.sealer.draft(files[0].file_name, files[0].title).check()
         self._total_bytes = sum(file.source.size_bytes for file in files)
         whom = [self.sealer.recipients.owner] if self.sealer.recipients.owner_email else []

@@ -190,7 +190,7 @@ class Vault:
         stored again: the report that holds it is returned.
 
         Args:
-            paths: files and folders.
+            paths: files and folders; ``sources.find_files`` tells what in them is not stored.
             labels: what is said about them.
             again: store what the vault has already once more.
             owner: email of the person to store for, who has given the right to upload.

@@ -5,16 +5,19 @@ from __future__ import annotations
 import contextlib
 import mimetypes
 import os
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from hygieia.client.journal import Source
 from hygieia.errors import ContentChanged, NotFound, UsageError
-from hygieia.vault.words import clean_file_name, title_from_file_name
+from hygieia.vault.words import clean_file_name, title_from_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    Told = Callable[["Skipped"], object]
 
 UNKNOWN_TYPE: Final = "application/octet-stream"
 # The types that health records come in and that a machine's own table may lack.
@@ -28,17 +31,20 @@ _HEALTH_TYPES: Final = {
     ".md": "text/markdown",
 }
 # What desktops leave behind in folders; whoever names such a file itself still has it stored.
-_LITTER: Final = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
+_LITTER: Final = frozenset({".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx"})
+# The second half that some systems keep of a file on foreign disks: never the file itself.
+_OTHER_HALF: Final = "._"
 # No system files: the same name gives the same type on every machine.
 _TYPES: Final = mimetypes.MimeTypes(filenames=())
 
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
-    """A file to store, as it was when it was found."""
+    """A file to store, as it was when it was found, and the folders its title tells."""
 
     path: Path
     source: Source
+    folders: tuple[str, ...] = ()
 
     @property
     def file_name(self) -> str:
@@ -47,14 +53,25 @@ class FoundFile:
 
     @property
     def title(self) -> str:
-        """The title it gets when nobody gives one."""
-        return title_from_file_name(self.path.name)
+        """The title it gets when nobody gives one: two files called alike are told apart."""
+        return title_from_path(self.folders, self.path.name)
 
 
-def find_files(paths: Sequence[Path]) -> list[FoundFile]:
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Something below a folder that is not stored; ``why`` is ``system-file``, ``link``, ``special``."""
+
+    path: Path
+    why: str
+
+
+def find_files(paths: Sequence[Path], skipped: Told = lambda _: None) -> list[FoundFile]:
     """Every regular file named, folders with all that is below them, each once, in order.
 
-    Links within folders are not followed: they may lead anywhere.
+    Links within folders are not followed: they may lead anywhere. ``skipped`` is told of them, and
+    of what systems leave behind in folders. A file below a folder keeps the way to it: from the
+    folder, with that one's name where several paths are named. Files that would still be called
+    alike are told apart by the folders in which they differ.
 
     Raises:
         NotFound: a path is not there.
@@ -62,13 +79,40 @@ def find_files(paths: Sequence[Path]) -> list[FoundFile]:
     """
     found: dict[str, FoundFile] = {}
     for path in paths:
-        for file in _below(path):
+        above = path if len(paths) == 1 else _absolute(path).parent
+        for file in _below(path, skipped):
             source = _look_at(file)
             if not os.access(file, os.R_OK):
                 # Better said before the first file is stored than after a thousand.
                 raise UsageError(f"{str(file)!r} cannot be read: it is not yours to read.")
-            found.setdefault(source.path, FoundFile(file, source))
-    return list(found.values())
+            folders = () if file == path else _folders(file, above)
+            found.setdefault(source.path, FoundFile(file, source, folders))
+    return _told_apart(found)
+
+
+def _told_apart(found: Mapping[str, FoundFile]) -> list[FoundFile]:
+    alike: dict[tuple[str, ...], dict[str, FoundFile]] = defaultdict(dict)
+    for name, file in found.items():
+        alike[*file.folders, file.path.name][name] = file
+    apart: dict[str, FoundFile] = {}
+    for same in alike.values():
+        if len(same) > 1:
+            above = Path(
+                os.path.commonpath([_absolute(file.path).parent for file in same.values()])
+            )
+            for name, file in same.items():
+                apart[name] = replace(file, folders=_folders(file.path, above))
+    return list({**found, **apart}.values())
+
+
+def _folders(file: Path, above: Path) -> tuple[str, ...]:
+    """The folders from ``above`` down to the file."""
+    return _absolute(file).relative_to(_absolute(above)).parent.parts
+
+
+def _absolute(path: Path) -> Path:
+    # Without "..", which would tell nobody anything.
+    return Path(os.path.abspath(path))  # noqa: PTH100  (resolve() would follow links)
 
 
 def find_file(path: Path) -> FoundFile:
@@ -79,7 +123,7 @@ def find_file(path: Path) -> FoundFile:
     return found
 
 
-def _below(path: Path) -> Iterator[Path]:
+def _below(path: Path, skipped: Told) -> Iterator[Path]:
     if path.is_file():
         yield path
     elif path.is_dir():
@@ -88,16 +132,23 @@ def _below(path: Path) -> Iterator[Path]:
         except OSError as error:
             raise _unreadable(path, error) from None
         for entry in entries:
-            if (
-                entry.name not in _LITTER
-                and not entry.is_symlink()
-                and (entry.is_dir() or entry.is_file())
-            ):
-                yield from _below(entry)
+            if why := _why_not(entry):
+                skipped(Skipped(entry, why))
+            else:
+                yield from _below(entry, skipped)
     elif path.exists():
         raise UsageError(f"{str(path)!r} is neither a file nor a folder.")
     else:
         raise NotFound(f"There is no file {str(path)!r}.")
+
+
+def _why_not(entry: Path) -> str | None:
+    """Why something in a folder is not stored; None where it is."""
+    if entry.name.casefold() in _LITTER or entry.name.startswith(_OTHER_HALF):
+        return "system-file"
+    if entry.is_symlink():
+        return "link"
+    return None if entry.is_dir() or entry.is_file() else "special"
 
 
 def _unreadable(path: Path, error: OSError) -> UsageError:
@@ -127,7 +178,7 @@ def _look_at(path: Path) -> Source:
 
 def found_now(file: FoundFile) -> FoundFile:
     """The same file as it is now. Raises UsageError when it cannot be looked at."""
-    return FoundFile(file.path, _look_at(file.path))
+    return replace(file, source=_look_at(file.path))
 
 
 def check_unchanged(source: Source) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from hygieia.errors import InvalidInput
 from hygieia.limits import (
@@ -19,6 +19,9 @@ from hygieia.limits import (
     MAX_SLUG_BYTES,
     MAX_TITLE_BYTES,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 DEFAULT_CATEGORY: Final = "other"
 
@@ -140,6 +143,20 @@ def title_from_file_name(name: str) -> str:
     stem, dot, extension = clean_file_name(name).rpartition(".")
     plain = stem if dot and stem and len(extension) <= _MAX_EXTENSION_BYTES else name
     return clean_title(plain)
+
+
+def title_from_path(folders: Sequence[str], name: str) -> str:
+    """The title of a file found below a folder: the way to it, then what its name gives.
+
+    ``cardiology/2024/scan``. Where that is too long, the folders nearest to the file are kept.
+    """
+    title = title_from_file_name(name)
+    for folder in reversed(folders):
+        longer = f"{clean_title(folder)}/{title}"
+        if len(longer.encode()) > MAX_TITLE_BYTES:
+            break
+        title = longer
+    return title
 
 
 def safe_file_name(name: str) -> str:

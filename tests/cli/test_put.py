@@ -53,6 +53,58 @@ def test_folders_are_stored_with_all_that_is_below_them(ana: Person, tmp_path: P
     (tmp_path / "a" / "link").symlink_to(tmp_path / "single.txt")
     reports = put(ana, str(tmp_path / "a"), str(tmp_path / "single.txt"), str(tmp_path / "a"))
     assert [r["file_name"] for r in reports] == ["deep.txt", "top.txt", "single.txt"]
+    assert [r["title"] for r in reports] == ["a/b/deep", "a/top", "single"]
+
+
+def test_reports_called_alike_keep_their_folders_in_the_title_and_overwrite_nothing(
+    ana: Person, tmp_path: Path
+) -> None:
+    for name in ("spring", "autumn"):
+        (tmp_path / "in" / name).mkdir(parents=True)
+        (tmp_path / "in" / name / "scan.pdf").write_text(name)
+    reports = put(ana, str(tmp_path / "in"))
+    assert [r["title"] for r in reports] == ["autumn/scan", "spring/scan"]
+    for report in reports * 2:
+        assert by(ana, "get", report["id"], "-o", f"{tmp_path / 'out'}/").code == 0
+    kept = {path.name: path.read_text() for path in (tmp_path / "out").iterdir()}
+    assert kept == {
+        "scan.pdf": "autumn",
+        "scan (2).pdf": "spring",
+        "scan (3).pdf": "autumn",
+        "scan (4).pdf": "spring",
+    }
+
+
+def test_what_is_not_stored_of_a_folder_is_told_in_one_line(ana: Person, tmp_path: Path) -> None:
+    for name in ("kept.txt", ".DS_Store", "Thumbs.db"):
+        (tmp_path / name).write_text(name)
+    (tmp_path / "elsewhere").symlink_to(tmp_path / "kept.txt")
+    done = by(ana, "put", str(tmp_path))
+    assert "Not stored: 2 system files (.DS_Store, Thumbs.db); 1 link (elsewhere).\n" in done.err
+    skipped = by(ana, "--json", "put", str(tmp_path)).json["skipped"]
+    assert {(Path(each["path"]).name, each["why"]) for each in skipped} == {
+        (".DS_Store", "system-file"),
+        ("Thumbs.db", "system-file"),
+        ("elsewhere", "link"),
+    }
+    assert "Not stored" not in by(ana, "put", str(tmp_path / "kept.txt")).err
+
+
+def test_what_cannot_be_stored_is_refused_before_anything_is_asked_or_read(
+    ana: Person, tmp_path: Path
+) -> None:
+    # No password is at hand, and no terminal to ask at: that would be the next complaint.
+    wrong = ("--category", "No!")
+    for arguments in (("nothing-there", *wrong), ("-", "--name", "x", *wrong)):
+        done = by(ana, "--json", "put", *arguments, HYGIEIA_PASSWORD_FILE=None)
+        assert (done.code, done.error["code"]) == (1, "invalid-input")
+    assert (
+        by(ana, "--json", "edit", "59d293e2", *wrong, HYGIEIA_PASSWORD_FILE=None).error["code"]
+        == "invalid-input"
+    )
+    (tmp_path / "a").write_text("a")
+    (tmp_path / "b").write_text("b")
+    assert by(ana, "put", str(tmp_path), "--title", "both", HYGIEIA_PASSWORD_FILE=None).code == 2
 
 
 def test_labels_go_to_the_report(ana: Person, tmp_path: Path) -> None:

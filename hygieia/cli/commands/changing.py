@@ -48,9 +48,14 @@ def edit(invocation: Invocation, report: str, title: str | None, category: str |
     Its content is not touched, unless you have taken a reader off: then all of it is encrypted anew.
     """
     from hygieia.cli.sessions import opened_vault, run
+    from hygieia.vault import words
 
     if title is None and category is None:
         raise click.UsageError("Say what to change: --title or --category.")
+    if title is not None:
+        words.check_title(title)
+    if category is not None:
+        words.check_slug(category)
 
     async def work() -> ReportEntry:
         async with opened_vault(invocation) as vault:

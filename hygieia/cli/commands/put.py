@@ -17,11 +17,18 @@ if TYPE_CHECKING:
     from hygieia.cli.invocation import Invocation
     from hygieia.client.labels import Labels
     from hygieia.client.sdk import Vault
+    from hygieia.client.sources import Skipped
     from hygieia.vault.people import Contact
     from hygieia.vault.report_entry import ReportEntry
 
 
 _MOST_NAMED = 5
+# Why something in a folder is not stored (client.sources), in words for one and for several.
+_SKIPPED = {
+    "system-file": ("system file", "system files"),
+    "link": ("link", "links"),
+    "special": ("special file", "special files"),
+}
 
 
 @command("put")
@@ -69,8 +76,13 @@ def put(
     """
     from hygieia.cli.reports import describe, report_table
     from hygieia.cli.sessions import run
+    from hygieia.client.labels import Labels
+    from hygieia.client.sources import find_files
 
-    skipped: dict[Path, ReportEntry] = {}
+    labels = Labels(**said)
+    labels.check()
+    already: dict[Path, ReportEntry] = {}
+    skipped: list[Skipped] = []
     if STANDARD_INPUT in paths:
         if len(paths) > 1:
             raise click.UsageError("Standard input (-) is stored alone.")
@@ -79,28 +91,48 @@ def put(
         invocation.refuse_two_from_standard_input(STANDARD_INPUT)
         entries: Sequence[ReportEntry] = [run(_put_stream(invocation, said, owner))]
     else:
-        entries = run(_put_files(invocation, said, paths, skipped, owner=owner, again=again))
-    before = {entry.id for entry in skipped.values()}
+        # What is not there is said before anyone is asked for a password.
+        files = find_files([Path(path) for path in paths], skipped.append)
+        labels.check_count(len(files))
+        entries = run(_put_files(invocation, said, paths, already, owner=owner, again=again))
+    before = {entry.id for entry in already.values()}
     document = {
         "reports": [
             describe(entry) | ({"already": True} if entry.id in before else {}) for entry in entries
-        ]
+        ],
+        "skipped": [{"path": str(each.path), "why": each.why} for each in skipped],
     }
     invocation.result(document, lambda: report_table(entries))
+    _say_already(invocation, already)
     _say_skipped(invocation, skipped)
 
 
-def _say_skipped(invocation: Invocation, skipped: Mapping[Path, ReportEntry]) -> None:
+def _say_skipped(invocation: Invocation, skipped: Sequence[Skipped]) -> None:
+    """One line for what lay in the folders and was not stored."""
+    if invocation.json or not skipped:
+        return
+    kinds = []
+    for why, (one, several) in _SKIPPED.items():
+        names = [each.path.name for each in skipped if each.why == why]
+        if names:
+            named = ", ".join(dict.fromkeys(names[:_MOST_NAMED]))
+            more = ", …" if len(names) > _MOST_NAMED else ""
+            count = f"{len(names)} {one if len(names) == 1 else several}"
+            kinds.append(f"{count} ({named}{more})")
+    invocation.message(f"Not stored: {'; '.join(kinds)}.")
+
+
+def _say_already(invocation: Invocation, already: Mapping[Path, ReportEntry]) -> None:
     """Name the first few files that the vault had already, and count the others."""
     from hygieia.cli.reports import SHORT_ID_CHARACTERS
     from hygieia.cli.text import counted
 
-    if invocation.json or not skipped:
+    if invocation.json or not already:
         return
-    for path, entry in list(skipped.items())[:_MOST_NAMED]:
+    for path, entry in list(already.items())[:_MOST_NAMED]:
         name = entry.id[:SHORT_ID_CHARACTERS]
         invocation.message(f"{path.name} is in your vault already as {name}: skipped.")
-    more = len(skipped) - _MOST_NAMED
+    more = len(already) - _MOST_NAMED
     if more > 0:
         invocation.message(f"So {'is' if more == 1 else 'are'} {counted(more, 'other file')}.")
     invocation.message("To store them once more, add --again.")
@@ -110,17 +142,14 @@ async def _put_files(
     invocation: Invocation,
     said: Mapping[str, Any],
     paths: tuple[str, ...],
-    skipped: dict[Path, ReportEntry],
+    already: dict[Path, ReportEntry],
     *,
     owner: str | None,
     again: bool,
 ) -> Sequence[ReportEntry]:
     from hygieia.cli.progress import progress
     from hygieia.cli.sessions import opened_vault
-    from hygieia.client.sources import find_files
 
-    # What is not there is said before anyone is asked for a password.
-    find_files([Path(path) for path in paths])
     async with opened_vault(invocation) as vault:
         labels = _labels(vault, said)
         with progress(invocation, "Storing") as show:
@@ -130,7 +159,7 @@ async def _put_files(
                 again=again,
                 owner=owner,
                 progress=show,
-                already=skipped.__setitem__,
+                already=already.__setitem__,
                 left_out=lambda each: _say_left_out(invocation, each),
             )
 
@@ -164,7 +193,6 @@ def _say_left_out(invocation: Invocation, each: Contact | str) -> None:
 
 def _labels(vault: Vault, said: Mapping[str, Any]) -> Labels:
     """The labels, with the id of whoever was named."""
-    # Imported once the vault is open: it came in while the password was being stretched.
     from hygieia.client.labels import Labels
 
     who = said["subject"]

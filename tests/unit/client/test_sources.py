@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hygieia.client.sources import (
+    Skipped,
     check_unchanged,
     find_file,
     find_files,
@@ -24,6 +25,63 @@ def test_folders_are_walked_in_order_and_each_file_is_found_once(tmp_path: Path)
         (tmp_path / name).write_text(name)
     found = find_files([tmp_path / "b", tmp_path, tmp_path / "a"])
     assert [str(f.path.relative_to(tmp_path)) for f in found] == ["b/1", "b/2", "a"]
+
+
+def titles_of(*paths: Path) -> list[str]:
+    return [found.title for found in find_files(paths)]
+
+
+def written(*paths: Path) -> None:
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(str(path))
+
+
+def test_a_file_below_a_folder_is_called_by_the_way_to_it(tmp_path: Path) -> None:
+    written(tmp_path / "top.pdf", tmp_path / "2024" / "knee" / "scan.pdf")
+    assert titles_of(tmp_path) == ["2024/knee/scan", "top"]
+    assert titles_of(tmp_path / "2024" / "knee" / "scan.pdf") == ["scan"]
+
+
+def test_of_several_folders_each_one_is_named_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(tmp_path / "a" / "scan.pdf", tmp_path / "b" / "scan.pdf", tmp_path / "b" / "other.pdf")
+    assert titles_of(tmp_path / "a", tmp_path / "b") == ["a/scan", "b/other", "b/scan"]
+    monkeypatch.chdir(tmp_path / "a")
+    assert titles_of(Path()) == ["scan"]
+    assert titles_of(Path(), Path("../b")) == ["a/scan", "b/other", "b/scan"]
+
+
+def test_files_called_alike_are_told_apart_by_the_folders_in_which_they_differ(
+    tmp_path: Path,
+) -> None:
+    scans = [tmp_path / "x" / "a" / "scan.pdf", tmp_path / "x" / "b" / "scan.pdf"]
+    letter = tmp_path / "x" / "letter.pdf"
+    written(*scans, letter)
+    assert titles_of(*scans, letter) == ["a/scan", "b/scan", "letter"]
+    assert titles_of(scans[0], scans[0]) == ["scan"]
+    written(tmp_path / "y" / "a" / "scan.pdf")
+    assert titles_of(tmp_path / "x" / "a", tmp_path / "y" / "a") == ["x/a/scan", "y/a/scan"]
+
+
+def test_what_systems_leave_in_folders_links_and_pipes_are_skipped_and_told(
+    tmp_path: Path,
+) -> None:
+    written(*(tmp_path / name for name in (".DS_Store", "thumbs.db", "._scan.pdf", "scan.pdf")))
+    (tmp_path / "link").symlink_to(tmp_path / "scan.pdf")
+    os.mkfifo(tmp_path / "pipe")
+    told: list[Skipped] = []
+    assert [f.path.name for f in find_files([tmp_path], told.append)] == ["scan.pdf"]
+    assert {(each.path.name, each.why) for each in told} == {
+        (".DS_Store", "system-file"),
+        ("thumbs.db", "system-file"),
+        ("._scan.pdf", "system-file"),
+        ("link", "link"),
+        ("pipe", "special"),
+    }
+    # Whoever names such a file herself wants it.
+    assert len(find_files([tmp_path / ".DS_Store"])) == 1
 
 
 def test_links_below_a_folder_are_not_followed_but_one_that_is_named_is(tmp_path: Path) -> None:

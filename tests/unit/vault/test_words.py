@@ -109,3 +109,16 @@ def test_new_ids_are_random_and_have_their_shape() -> None:
     assert words.is_subject("a" * 64)
     assert not words.is_report_id(first + "\n")
     assert not words.is_key_id(first)
+
+
+def test_the_way_to_a_file_is_cut_from_its_far_end_and_the_title_kept() -> None:
+    assert words.title_from_path((), "scan.pdf") == "scan"
+    assert words.title_from_path(("2024", "knee\n left"), "scan.pdf") == "2024/knee left/scan"
+    deep = words.title_from_path(["x" * 120, "y" * 120, "z" * 120], "scan.pdf")
+    assert deep == f"{'y' * 120}/{'z' * 120}/scan"
+    assert words.title_from_path(["folder"], "n" * 252) == "n" * 252
+
+
+@given(folders=st.lists(st.text(max_size=80), max_size=6), name=st.text(max_size=80))
+def test_the_way_to_any_file_makes_a_title(folders: list[str], name: str) -> None:
+    words.check_title(words.title_from_path(folders, name))
