@@ -1,8 +1,8 @@
 // Where an upload is, in words.
 
-import type { Upload, Uploads, UploadState } from "../../engine/interface.ts";
+import type { EngineError, Upload, Uploads, UploadState } from "../../engine/interface.ts";
 import { formatSize, formatTimeLeft } from "../../i18n/formats.ts";
-import { t } from "../../i18n/language.svelte.ts";
+import { t, type MessageKey } from "../../i18n/language.svelte.ts";
 import { errorWords } from "../../ui/error-words.ts";
 
 export type Tone = "plain" | "ok" | "care" | "stop";
@@ -13,6 +13,15 @@ const tones: Partial<Record<UploadState, Tone>> = {
   "needs-file": "care",
   duplicate: "care",
   failed: "stop",
+};
+
+/** What stops a file on its way into somebody else's vault. */
+const forOthers: Partial<Record<EngineError["code"], MessageKey>> = {
+  "delegation-refused": "store-for.refused",
+  forbidden: "store-for.refused",
+  "certificate-changed": "share.error-changed",
+  "certificate-refused": "share.error-unusable",
+  "quota-exceeded": "store-for.full",
 };
 
 export function uploadTone(upload: Upload): Tone {
@@ -41,7 +50,7 @@ export function uploadWords(upload: Upload): string {
     case "duplicate":
       return t("upload.duplicate");
     case "failed":
-      return upload.error === null ? t("error.unknown") : errorWords(upload.error);
+      return upload.error === null ? t("error.unknown") : errorWords(upload.error, upload.owner === undefined ? {} : forOthers);
     case "cancelled":
       return t("upload.cancelled");
   }
