@@ -1,16 +1,18 @@
-"""A process that only sleeps and looks at the clock: what it sees is the machine's doing.
+"""A process for each core that only sleeps and looks at the clock: what it sees is the machine's.
 
-A virtual machine stands still when its host gives it no time, most of all while both its cores and
-its disk are busy, and every program on it stands still with it. A stall of ours counts as far as
-this process, at the same priority, did not see the same one.
+A virtual machine's core stands still when the host gives it no time, most of all while all cores
+and the disk are busy, and what runs on that core stands still with it. So each core has a pulse of
+its own, bound to it and, where the system allows, ahead of every ordinary process: it waits for
+nobody of ours. A stall of ours counts as far as no core's pulse stood still meanwhile.
 
-python -m bench.pulse RESULT     until SIGTERM; RESULT then holds the [begin, end] of each hole
+python -m bench.pulse CORE RESULT     until SIGTERM; RESULT then holds the [begin, end] of each hole
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -30,17 +32,24 @@ Span = tuple[float, float]
 
 @contextlib.contextmanager
 def beating() -> Iterator[list[Span]]:
-    """A pulse while the context lasts; the list has its holes afterwards."""
+    """A pulse on each core while the context lasts; the list has their holes afterwards."""
     holes: list[Span] = []
     with tempfile.TemporaryDirectory() as folder:
-        result = Path(folder, "holes")
-        process = subprocess.Popen([sys.executable, "-m", "bench.pulse", str(result)])
+        results = {core: Path(folder, str(core)) for core in _cores()}
+        processes = [
+            subprocess.Popen([sys.executable, "-m", "bench.pulse", str(core), str(result)])
+            for core, result in results.items()
+        ]
         try:
             yield holes
         finally:
-            process.terminate()
-            process.wait()
-        holes += [(begin, end) for begin, end in json.loads(result.read_text(encoding="ascii"))]
+            for process in processes:
+                process.terminate()
+            for process in processes:
+                process.wait()
+        for result in results.values():
+            holes += [(begin, end) for begin, end in json.loads(result.read_text("ascii"))]
+    holes[:] = _merged(holes)
 
 
 def longest_ms(spans: Sequence[Span]) -> float:
@@ -59,7 +68,30 @@ def _beyond(stall: Span, holes: Sequence[Span]) -> float:
     return end - begin - shared
 
 
+def _merged(spans: Sequence[Span]) -> list[Span]:
+    merged: list[Span] = []
+    for begin, end in sorted(spans):
+        if merged and begin <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((begin, end))
+    return merged
+
+
+def _cores() -> Sequence[int]:
+    return sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else [0]
+
+
+def _go_first(core: int) -> None:
+    if sys.platform != "linux":
+        return
+    os.sched_setaffinity(0, {core})
+    with contextlib.suppress(PermissionError):
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+
+
 def main() -> None:
+    _go_first(int(sys.argv[1]))
     holes: list[Span] = []
     stopped = False
 
@@ -75,7 +107,7 @@ def main() -> None:
         if now - before > HOLE_SECONDS:
             holes.append((before + TICK_SECONDS, now))
         before = now
-    Path(sys.argv[1]).write_text(json.dumps(holes), encoding="ascii")
+    Path(sys.argv[2]).write_text(json.dumps(holes), encoding="ascii")
 
 
 if __name__ == "__main__":

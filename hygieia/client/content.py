@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from hygieia.client.batches import BatchSender
     from hygieia.client.journal import Journal, Pending
 
-PIECE_BYTES: Final = 4 << 20
+PIECE_BYTES: Final = 8 << 20
 READ_BYTES: Final = 1 << 20
 
 
