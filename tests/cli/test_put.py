@@ -215,7 +215,7 @@ def test_many_files_renew_the_index_once(ana: Person, tmp_path: Path) -> None:
 def wait_for_journal(person: Person, at_least_bytes: int) -> None:
     """Until an upload under way has noted some of what it sent."""
     folder = person.home / "profiles" / "default" / "uploads"
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while time.monotonic() < end:
         if sum(p.stat().st_size for p in folder.glob("*.journal")) > at_least_bytes:
             return
