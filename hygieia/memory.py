@@ -16,9 +16,9 @@ _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
 _M_ARENA_MAX: Final = -8
 _KEPT_BYTES: Final = 64 << 20
-# The leaves of a transfer lie on the heap and are used again. A batch's buffer of
-# 9 MiB is a mapping of its own: it is kept by whoever made it, and on the heap what comes to lie
-# between two of them would keep their room from being given back. Argon2's 64 MiB go back at once.
+# The leaves of a transfer lie on the heap and are used again. A batch's buffer of 9 MiB is a
+# mapping of its own: it is kept by whoever made it, and on the heap what comes to lie between two
+# of them would keep their room from being given back. Argon2's 64 MiB go back at once.
 _OWN_MAPPING_FROM_BYTES: Final = 6 << 20
 
 
