@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 import traceback
 from typing import NoReturn
@@ -13,6 +14,7 @@ import click
 from hygieia import __version__
 from hygieia.cli.invocation import Invocation
 from hygieia.cli.options import LazyGroup
+from hygieia.cli.start import INTERRUPTED, INTERRUPTED_WORDS
 from hygieia.errors import Failed, HygieiaError, UsageError
 from hygieia.memory import use_one_heap
 
@@ -24,7 +26,7 @@ class Interrupted(HygieiaError):
     """The person stopped the command. No part of the API: only a command has someone to stop it."""
 
     code = "interrupted"
-    exit_code = 130
+    exit_code = INTERRUPTED
 
 
 COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -87,7 +89,17 @@ def main() -> NoReturn:
         if isinstance(stream, io.TextIOWrapper):
             # A terminal in an old encoding shows \u escapes; it does not stop the command.
             stream.reconfigure(errors="backslashreplace")
-    sys.exit(run(sys.argv[1:], Invocation()))
+    interruptible = signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+    try:
+        if interruptible:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        code = run(sys.argv[1:], Invocation())
+    except KeyboardInterrupt:  # in the moment before or after
+        code = Interrupted.exit_code
+    if interruptible:
+        # The command is over: what it said stands.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(code)
 
 
 def run(arguments: list[str], invocation: Invocation) -> int:
@@ -115,7 +127,8 @@ def run(arguments: list[str], invocation: Invocation) -> int:
         invocation.show_error(error)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        invocation.show_error(Interrupted("interrupted; run again to resume."))
+        invocation.json = invocation.json or "--json" in arguments
+        invocation.show_error(Interrupted(INTERRUPTED_WORDS))
         return Interrupted.exit_code
     except BrokenPipeError:
         # The reader of our output went away (as `| head` does): nothing more to say to it.

@@ -28,6 +28,19 @@ print(json.dumps([sorted(sys.modules), out.getvalue()]))
 """
 
 
+INTERRUPTED_AT = """
+import os, signal, sys
+class CtrlC:
+    def find_spec(self, name, *_):
+        if name == where:
+            os.kill(os.getpid(), signal.SIGINT)
+where = sys.argv.pop(1)
+sys.meta_path.insert(0, CtrlC())
+from hygieia.cli.start import main
+main()
+"""
+
+
 def loaded_by(*arguments: str, environ: dict[str, str] | None = None) -> tuple[set[str], str]:
     """The top-level packages that a command loaded, and what it printed."""
     done = subprocess.run(
@@ -172,3 +185,20 @@ def test_settings_are_looked_at_without_opening_anything(tmp_path: Path) -> None
     assert wrong.code == 2
     assert "HYGIEIA_QUOTA_BYTES" in wrong.err
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("where", ["hygieia.cli.main", "click", "hygieia.cli.commands.account"])
+def test_ctrl_c_while_a_command_is_still_loading_ends_it_quietly(where: str) -> None:
+    def interrupted(*arguments: str) -> subprocess.CompletedProcess[str]:
+        program = [sys.executable, "-c", INTERRUPTED_AT, where, *arguments]
+        return subprocess.run(program, capture_output=True, text=True, timeout=120, check=False)
+
+    done = interrupted("whoami")
+    words = "interrupted; run again to resume."
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr.strip() == f"hygieia: {words}"
+    done = interrupted("whoami", "--json")
+    assert (done.returncode, done.stderr.strip()) == (130, "")
+    assert json.loads(done.stdout) == {
+        "error": {"code": "interrupted", "message": words, "hint": None}
+    }

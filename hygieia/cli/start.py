@@ -1,0 +1,40 @@
+"""Where the command begins: until it has loaded what it needs, Ctrl-C ends it without a trace.
+
+It imports nothing of ours, and of the rest only what Python has loaded already: each import is a
+moment in which it could not yet answer.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False  # typing takes longer to import than all of this
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+INTERRUPTED = 130
+INTERRUPTED_WORDS = "interrupted; run again to resume."
+
+
+def main() -> NoReturn:
+    """Load the command and run it. The console script's entry point."""
+    try:
+        import signal
+    except KeyboardInterrupt:
+        _end()
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else: nohup, or `&`
+        signal.signal(signal.SIGINT, _end)
+    from hygieia.cli.main import main as run
+
+    run()
+
+
+def _end(*_signal: object) -> NoReturn:
+    """Nothing is open or begun yet: say so as the command would, and be gone."""
+    if "--json" in sys.argv:
+        error = f'{{"code":"interrupted","message":"{INTERRUPTED_WORDS}","hint":null}}'
+        os.write(1, f'{{"error":{error}}}\n'.encode())
+    else:
+        os.write(2, f"hygieia: {INTERRUPTED_WORDS}\n".encode())
+    os._exit(INTERRUPTED)
