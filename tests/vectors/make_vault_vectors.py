@@ -1,4 +1,5 @@
-"""Writes the vectors for what a vault holds: reports, indexes, kits, delegations, activity, sharing.
+"""Writes the vectors for what a vault holds: reports, indexes, kits, delegations, activity, sharing, what is given
+back.
 
 Run from the repository's root:
 .venv/bin/python -m tests.vectors.make_vault_vectors
@@ -9,6 +10,7 @@ from __future__ import annotations
 from tests.vectors import (
     vault_activity,
     vault_delegations,
+    vault_give_back,
     vault_index,
     vault_kit,
     vault_reports,
@@ -23,6 +25,7 @@ MAKERS: dict[str, Maker] = {
     "delegations": vault_delegations.delegations,
     "activity": vault_activity.trails,
     "sharing": vault_sharing.sharing,
+    "give-backs": vault_give_back.give_backs,
 }
 
 

@@ -1,9 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { concat, fromHex, sha256Hex, utf8 } from "../../src/bytes.ts";
+import { concat, sha256Hex, utf8 } from "../../src/bytes.ts";
 import { Certificate } from "../../src/crypto/certificates.ts";
-import { UnlockedKey } from "../../src/crypto/keys.ts";
 import { decryptBytes } from "../../src/crypto/payload.ts";
-import { verifyBlock, type Cid } from "../../src/ipld/cid.ts";
 import { LIMITS } from "../../src/limits.ts";
 import { EngineError, refusal } from "../../src/refusal.ts";
 import { ipnsKeyOf, readKeys } from "../../src/vault/index/keys.ts";
@@ -12,31 +10,11 @@ import { loadReaders, openIndex } from "../../src/vault/index/read.ts";
 import { rowsOf, type TableName } from "../../src/vault/index/state.ts";
 import { checkAgainst, openWithCode, openWithPassword, readKit } from "../../src/vault/kit.ts";
 import { People } from "../../src/vault/people.ts";
-import { readPayload, type BlockSource } from "../../src/vault/reading.ts";
+import { readPayload } from "../../src/vault/reading.ts";
 import { readEntry } from "../../src/vault/report-entry.ts";
 import { metaBody } from "../../src/vault/report-meta.ts";
 import { readReport } from "../../src/vault/report.ts";
-import { vectorsOf, type Vector } from "./vectors.ts";
-
-async function keyOf(vector: Vector): Promise<UnlockedKey> {
-  return UnlockedKey.join(await Certificate.parse(vector.owner.certificate), {
-    signing: fromHex(vector.owner.signing_secret),
-    decryption: fromHex(vector.owner.decryption_secret),
-  });
-}
-
-function sourceOf(vector: Vector): BlockSource {
-  return {
-    fetch: (cids: readonly Cid[]) =>
-      Promise.all(
-        cids.map((cid) => {
-          const data = vector.blocks[cid];
-          if (data === undefined) throw refusal("block-missing", "not in the vector");
-          return verifyBlock(cid, fromHex(data));
-        }),
-      ),
-  };
-}
+import { keyOf, sourceOf, vectorsOf, type Vector } from "./vectors.ts";
 
 const READERS: Record<string, (vector: Vector) => Promise<Vector>> = {
   async report(vector) {

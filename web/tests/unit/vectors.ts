@@ -1,7 +1,12 @@
 /** The vectors that Python reads too, and how their octets are written (tests/vectors/README.md). */
 import { readdirSync, readFileSync } from "node:fs";
 import { concat, fromHex, type Bytes } from "../../src/bytes.ts";
+import { Certificate } from "../../src/crypto/certificates.ts";
+import { UnlockedKey } from "../../src/crypto/keys.ts";
 import { encryptBytes } from "../../src/crypto/payload.ts";
+import { verifyBlock, type Cid } from "../../src/ipld/cid.ts";
+import { refusal } from "../../src/refusal.ts";
+import type { BlockSource } from "../../src/vault/reading.ts";
 
 const FOLDER = new URL("../../../tests/vectors/", import.meta.url);
 
@@ -15,6 +20,7 @@ export const READ_BY = {
   delegations: "delegations",
   encryptions: "openpgp-vectors",
   envelopes: "openpgp-vectors",
+  "give-backs": "sharing-vectors",
   headers: "openpgp-vectors",
   index: "vault-vectors",
   ipld: "ipld-vectors",
@@ -69,4 +75,26 @@ export async function encryptVector(vector: Vector): Promise<Bytes> {
   const salt = fromHex(vector.salt);
   const content = await octetsOf(vector.content);
   return concat(...(await encryptBytes(content, key, { floor: vector.floor ?? 0, salt })));
+}
+
+/** The key of whose vault it is. */
+export async function keyOf(vector: Vector): Promise<UnlockedKey> {
+  return UnlockedKey.join(await Certificate.parse(vector.owner.certificate), {
+    signing: fromHex(vector.owner.signing_secret),
+    decryption: fromHex(vector.owner.decryption_secret),
+  });
+}
+
+/** The blocks that stand in the vector, and no others. */
+export function sourceOf(vector: Vector): BlockSource {
+  return {
+    fetch: (cids: readonly Cid[]) =>
+      Promise.all(
+        cids.map((cid) => {
+          const data = vector.blocks[cid];
+          if (data === undefined) throw refusal("block-missing", "not in the vector");
+          return verifyBlock(cid, fromHex(data));
+        }),
+      ),
+  };
 }
