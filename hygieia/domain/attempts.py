@@ -122,11 +122,16 @@ class Attempts:
         else:
             await self._withdraw(records)
 
-    async def count(self, *buckets: Bucket) -> list[str]:
-        """Counts an attempt that stays counted however it ends. Raises TooManyAttempts."""
+    async def look(self, *buckets: Bucket) -> None:
+        """Raises TooManyAttempts where an attempt would now; it counts and writes nothing."""
         now = self._clock()
         for bucket in buckets:
             _refuse_within(bucket.limit.wait(await self._times(bucket), now))
+
+    async def count(self, *buckets: Bucket) -> list[str]:
+        """Counts an attempt that stays counted however it ends. Raises TooManyAttempts."""
+        await self.look(*buckets)
+        now = self._clock()
         records = [await self._record(bucket, now) for bucket in buckets]
         # Others may have been counted since the first look: those before this one go first.
         for bucket, record in zip(buckets, records, strict=True):

@@ -90,6 +90,10 @@ class Registration:
         self._hasher = hasher
         self._gate = InFlight()
 
+    async def look(self, origin: Origin) -> None:
+        """Raises TooManyAttempts where ``sign_up`` would now; it counts and writes nothing."""
+        await self._attempts.look(self._attempts.of_sign_ups(origin.address))
+
     async def sign_up(self, new: NewAccount, origin: Origin) -> Started:
         """Opens an account and begins its first session.
 

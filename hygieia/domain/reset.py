@@ -120,6 +120,10 @@ class PasswordReset:
         expires = (self._clock() + _LIFETIME).replace(microsecond=0)
         return ResetStarted(account_id, self._make_nonce(account_id, expires), expires)
 
+    async def look(self, origin: Origin) -> None:
+        """Raises TooManyAttempts where ``finish`` would now; it counts and writes nothing."""
+        await self._attempts.look(self._attempts.of_address(origin.address))
+
     async def finish(self, email: str, proof: ResetProof, seal: Seal, origin: Origin) -> Started:
         """Stores the new seal, ends all sessions and begins one.
 

@@ -103,6 +103,13 @@ class SignIn:
         made_up = Parameters(self._strangers.account_id(normal), await self._strangers.kdf(normal))
         return made_up if account is None else Parameters(account.id, account.kdf)
 
+    async def look(self, email: str, origin: Origin) -> None:
+        """Raises TooManyAttempts where ``start`` would now; it counts and writes nothing."""
+        normal = normalise_email(email)
+        account = await find_open(self._documents, normal)
+        device = await self._devices.recognise(origin.device, account.id if account else None)
+        await self._attempts.look(*self._buckets(device, normal, origin))
+
     async def start(self, email: str, login_secret: str, origin: Origin) -> Started:
         """Begins a session.
 

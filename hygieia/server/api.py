@@ -31,6 +31,7 @@ _ETAG = re.compile(r'"([0-9]{1,16})"')
 
 
 Handler: TypeAlias = Callable[..., Awaitable["Answer | BaseModel | None"]]
+Look: TypeAlias = Callable[..., Awaitable[None]]
 
 
 class Model(BaseModel):
@@ -79,6 +80,8 @@ class Declaration:
 
     ``max_body_bytes`` bounds what is read before anything is parsed. ``body_media_type`` marks a
     body that the handler reads itself (a CAR). ``repeats`` matters to unsafe methods only.
+    ``look`` takes what the handler takes, and refuses who may not try now, counting and writing
+    nothing: who is over a limit claims no ``Idempotency-Key``.
     """
 
     role: Role = Role.ACCOUNT
@@ -88,6 +91,7 @@ class Declaration:
     max_body_bytes: int = MAX_JSON_BODY_BYTES
     body_media_type: str | None = None
     repeats: Repeats = Repeats.KEPT
+    look: Look | None = None
     problems: tuple[type[HygieiaError], ...] = ()
 
 
@@ -175,6 +179,7 @@ class _Says(TypedDict, total=False):
     max_body_bytes: int
     body_media_type: str | None
     repeats: Repeats
+    look: Look | None
     problems: tuple[type[HygieiaError], ...]
 
 

@@ -112,12 +112,13 @@ def client_address(request: web.Request, settings: Settings) -> str:
 def forwarded_scheme(request: web.Request, settings: Settings) -> str | None:
     """``https`` or ``http``: what the client spoke to the trusted proxy that passed this on.
 
-    None where no trusted proxy says. The nearest proxy's word is the last one.
+    None where no trusted proxy says, or says another word. The nearest proxy's word is the last
+    one; empty ones count for nothing (RFC 9110 §5.6.1).
     """
     if not is_trusted_proxy(peer_address(request), settings):
         return None
     words = ",".join(request.headers.getall("X-Forwarded-Proto", [])).split(",")
-    word = words[-1].strip().lower()
+    word = next((word.strip().lower() for word in reversed(words) if word.strip()), None)
     return word if word in {"https", "http"} else None
 
 

@@ -155,18 +155,19 @@ class Idempotency:
     @contextlib.asynccontextmanager
     async def _renewed(self, claim: _Claim) -> AsyncIterator[None]:
         """Keep the claim while the work goes on; a killed server's is over soon."""
-        task = asyncio.create_task(self._renew(claim))
+        over = asyncio.Event()
+        task = asyncio.create_task(self._renew(claim, over))
         try:
             yield
         finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            # Not cancelled: cut off in the middle of a renewal, it would not know the claim's rev,
+            # and the answer could not be kept under it.
+            over.set()
+            await task
 
-    async def _renew(self, claim: _Claim) -> None:
+    async def _renew(self, claim: _Claim, over: asyncio.Event) -> None:
         with contextlib.suppress(StaleRevision, NotFound):
-            while True:
-                await asyncio.sleep(RENEW_SECONDS)
+            while not await _is_set_within(over, RENEW_SECONDS):
                 with contextlib.suppress(Unavailable):
                     document = await self._documents.get(COLLECTION, claim.name)
                     if document is None or document.rev != claim.rev:
@@ -221,3 +222,9 @@ class Idempotency:
         except InvalidTag:
             return None  # sealed under another secret: as good as not kept
         return Finished(**cast("dict[str, object]", json.loads(plain)))  # type: ignore[arg-type]  # as _seal wrote it
+
+
+async def _is_set_within(event: asyncio.Event, seconds: float) -> bool:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
+    return event.is_set()

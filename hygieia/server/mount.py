@@ -62,6 +62,8 @@ def _handler(route: Route) -> Callable[[web.Request], Awaitable[web.StreamRespon
         if key is None:
             return respond(await work())
         asked = _asked(route, call, arguments, key)
+        if route.says.look is not None and await services.idempotency.find(asked) is None:
+            await route.says.look(call, **arguments)
         return _replayed(*await services.idempotency.once(asked, work))
 
     return handle

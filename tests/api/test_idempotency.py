@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from hygieia.server import idempotency
 from hygieia.server.idempotency import COLLECTION, Asked, Finished, Idempotency
 from hygieia.server.routes import ALL_ROUTES
 from tests.factories.dags import new_report
-from tests.factories.servers import Api, Member, Reply, new_id
+from tests.factories.servers import Api, Member, Reply, new_id, running_api, settings_in
 from tests.people import ADA, login_secret
 
 KEY = {"Idempotency-Key": "one-key"}
@@ -103,6 +104,35 @@ async def test_a_sign_in_repeated_is_the_same_session_and_its_token_is_kept_nowh
         assert secret not in str(document)
     assert "BEGIN PGP" not in str(document)
     assert len((await ada.call("GET", "/api/v1/sessions")).json["items"]) == 2
+
+
+async def test_who_is_over_the_limit_claims_no_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_api(settings_in(tmp_path, sign_in_attempts_account=1)) as api:
+        await api.sign_up(ADA)
+        right = {"email": ADA.email, "login_secret": login_secret(ADA.password)}
+        first = await api.call("POST", "/api/v1/sessions", right, headers=KEY)
+        wrong = right | {"login_secret": login_secret("another")}
+        assert (await api.call("POST", "/api/v1/sessions", wrong)).status == 401
+        documents = api.services.stores.documents
+        before = await kept(api)
+        written: list[str] = []
+        insert = documents.insert
+
+        async def watched(collection: str, *arguments: Any, **fields: Any) -> Any:  # noqa: ANN401  (passed on as it came)
+            written.append(collection)
+            return await insert(collection, *arguments, **fields)
+
+        monkeypatch.setattr(type(documents), "insert", staticmethod(watched))
+        refused = await api.call(
+            "POST", "/api/v1/sessions", right, headers={"Idempotency-Key": "other"}
+        )
+        assert (refused.status, refused.code) == (429, "too-many-attempts")
+        assert not {COLLECTION, "attempts"} & set(written)
+        # What was answered before is answered still: that is no attempt.
+        assert is_repeated(first, await api.call("POST", "/api/v1/sessions", right, headers=KEY))
+        assert await kept(api) == before
 
 
 async def test_a_sign_in_with_a_cookie_sets_it_again(api: Api, ada: Member) -> None:

@@ -162,7 +162,20 @@ def behind(peer: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("forwarded", "status"),
-    [("https", 200), ("http", 403), ("https, http", 403), ("http, https", 200), ("wss", 200)],
+    [
+        ("https", 200),
+        ("http", 403),
+        ("https, http", 403),
+        ("http, https", 200),
+        ("HTTPS", 200),
+        (" HtTp ", 403),
+        ("https, http, ,", 403),
+        ("http,https,", 200),
+        # No word of ours: as if nothing were said, and the public address decides.
+        ("wss", 200),
+        ("http://", 200),
+        ("", 200),
+    ],
 )
 async def test_what_was_plain_before_a_trusted_proxy_is_plain(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forwarded: str, status: int

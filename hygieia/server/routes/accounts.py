@@ -43,12 +43,21 @@ from hygieia.server.schemas.accounts import (
 routes = Routes("accounts")
 
 
+async def _look_at_sign_ups(call: Call, body: SignUp) -> None:
+    await call.services.identity.registration.look(origin_of(call))
+
+
+async def _look_at_resets(call: Call, body: ResetIn) -> None:
+    await call.services.identity.reset.look(origin_of(call))
+
+
 @routes.add(
     "POST",
     "/api/v1/accounts",
     SignedIn,
     role=Role.PUBLIC,
     status=201,
+    look=_look_at_sign_ups,
     problems=(Forbidden, Duplicate, CertificateRefused, TooManyAttempts),
 )
 async def sign_up(call: Call, body: SignUp) -> Answer:
@@ -167,6 +176,7 @@ async def start_reset(call: Call, body: ResetStart) -> ResetStarted:
     SignedIn,
     role=Role.PUBLIC,
     status=201,
+    look=_look_at_resets,
     problems=(CredentialsError, Conflict, NoteRefused, TooManyAttempts),
 )
 async def reset_password(call: Call, body: ResetIn) -> Answer:

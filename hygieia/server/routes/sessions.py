@@ -19,12 +19,17 @@ from hygieia.server.schemas.accounts import (
 routes = Routes("sessions")
 
 
+async def _look(call: Call, body: SignIn) -> None:
+    await call.services.identity.sign_in.look(body.email, origin_of(call, device=body.device))
+
+
 @routes.add(
     "POST",
     "/api/v1/sessions",
     SignedIn,
     role=Role.PUBLIC,
     status=201,
+    look=_look,
     problems=(CredentialsError, TooManyAttempts),
 )
 async def sign_in(call: Call, body: SignIn) -> Answer:
