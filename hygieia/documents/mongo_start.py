@@ -6,6 +6,8 @@ the event loop that serves requests, which does not run yet.
 
 from __future__ import annotations
 
+import contextlib
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -65,6 +67,8 @@ PATIENCE: Final[Mapping[str, int]] = {
 """How long to wait for a server, unless the address says otherwise. Milliseconds."""
 
 _STRANGE: Final = "What answers at the MongoDB address is no MongoDB that is supported."
+_NO_FILE: Final = "A file that the MongoDB address names cannot be read."
+_LOOKED_UP: Final = "mongodb+srv://"
 _SHAPE: Final = "It is written mongodb://USER:PASSWORD@HOST:PORT/DATABASE"
 
 
@@ -84,13 +88,20 @@ class Address:
 def read_address(uri: str) -> Address:
     """Checks a ``mongodb://`` address without asking anybody. Raises ConfigError."""
     try:
-        parts = parse_uri(uri)
+        with warnings.catch_warnings():
+            # What the driver would leave out, with a warning, was asked for.
+            warnings.simplefilter("error", UserWarning)
+            parts = parse_uri(uri)
+    except OSError:
+        raise ConfigError(_NO_FILE) from None
+    except UserWarning:
+        raise ConfigError(
+            "An option of the MongoDB address cannot be had here.",
+            hint="Compression, for one, needs a package of its own: leave compressors out.",
+        ) from None
     except (PyMongoError, ValueError, TypeError):
         # The driver's own words may quote the address, password included.
-        raise ConfigError(
-            "The MongoDB address cannot be understood.",
-            hint=f"{_SHAPE}; in USER and PASSWORD, % : / ? # [ ] @ as %25 %3A %2F and so on.",
-        ) from None
+        raise _not_understood(uri) from None
     if not parts["database"] or parts["collection"]:
         raise ConfigError("The MongoDB address names no database.", hint=f"{_SHAPE}.")
     given = {name.lower() for name in parts["options"]}
@@ -100,6 +111,21 @@ def read_address(uri: str) -> Address:
         most = MAX_CALL_SECONDS * 1000
         raise ConfigError(f"The MongoDB address's timeoutMS must be from 1 to {most}.")
     return Address(uri, {**DURABLE, **patience, "appname": "hygieia"}, call_seconds)
+
+
+def _not_understood(uri: str) -> ConfigError:
+    if uri.startswith(_LOOKED_UP):
+        with contextlib.suppress(PyMongoError, ValueError, TypeError, OSError):
+            parse_uri(uri.replace(_LOOKED_UP, "mongodb://", 1))
+            # It is the DNS that knows nothing of it, or nothing that fits.
+            return ConfigError(
+                "The DNS names no servers for the mongodb+srv:// address.",
+                hint="It has one host name and no port. Does the DNS answer on this machine?",
+            )
+    return ConfigError(
+        "The MongoDB address cannot be understood.",
+        hint=f"{_SHAPE}; in USER and PASSWORD, % : / ? # [ ] @ as %25 %3A %2F and so on.",
+    )
 
 
 def prepare(address: Address) -> None:
@@ -119,6 +145,8 @@ def prepare(address: Address) -> None:
                 database[name].create_indexes(list(PLAIN_INDEXES))
     except (PyMongoError, ValueError, TypeError) as error:
         raise _explain(error) from None
+    except OSError:  # of the network, the driver makes errors of its own
+        raise ConfigError(_NO_FILE) from None
 
 
 def _check_server(client: MongoClient[Record]) -> None:

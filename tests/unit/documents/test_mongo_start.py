@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from typing import Any
 
+import dns.resolver
 import pytest
 
 from hygieia.documents.mongo import open_mongo
@@ -43,6 +44,27 @@ def test_a_wrong_address_is_refused_without_its_password(uri: str) -> None:
         open_mongo(uri)
     assert SECRET not in f"{caught.value!r} {caught.value.hint}"
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ("uri", "said"),
+    [
+        (f"mongodb+srv://user:{SECRET}@no-such-name.invalid/vault", "The DNS names no servers"),
+        (f"mongodb+srv://user:{SECRET}/x@no-such-name.invalid/vault", "cannot be understood"),
+        (f"mongodb://user:{SECRET}@host/vault?tls=true&tlsCAFile=/nowhere", "A file that"),
+        (f"mongodb://user:{SECRET}@host/vault?compressors=nothing", "An option of"),
+    ],
+)
+def test_what_is_wrong_around_an_address_is_said(
+    uri: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_dns(*_: object, **__: object) -> None:
+        raise dns.resolver.NXDOMAIN
+
+    monkeypatch.setattr("dns.resolver.resolve", no_dns)
+    with pytest.raises(ConfigError, match=said) as caught:
+        open_mongo(uri)
+    assert SECRET not in f"{caught.value!r} {caught.value.hint}"
 
 
 def test_an_address_shows_nothing_of_itself() -> None:
