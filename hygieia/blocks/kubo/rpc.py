@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import aiohttp
 
+from hygieia.blocks.kubo import old_distutils
 from hygieia.blocks.kubo.forms import Form, car_pieces
 from hygieia.blocks.kubo.pulse import Pulse
 from hygieia.errors import BlockMissing, BlockRefused, StorageFull, Unavailable
 from hygieia.limits import MAX_BLOCK_BYTES
 
-with warnings.catch_warnings():
-    # It imports distutils, and parts of its own that are no longer good style.
+with warnings.catch_warnings(), old_distutils.stood_in_for():
+    # It imports parts of its own that are no longer good style.
     warnings.simplefilter("ignore")
     import aioipfs
     from aioipfs.exceptions import APIError, RPCAccessDenied, UnknownAPIError
