@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.machine import make_file, settle
+from bench.machine import cpu_seconds, make_file, settle
 from bench.rows import Table
 from bench.small_reports import REPORT_MIB
 from bench.transfers import PEAK_MIB
@@ -160,12 +160,6 @@ class _Bench:
     def _used(self, command: Command, before: tuple[float, float]) -> str:
         server, kubo = (now - then for now, then in zip(self._cpu(), before, strict=True))
         return f"{command.seen.cpu_seconds:.2f} + {server:.2f} + {kubo:.2f} s"
-
-
-def cpu_seconds(process_id: int) -> float:
-    """What a process has used so far (proc(5), /proc/PID/stat, utime and stime)."""
-    fields = Path(f"/proc/{process_id}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _resident_mib(kubo: KuboServer) -> float:

@@ -83,3 +83,9 @@ def run(command: Sequence[str | Path], environment: Mapping[str, str] | None = N
         said = (done.stdout[-500:] + done.stderr[-1500:]).decode(errors="replace")
         raise SystemExit(f"{Path(command[0]).name} ended with {done.returncode}: {said}")
     return done.stdout
+
+
+def cpu_seconds(process_id: int) -> float:
+    """What a process has used so far (proc(5), /proc/PID/stat, utime and stime)."""
+    fields = Path(f"/proc/{process_id}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
