@@ -50,6 +50,7 @@ export type ErrorCode =
   | "failed"
   // this app's own
   | "interrupted"
+  | "device-full"
   | "too-large"
   | "not-supported";
 

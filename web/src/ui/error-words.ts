@@ -23,6 +23,7 @@ const byCode: Partial<Record<EngineError["code"], MessageKey>> = {
   "kit-refused": "error.kit-refused",
   "quota-exceeded": "error.quota",
   "storage-full": "error.storage-full",
+  "device-full": "error.device-full",
   "read-only": "error.read-only",
   "not-found": "error.not-found",
   "block-missing": "error.block-missing",

@@ -5,12 +5,16 @@ import type { Download } from "../engine/interface.ts";
 import { refusal } from "../refusal.ts";
 import { requireReport } from "../vault/index/state.ts";
 import { makeId } from "../vault/words.ts";
+import { deviceFull, fullOr } from "./device-room.ts";
 import { openRevision, streamContent } from "./fetching.ts";
 import { Rate } from "./rate.ts";
 import type { Vault } from "./vault.ts";
 
 const FOLDER = "downloads";
 const TOLD_EVERY_MS = 250;
+
+/** Hands the content over piece by piece, and resolves once all of it is verified. */
+type Write = (take: (plain: Uint8Array) => void | Promise<void>) => Promise<void>;
 
 interface Job {
   readonly id: string;
@@ -54,23 +58,12 @@ export class Downloads {
     const job = await this.begin(vault, report, revision, async (write, download) => {
       const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle(FOLDER, { create: true });
       const handle = await folder.getFileHandle(download.id, { create: true });
-      const access = await handle.createSyncAccessHandle();
       try {
-        // All of it at once: each write that lengthens a file asks the browser for room.
-        access.truncate(download.sizeBytes);
-        let at = 0;
-        await write((plain) => {
-          const written = access.write(plain as Uint8Array<ArrayBuffer>, { at });
-          if (written < plain.length) throw refusal("storage-full", "There is no room left on this device.");
-          at += written;
-        });
-        access.flush();
+        await fill(await handle.createSyncAccessHandle(), download.sizeBytes, write);
       } catch (error) {
-        access.close();
         await folder.removeEntry(download.id).catch(() => {});
-        throw fullOr(error);
+        throw error;
       }
-      access.close();
       hand(await handle.getFile(), download.fileName);
     });
     return job.id;
@@ -97,10 +90,7 @@ export class Downloads {
     vault: Vault,
     id: string,
     revision: number | undefined,
-    store: (
-      write: (take: (plain: Uint8Array) => void | Promise<void>) => Promise<void>,
-      download: Download,
-    ) => Promise<void>,
+    store: (write: Write, download: Download) => Promise<void>,
   ): Promise<Job> {
     const entry = requireReport(vault.index.state, id);
     const report = await openRevision(vault, entry, revision);
@@ -118,7 +108,7 @@ export class Downloads {
     const job: Job = { id: shown.id, stop: new AbortController(), rate: new Rate(), shown };
     this.jobs.set(job.id, job);
     this.tell(job, {});
-    const write = (take: (plain: Uint8Array) => void | Promise<void>): Promise<void> =>
+    const write: Write = (take) =>
       streamContent(
         report,
         vault.gateways,
@@ -142,7 +132,8 @@ export class Downloads {
       this.tell(job, { state: "cancelled", secondsLeft: null });
       return;
     }
-    const known = error instanceof EngineError ? error : refusal("failed", "The file could not be written.");
+    const said = fullOr(error);
+    const known = said instanceof EngineError ? said : refusal("failed", "The file could not be written.");
     this.tell(job, { state: "failed", error: known, secondsLeft: null });
   }
 
@@ -160,9 +151,22 @@ export class Downloads {
   }
 }
 
-function fullOr(error: unknown): unknown {
-  const isFull = error instanceof DOMException && error.name === "QuotaExceededError";
-  return isFull ? refusal("storage-full", "There is no room left on this device.") : error;
+/** Throws `device-full`, or as writing does. */
+async function fill(access: FileSystemSyncAccessHandle, sizeBytes: number, write: Write): Promise<void> {
+  try {
+    // All of it at once: each write that lengthens a file asks the browser for room.
+    access.truncate(sizeBytes);
+    let at = 0;
+    await write((plain) => {
+      const written = access.write(plain as Uint8Array<ArrayBuffer>, { at });
+      // Not "less": where a private window is full, Chromium answers -8, as an unsigned number.
+      if (written !== plain.length) throw deviceFull();
+      at += written;
+    });
+    access.flush();
+  } finally {
+    access.close();
+  }
 }
 
 /**

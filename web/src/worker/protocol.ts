@@ -15,6 +15,7 @@ import type {
   Uploads,
   VaultState,
 } from "../engine/interface.ts";
+import { fullOr } from "./device-room.ts";
 
 /** Methods that the page calls by name; a last argument that is a function gets progress. */
 export type Method = {
@@ -70,7 +71,8 @@ export type FromWorker =
   /** A whole, verified file for the browser's downloads. */
   | { readonly kind: "file"; readonly file: File; readonly fileName: string };
 
-export function toSent(error: unknown): SentError {
+export function toSent(thrown: unknown): SentError {
+  const error = fullOr(thrown);
   if (error instanceof EngineError) {
     return { code: error.code, message: error.message, facts: error.facts };
   }

@@ -5,6 +5,7 @@ import type { UploadItem } from "../engine/interface.ts";
 import { LIMITS } from "../limits.ts";
 import { isRefusal, refusal } from "../refusal.ts";
 import { requireReport } from "../vault/index/state.ts";
+import { fullOr } from "./device-room.ts";
 import { Repeats } from "./repeats.ts";
 import { endUpload } from "./sending.ts";
 import { checkOwners } from "./for-another.ts";
@@ -76,7 +77,8 @@ export class Uploads {
     await checkOwners(this.vault, jobs);
     for (const job of jobs) {
       this.list.add(job);
-      await this.vault.store.saveUpload(await job.toRecord(this.vault.session.stateKey));
+      const record = await job.toRecord(this.vault.session.stateKey);
+      await this.vault.store.saveUpload(record).catch((error: unknown) => this.fail(job, error));
     }
     this.run();
     return jobs.map(({ id }) => id);
@@ -149,7 +151,7 @@ export class Uploads {
   anyway(id: string): void {
     const job = this.list.find(id);
     if (job.file === null) throw refusal("content-changed", "Choose the file again.");
-    job.repeats = false;
+    if (job.state === "duplicate") job.repeats = false;
     job.error = null;
     job.state = "queued";
     this.run();
@@ -237,8 +239,8 @@ export class Uploads {
   }
 
   private fail(job: Job, error: unknown): void {
-    job.error =
-      error instanceof EngineError ? error : refusal("failed", "The file could not be stored.");
+    const said = fullOr(error);
+    job.error = said instanceof EngineError ? said : refusal("failed", "The file could not be stored.");
     job.state = "failed";
     this.release(job);
     this.list.tell(true);

@@ -23,8 +23,20 @@ export interface Window {
   readonly faults: string[];
 }
 
+const OPTIONS = { acceptDownloads: true, locale: "en-GB" };
+
+/** A window of its own, as a private one is: nothing of it touches the disk. */
 export async function openWindow(browser: Browser, origin: string): Promise<Window> {
-  const context = await browser.newContext({ acceptDownloads: true, locale: "en-GB" });
+  return watch(await browser.newContext(OPTIONS), origin);
+}
+
+/** A browser of its own that keeps what it has in `folder`, as most people's do. */
+export async function openProfile(folder: string, origin: string): Promise<Window> {
+  const options = { ...OPTIONS, executablePath: CHROMIUM, args: FLAGS, headless: true };
+  return watch(await chromium.launchPersistentContext(folder, options), origin);
+}
+
+async function watch(context: BrowserContext, origin: string): Promise<Window> {
   // Two noisy cores: what hangs fails all the same.
   context.setDefaultTimeout(90_000);
   const page = await context.newPage();
