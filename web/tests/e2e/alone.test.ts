@@ -3,6 +3,7 @@
 import { readFile } from "node:fs/promises";
 
 import type { Browser, Page } from "playwright-core";
+import encodeQR from "qr";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { PASSWORD, Server } from "../server/serving.ts";
@@ -35,6 +36,16 @@ afterAll(async () => {
 async function add(...files: readonly { name: string; mimeType: string; text: string }[]): Promise<void> {
   const made = files.map(({ name, mimeType, text }) => ({ name, mimeType, buffer: Buffer.from(text) }));
   await page.locator("input[type=file][multiple]").first().setInputFiles(made);
+}
+
+/** Chooses a picture of a square that says `text`, as the printed page has one. */
+async function choosePicture(text: string): Promise<void> {
+  const [chooser] = await Promise.all([
+    page.waitForEvent("filechooser"),
+    page.getByText("Choose a picture", { exact: true }).click(),
+  ]);
+  const picture = Buffer.from(encodeQR(text, "gif", { scale: 6 }));
+  await chooser.setFiles({ name: "square.gif", mimeType: "image/gif", buffer: picture });
 }
 
 async function tryPassword(password: string): Promise<void> {
@@ -162,6 +173,19 @@ test("signing out everywhere ends the other device's session too", async () => {
   await other.page.getByRole("link", { name: "Security" }).click();
   await other.page.getByText("This device was signed out").waitFor();
   await other.context.close();
+});
+
+test("the printed square gives the code, and another square does not", async () => {
+  await page.goto(`${origin}/reset`);
+  await page.getByRole("button", { name: "Scan the printed square" }).click();
+  await choosePicture("https://hygieia.example/");
+  await page.getByText("That square holds something else.").waitFor();
+  await page.getByRole("button", { name: "Scan the printed square" }).click();
+  await choosePicture(vault.code);
+  await page.waitForFunction(
+    (code) => document.querySelector<HTMLInputElement>("input[name=recovery-code]")?.value === code,
+    vault.code,
+  );
 });
 
 test("kit file and code, typed in any fashion, set a new password", async () => {
