@@ -38,7 +38,10 @@ export function formatMoment(time: string | Date): string {
 
 const units = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"] as const;
 
-/** A size in decimal units, as file managers show it: 1.2 MB. */
+/**
+ * A size in decimal units, as file managers and the command line show it: 1.2 MB. Below a hundred of a unit it has one
+ * digit more, so that a limit of 10 GiB does not read as 11 GB. Number and unit stay on one line.
+ */
 export function formatSize(bytes: number): string {
   let value = bytes;
   let unit = 0;
@@ -46,7 +49,7 @@ export function formatSize(bytes: number): string {
     value /= 1000;
     unit += 1;
   }
-  const digits = unit > 0 && value < 9.95 ? 1 : 0;
+  const digits = unit > 0 && value < 99.95 ? 1 : 0;
   const name = units[unit] ?? "byte";
   return once(
     `size ${name} ${String(digits)}`,
@@ -58,7 +61,9 @@ export function formatSize(bytes: number): string {
         unitDisplay: unit === 0 ? "long" : "short",
         maximumFractionDigits: digits,
       }),
-  ).format(value);
+  )
+    .format(value)
+    .replace(" ", "\u00a0");
 }
 
 export function formatNumber(value: number): string {

@@ -1,28 +1,11 @@
 // Files get into the vault however a person brings them.
 
-import type { Browser, BrowserContext, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Page } from "playwright-core";
+import { expect, test } from "vitest";
 
-import { scenes } from "./app/scenes.ts";
-import { serveScreens, type Served } from "./serve.ts";
-import { desktop, openWindow, show, startBrowser } from "./stage.ts";
+import { phone, useStage } from "./stage.ts";
 
-let served: Served;
-let browser: Browser;
-let context: BrowserContext;
-beforeAll(async () => {
-  [served, browser] = await Promise.all([serveScreens(), startBrowser()]);
-  context = await openWindow(browser, desktop);
-});
-afterAll(async () => {
-  await browser.close();
-  await served.close();
-});
-
-async function open(name: string): Promise<Page> {
-  const { page } = await show(context, served.origin, scenes.find((scene) => scene.name === name)!);
-  return page;
-}
+const stage = useStage();
 
 /** Names of the files that are being added. */
 const names = (page: Page): Promise<string[]> => page.locator(".up-name").allInnerTexts();
@@ -44,13 +27,13 @@ async function fire(page: Page, kind: "drop" | "paste", files: readonly string[]
 }
 
 test("dropped anywhere on the page", async () => {
-  const page = await open("vault");
+  const page = await stage.open("vault");
   await fire(page, "drop", ["one.pdf", "two.pdf"]);
   expect(await names(page)).toEqual(["one.pdf", "two.pdf"]);
 });
 
 test("dropped on an empty vault, which shows that it takes them", async () => {
-  const page = await open("vault-empty");
+  const page = await stage.open("vault-empty");
   await page.evaluate(() => {
     const transfer = new DataTransfer();
     transfer.items.add(new File(["something"], "one.pdf"));
@@ -62,13 +45,13 @@ test("dropped on an empty vault, which shows that it takes them", async () => {
 });
 
 test("pasted", async () => {
-  const page = await open("vault");
+  const page = await stage.open("vault");
   await fire(page, "paste", ["picture.png"]);
   expect(await names(page)).toEqual(["picture.png"]);
 });
 
 test("chosen, without what systems leave in folders by themselves", async () => {
-  const page = await open("vault");
+  const page = await stage.open("vault");
   const input = page.locator("input[type=file][multiple]").first();
   await input.setInputFiles(
     ["letter.pdf", ".DS_Store", "Thumbs.db"].map((name) => ({ name, mimeType: "", buffer: Buffer.from("x") })),
@@ -77,7 +60,7 @@ test("chosen, without what systems leave in folders by themselves", async () => 
 });
 
 test("text that is dropped or pasted is nothing to add, and stays where it was put", async () => {
-  const page = await open("vault");
+  const page = await stage.open("vault");
   await page.getByRole("searchbox").focus();
   await page.evaluate(() => navigator.clipboard.writeText("knee"));
   await page.keyboard.press("Control+v");
@@ -86,7 +69,7 @@ test("text that is dropped or pasted is nothing to add, and stays where it was p
 });
 
 test("for somebody else, whom the list and the filter then name", async () => {
-  const page = await open("vault");
+  const page = await stage.open("vault");
   await page.getByRole("button", { name: "Add reports" }).click();
   await page.getByRole("menuitemradio", { name: "Grandma Solveig" }).click();
   await page.keyboard.press("Escape");
@@ -102,7 +85,7 @@ test("for somebody else, whom the list and the filter then name", async () => {
 });
 
 test("for somebody new, whose name is asked for once", async () => {
-  const page = await open("vault");
+  const page = await stage.open("vault");
   await page.getByRole("button", { name: "Add reports" }).click();
   await page.getByRole("menuitem", { name: "Somebody else's" }).click();
   const dialog = page.getByRole("dialog");
@@ -116,11 +99,32 @@ test("for somebody new, whose name is asked for once", async () => {
 });
 
 test("one of several is paused and goes on by itself, the others are left alone", async () => {
-  const page = await open("vault");
+  const page = await stage.open("vault");
   await fire(page, "drop", ["one.pdf", "two.pdf"]);
   await page.getByRole("button", { name: "Pause one.pdf" }).click();
   await page.getByRole("button", { name: "Resume one.pdf" }).waitFor();
   expect(await page.getByRole("button", { name: "Pause two.pdf" }).count()).toBe(1);
   await page.getByRole("button", { name: "Resume one.pdf" }).click();
   await page.getByRole("button", { name: "Pause one.pdf" }).waitFor();
+});
+
+test("on a phone the line of uploads is there while something is under way, and covers nothing afterwards", async () => {
+  const page = await stage.open("vault-uploads", phone);
+  const line = page.getByRole("complementary", { name: "All files" });
+  expect(await line.isVisible()).toBe(true);
+  for (const scene of ["vault-uploads-done", "vault-upload-twice"]) {
+    const ended = await stage.open(scene, phone);
+    await ended.getByRole("link", { name: "People" }).click();
+    await ended.getByRole("heading", { name: "People" }).waitFor();
+    expect(await ended.getByRole("complementary", { name: "All files" }).count(), scene).toBe(0);
+  }
+});
+
+test("a file that is there already is said to be, and not to have stopped at no percent", async () => {
+  const page = await stage.open("vault-upload-twice");
+  const uploads = page.locator("#uploads");
+  await uploads.getByRole("heading", { name: "1 file is in your vault already" }).waitFor();
+  expect(await uploads.getByRole("progressbar").count()).toBe(0);
+  expect(await uploads.innerText()).not.toMatch(/stopped|%/);
+  await uploads.getByRole("button", { name: "Add anyway: Same again.pdf" }).waitFor();
 });

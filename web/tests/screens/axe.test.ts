@@ -5,12 +5,11 @@ import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 
 import type { AxeResults } from "axe-core";
-import type { Browser, BrowserContext, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Page } from "playwright-core";
+import { beforeAll, describe, expect, test } from "vitest";
 
 import { scenes } from "./app/scenes.ts";
-import { serveScreens, type Served } from "./serve.ts";
-import { desktop, openWindow, phone, show, startBrowser, turnTo } from "./stage.ts";
+import { desktop, phone, turnTo, useStage } from "./stage.ts";
 
 const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 const narrowest = 320;
@@ -26,22 +25,14 @@ async function violations(page: Page): Promise<readonly string[]> {
 }
 
 describe.each([desktop, phone])("$name", (size) => {
-  let served: Served;
-  let browser: Browser;
-  let context: BrowserContext;
+  const stage = useStage();
   let axe: string;
   beforeAll(async () => {
     axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-    [served, browser] = await Promise.all([serveScreens(), startBrowser()]);
-    context = await openWindow(browser, size);
-  });
-  afterAll(async () => {
-    await browser.close();
-    await served.close();
   });
 
   test.each(scenes.filter(({ name }) => only?.includes(name) ?? true))("$name is within reach of everyone", async (scene) => {
-    const { page, faults } = await show(context, served.origin, scene);
+    const { page, faults } = await stage.show(scene, size);
     const seen = [...faults];
     await page.evaluate(axe); // by the debugger, which the page's policy does not bind
     for (const colorScheme of ["light", "dark"] as const) {

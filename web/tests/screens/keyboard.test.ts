@@ -1,56 +1,17 @@
 // The vault without a mouse: from sign-up to a report in the trash and back, by keys alone, with the focus where a person
 // expects it after every step.
 
-import type { Browser, BrowserContext, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 
-import { scenes } from "./app/scenes.ts";
 import { kit, mira, reportId } from "./engine/sample.ts";
 import { rightPassword } from "./engine/test-engine.ts";
-import { serveScreens, type Served } from "./serve.ts";
-import { desktop, openWindow, show, startBrowser } from "./stage.ts";
+import { focused, tabTo } from "./keys.ts";
+import { useStage } from "./stage.ts";
 
-let served: Served;
-let browser: Browser;
-let context: BrowserContext;
-beforeAll(async () => {
-  [served, browser] = await Promise.all([serveScreens(), startBrowser()]);
-  context = await openWindow(browser, desktop);
-});
-afterAll(async () => {
-  await browser.close();
-  await served.close();
-});
-
-async function open(name: string): Promise<Page> {
-  const { page } = await show(context, served.origin, scenes.find((scene) => scene.name === name)!);
-  return page;
-}
-
-/** What has the focus, by its name to a screen reader or its words. */
-function focused(page: Page): Promise<string> {
-  return page.evaluate(() => {
-    const at = document.activeElement;
-    if (!(at instanceof HTMLElement)) return "";
-    const label = at.id === "" ? null : document.querySelector(`label[for="${at.id}"]`);
-    return (at.getAttribute("aria-label") ?? label?.textContent ?? at.closest("label")?.textContent ?? at.textContent).trim();
-  });
-}
-
-/** Press Tab until `name` has the focus. A page where that takes fifty steps is one that a keyboard cannot use. */
-async function tabTo(page: Page, name: string | RegExp, key: "Tab" | "Shift+Tab" = "Tab"): Promise<void> {
-  const passed: string[] = [];
-  for (let step = 0; step < 50; step += 1) {
-    await page.keyboard.press(key);
-    const at = await focused(page);
-    if (typeof name === "string" ? at === name : name.test(at)) return;
-    passed.push(at);
-  }
-  throw new Error(`${String(name)} is out of reach; passed ${passed.join(" | ")}`);
-}
+const stage = useStage();
 
 test("signing up, proving the kit and opening the vault needs no mouse", async () => {
-  const page = await open("sign-up");
+  const page = await stage.open("sign-up");
   await page.keyboard.press("Tab");
   expect(await focused(page)).toBe("Skip to the form");
   await tabTo(page, "Your name");
@@ -78,18 +39,18 @@ test("signing up, proving the kit and opening the vault needs no mouse", async (
 });
 
 test("a wrong group takes the focus back to its field", async () => {
-  const page = await open("kit-wrong-group");
+  const page = await stage.open("kit-wrong-group");
   expect(await focused(page)).toMatch(/^Group \d$/);
 });
 
 test("a form with faults takes the focus to the first of them", async () => {
-  const page = await open("sign-up-errors");
+  const page = await stage.open("sign-up-errors");
   await page.waitForFunction(() => document.activeElement?.getAttribute("aria-invalid") === "true");
   expect(await focused(page)).toBe("Your name");
 });
 
 test("a report opens from the list, its tabs follow the arrows, and closing goes back to its row", async () => {
-  const page = await open("vault");
+  const page = await stage.open("vault");
   await tabTo(page, "Complete blood count");
   await page.keyboard.press("Enter");
   await page.getByRole("dialog").waitFor();
@@ -105,7 +66,7 @@ test("a report opens from the list, its tabs follow the arrows, and closing goes
 });
 
 test("the menu of a row moves the report to the trash, the focus goes to the next row, and Undo brings it back", async () => {
-  const page = await open("vault");
+  const page = await stage.open("vault");
   await tabTo(page, "More for Complete blood count");
   await page.keyboard.press("Enter");
   await page.getByRole("menu").waitFor();
@@ -120,14 +81,14 @@ test("the menu of a row moves the report to the trash, the focus goes to the nex
 });
 
 test("Escape closes a row's menu and gives the focus back to its button", async () => {
-  const page = await open("vault-row-menu");
+  const page = await stage.open("vault-row-menu");
   await page.keyboard.press("Escape");
   await page.getByRole("menu").waitFor({ state: "detached" });
   expect(await focused(page)).toBe("More for Complete blood count");
 });
 
 test("renaming keeps the focus inside its dialog, and gives it back", async () => {
-  const page = await open("vault-rename");
+  const page = await stage.open("vault-rename");
   await page.waitForFunction(() => document.activeElement?.textContent?.trim() === "Rename or change kind");
   await tabTo(page, "Title");
   for (let step = 0; step < 8; step += 1) {
@@ -140,19 +101,19 @@ test("renaming keeps the focus inside its dialog, and gives it back", async () =
 });
 
 test("a download that was started in a report can be stopped there", async () => {
-  const page = await open("report-download");
+  const page = await stage.open("report-download");
   await tabTo(page, "Cancel the download of Blood test results.pdf");
   await page.keyboard.press("Enter");
   await page.getByRole("region", { name: "Downloads" }).waitFor({ state: "detached" });
 });
 
 test("the slash goes to the search, but not while something is typed, and not when it is turned off", async () => {
-  const page = await open("vault");
+  const page = await stage.open("vault");
   await page.keyboard.press("/");
   expect(await focused(page)).toBe("Search reports");
   await page.keyboard.type("a/b");
   expect(await page.getByRole("searchbox").inputValue()).toBe("a/b");
-  await page.goto(`${served.origin}/?scene=settings`);
+  await page.goto(`${stage.origin}/?scene=settings`);
   await page.getByLabel("Press / to search").focus();
   await page.keyboard.press("Space");
   await page.getByRole("link", { name: "Reports" }).first().focus();
@@ -163,7 +124,7 @@ test("the slash goes to the search, but not while something is typed, and not wh
 });
 
 test("locking takes every name off the page and out of its title", async () => {
-  const page = await open("vault-trashed-toast"); // a message names a report, and so does the reader's line
+  const page = await stage.open("vault-trashed-toast"); // a message names a report, and so does the reader's line
   await tabTo(page, "Lock now");
   await page.keyboard.press("Enter");
   await page.getByRole("heading", { name: "Welcome back" }).waitFor();
@@ -177,7 +138,7 @@ test("locking takes every name off the page and out of its title", async () => {
 });
 
 test("a dangerous question has the safe answer under the fingers", async () => {
-  const page = await open("trash-ask");
+  const page = await stage.open("trash-ask");
   await page.waitForFunction(() => document.activeElement?.textContent?.trim() === "Cancel");
   await page.keyboard.press("Enter");
   await page.getByRole("alertdialog").waitFor({ state: "detached" });

@@ -1,8 +1,11 @@
 // A browser that shows scenes, and watches that the page breaks no rule meanwhile.
 
 import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
+import { afterAll, beforeAll } from "vitest";
 
-import type { Scene } from "./app/scenes.ts";
+import type { Scene } from "./app/scene.ts";
+import { sceneOf } from "./app/scenes.ts";
+import { serveScreens, type Served } from "./serve.ts";
 
 const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const flags = [
@@ -24,12 +27,50 @@ export interface Size {
 export const desktop: Size = { name: "desktop", width: 1280, height: 800, isPhone: false };
 export const phone: Size = { name: "phone", width: 390, height: 844, isPhone: true };
 
-export function startBrowser(): Promise<Browser> {
-  return chromium.launch({ executablePath, args: flags });
+/** The app in a browser of its own, with one window of each size that is asked for. */
+export class Stage {
+  private served: Served | undefined;
+  private browser: Browser | undefined;
+  private readonly windows = new Map<Size, Promise<BrowserContext>>();
+
+  async start(settings: readonly string[]): Promise<void> {
+    const args = [...flags, ...settings];
+    [this.served, this.browser] = await Promise.all([serveScreens(), chromium.launch({ executablePath, args })]);
+  }
+
+  async close(): Promise<void> {
+    await this.browser?.close();
+    await this.served?.close();
+  }
+
+  get origin(): string {
+    return this.served!.origin;
+  }
+
+  /** Show a scene in a new page, and do what a person does in it. */
+  async show(scene: Scene | string, size: Size = desktop): Promise<Shown> {
+    const window = this.windows.get(size) ?? openWindow(this.browser!, size);
+    this.windows.set(size, window);
+    return show(await window, this.origin, typeof scene === "string" ? sceneOf(scene) : scene);
+  }
+
+  /** The page alone, where faults are another test's matter. */
+  async open(name: string, size: Size = desktop): Promise<Page> {
+    const { page } = await this.show(name, size);
+    return page;
+  }
+}
+
+/** A stage for all tests of this file or block. `settings` are the browser's own, as a person sets them. */
+export function useStage(settings: readonly string[] = []): Stage {
+  const stage = new Stage();
+  beforeAll(() => stage.start(settings));
+  afterAll(() => stage.close());
+  return stage;
 }
 
 /** A window of the given size, as a person with no settings of her own has it, but without motion. */
-export function openWindow(browser: Browser, size: Size): Promise<BrowserContext> {
+function openWindow(browser: Browser, size: Size): Promise<BrowserContext> {
   return browser.newContext({
     viewport: { width: size.width, height: size.height },
     reducedMotion: "reduce",
@@ -47,16 +88,10 @@ export interface Shown {
   readonly faults: readonly string[];
 }
 
-/** Show `scene` in a new page of `context`, and do what a person does in it. */
-export async function show(
-  context: BrowserContext,
-  origin: string,
-  scene: Scene,
-  query: Readonly<Record<string, string>> = {},
-): Promise<Shown> {
+async function show(context: BrowserContext, origin: string, scene: Scene): Promise<Shown> {
   const page = await context.newPage();
   const faults = await watch(page, origin);
-  await page.goto(`${origin}/?${new URLSearchParams({ ...query, scene: scene.name }).toString()}`);
+  await page.goto(`${origin}/?${new URLSearchParams({ scene: scene.name }).toString()}`);
   await page.locator("h1, h2").first().waitFor({ state: "attached" });
   await scene.act?.(page);
   await page.evaluate(() => document.fonts.ready);

@@ -1,6 +1,6 @@
 // Where an upload is, in words.
 
-import type { EngineError, Upload, Uploads, UploadState } from "../../engine/interface.ts";
+import type { EngineError, Upload, UploadState } from "../../engine/interface.ts";
 import { formatSize, formatTimeLeft } from "../../i18n/formats.ts";
 import { t, type MessageKey } from "../../i18n/language.svelte.ts";
 import { errorWords } from "../../ui/error-words.ts";
@@ -61,15 +61,4 @@ const ended: readonly UploadState[] = ["saved", "failed", "cancelled"];
 /** Nothing more will happen to it by itself or by the person's choice. */
 export function isEnded(upload: Upload): boolean {
   return ended.includes(upload.state);
-}
-
-/** All uploads in one line: how many are saved, on the way, paused, stopped. */
-export function summaryWords({ items }: Uploads): string {
-  const count = (...states: readonly UploadState[]): number => items.filter(({ state }) => states.includes(state)).length;
-  return t("uploads.summary", {
-    saved: count("saved"),
-    going: count("queued", "sending", "checking"),
-    paused: count("paused"),
-    stopped: count("waiting", "needs-file", "duplicate", "failed"),
-  });
 }

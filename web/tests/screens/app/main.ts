@@ -4,7 +4,7 @@ import { mount } from "svelte";
 
 import App from "../../../src/app/App.svelte";
 import NotSecure from "../../../src/features/account/NotSecure.svelte";
-import { chooseLanguage, useLanguage } from "../../../src/i18n/language.svelte.ts";
+import { useLanguage } from "../../../src/i18n/language.svelte.ts";
 import "../../../src/ui/styles/index.css";
 import { fhir, makeDicom, makePdf } from "../engine/contents.ts";
 import { TestEngine } from "../engine/test-engine.ts";
@@ -35,10 +35,8 @@ engine.contents.set("image/png", png);
 engine.contents.set("image/jpeg", png);
 
 history.replaceState(null, "", scene.path);
-const wanted = query.get("language");
-engine.settings.set({ ...engine.settings.current, ...(wanted !== null && { language: wanted }) });
 scene.prepare?.(engine);
-await useLanguage(chooseLanguage([wanted ?? "en"]));
+await useLanguage("en");
 
 const target = document.getElementById("app")!;
 if (scene.blocked !== undefined) mount(NotSecure, { target, props: { reason: scene.blocked } });

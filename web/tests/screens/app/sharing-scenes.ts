@@ -7,7 +7,7 @@ import type { Contact, Received } from "../../../src/engine/interface.ts";
 import * as people from "../engine/people.ts";
 import { reportId, row, rows } from "../engine/sample.ts";
 import type { TestEngine } from "../engine/test-engine.ts";
-import type { Scene } from "./scenes.ts";
+import type { Scene } from "./scene.ts";
 
 const change = (engine: TestEngine, email: string, to: Partial<Contact>): void =>
   engine.contacts.set(engine.contacts.current.map((one) => (one.email === email ? { ...one, ...to } : one)));

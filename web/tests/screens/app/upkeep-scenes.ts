@@ -1,0 +1,87 @@
+// What a person looks after: the trash, safe copies, security, settings.
+
+import type { Copies } from "../../../src/engine/interface.ts";
+import { row, rows } from "../engine/sample.ts";
+import type { TestEngine } from "../engine/test-engine.ts";
+import type { Scene } from "./scene.ts";
+
+function copies(engine: TestEngine): void {
+  const items = rows(128).map((one, number): Copies => {
+    const count = number === 20 ? 1 : number === 40 ? 0 : number % 17 === 3 ? 2 : 3;
+    const places = ["Hygieia", "ipfs.northgate.example", "pinwell.example"].slice(0, count);
+    const state = count === 0 ? "missing" : count === 1 ? "one" : number === 99 ? "never" : "good";
+    return { report: one.id, copies: count, places, lastChecked: "2026-11-12T06:31:00Z", state };
+  });
+  engine.reports.set({ status: "ready", rows: rows(128), refused: [], error: null });
+  engine.copies.set({ status: "ready", items, tested: 128, total: 128, error: null });
+}
+
+export const upkeepScenes: readonly Scene[] = [
+  {
+    name: "trash",
+    path: "/trash",
+    prepare: (engine) =>
+      engine.reports.set({
+        status: "ready",
+        rows: [row(0, { deleted: "2026-11-10T08:00:00Z" }), row(2, { deleted: "2026-11-11T08:00:00Z" })],
+        refused: [],
+        error: null,
+      }),
+  },
+  { name: "trash-empty", path: "/trash" },
+  {
+    name: "trash-ask",
+    path: "/trash",
+    prepare: (engine) =>
+      engine.reports.set({ status: "ready", rows: [row(0, { deleted: "2026-11-10T08:00:00Z" })], refused: [], error: null }),
+    act: async (page) => {
+      await page.getByRole("button", { name: "Empty the trash" }).click();
+      await page.getByRole("alertdialog").waitFor();
+    },
+  },
+  { name: "copies", path: "/copies", prepare: copies },
+  {
+    name: "copies-testing",
+    path: "/copies",
+    prepare: (engine) => {
+      copies(engine);
+      engine.copies.set({ ...engine.copies.current, tested: 31 });
+    },
+  },
+  { name: "copies-not-offered", path: "/copies" },
+  { name: "security", path: "/security" },
+  {
+    name: "security-new-kit",
+    path: "/security",
+    act: async (page) => {
+      await page.getByRole("button", { name: "Make a new kit" }).click();
+      await page.getByRole("dialog").waitFor();
+    },
+  },
+  {
+    name: "security-sign-out-everywhere",
+    path: "/security",
+    act: async (page) => {
+      await page.getByRole("button", { name: "Sign out everywhere" }).click();
+      await page.getByRole("alertdialog").waitFor();
+    },
+  },
+  {
+    name: "security-delete",
+    path: "/security",
+    act: async (page) => {
+      await page.getByRole("button", { name: "Delete this vault…" }).click();
+      await page.getByRole("dialog").waitFor();
+    },
+  },
+  { name: "settings", path: "/settings" },
+  {
+    name: "settings-wrong-gateway",
+    path: "/settings",
+    act: async (page) => {
+      await page.getByLabel("Address of a gateway").fill("nothing like it");
+      await page.locator(".gw-add").getByRole("button", { name: "Add" }).click();
+      await page.getByRole("alert").waitFor();
+    },
+  },
+];
