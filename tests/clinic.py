@@ -36,6 +36,7 @@ class Clinic:
     kubo: KuboServer
     to_database: TcpProxy
     to_kubo: TcpProxy
+    to_gateway: TcpProxy
 
     @contextlib.contextmanager
     def server(self, data: Path) -> Iterator[RunningServer]:
@@ -46,8 +47,7 @@ class Clinic:
             log_level="warning",
             documents=database.address("clinic", **IMPATIENT),
             blocks=self.kubo.address_at(self.to_kubo.port),
-            # As compose.yaml has it. No cable of ours leads there: what stops Kubo stops it too.
-            kubo_gateway=self.kubo.node.gateway,
+            kubo_gateway=f"http://127.0.0.1:{self.to_gateway.port}",  # as compose.yaml has it
         ) as server:
             yield server
 
@@ -63,8 +63,10 @@ def clinic(ferretdb_install: Path, kubo_program: Path, folder: Path) -> Iterator
         database = enter(ferretdb(cluster, folder / "ferretdb"))
         enter(small_disk(disk, KUBO_MIB))
         kubo = enter(kubo_server(kubo_program, disk / "repository"))
-        to_database, to_kubo = enter(tcp_proxy(database.port)), enter(tcp_proxy(kubo.api_port))
-        yield Clinic(cluster, database, kubo, to_database, to_kubo)
+        cables = [
+            enter(tcp_proxy(port)) for port in (database.port, kubo.api_port, kubo.gateway_port)
+        ]
+        yield Clinic(cluster, database, kubo, *cables)
 
 
 Break = Callable[[Clinic], contextlib.AbstractContextManager[None]]

@@ -110,6 +110,11 @@ class KuboServer:
         """What HYGIEIA_BLOCKS names it by."""
         return self.address_at(self.api_port, self.token)
 
+    @property
+    def gateway_port(self) -> int:
+        """Where its gateway listens on loopback."""
+        return int(self.node.gateway.rpartition(":")[2])
+
     def address_at(self, port: int, token: str | None = TOKEN) -> str:
         """The same through another port, or with another token."""
         before = "" if token is None else f"{token}@"

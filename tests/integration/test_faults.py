@@ -43,6 +43,7 @@ class Fault:
 
 
 DATABASE, KUBO = attrgetter("to_database"), attrgetter("to_kubo")
+GATEWAY = attrgetter("to_gateway")
 FAULTS = [
     Fault("database stopped", broken.database_stopped),
     Fault("database restarted", broken.database_restarted, refuses=False),
@@ -62,6 +63,12 @@ FAULTS = [
     Fault("Kubo full", broken.kubo_full, refusals=frozenset({507})),
     Fault("Kubo answers errors", weather(KUBO, Weather.ERRORS)),
     Fault("Kubo answers garbage", weather(KUBO, Weather.GARBAGE)),
+    # What it does not give comes from the RPC.
+    Fault("Kubo's gateway gone", weather(GATEWAY, Weather.GONE), 3, refuses=False),
+    Fault("Kubo's gateway deaf", weather(GATEWAY, Weather.DEAF), 3, refuses=False),
+    Fault("Kubo's gateway cut in the middle", pulled_again_and_again(GATEWAY), 3, refuses=False),
+    Fault("Kubo's gateway answers errors", weather(GATEWAY, Weather.ERRORS), 3, refuses=False),
+    Fault("Kubo's gateway answers garbage", weather(GATEWAY, Weather.GARBAGE), 3, refuses=False),
 ]
 UPLOADERS = 2
 
