@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 COMMAND = Path(sys.executable).parent / "hygieia"
-START_SECONDS = 30
+START_SECONDS = 120
 STOP_SECONDS = 30
 
 

@@ -8,82 +8,24 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import signal
-import subprocess
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hygieia.blocks.gateway import GatewayReader
-from hygieia.ipld.block import Block
 from hygieia.ipld.cid import CID
 from tests.running import Person, RunningServer
-from tests.security.hostile import Forward, HostileProxy, Reply, Request
+from tests.security.hostile import HostileProxy
+from tests.security.killing import CARS, Killer, check_nonces, run_and_kill, size_of
 from tests.security.victims import run_here, sign_up
 
-CARS = r"/api/v1/uploads/[^/]+/blocks"
 MIB = 1 << 20
 CONTENT = hashlib.shake_256(b"a long film").digest(13 * MIB)
-SALT_AT, SALT_BYTES = 4, 32
-# SEIPD version 2, AES-256, GCM, chunks of 256 KiB (RFC 9580 §5.13.2); before it tag and length.
-PAYLOAD_START = b"\x02\x09\x03\x0c"
-
-
-@dataclass
-class Killer:
-    """Ends the client at its n-th request for a path, before or after the server has it."""
-
-    path: str
-    nth: int
-    after: bool = False
-    process: subprocess.Popen[bytes] | None = None
-    stored: list[Block] = field(default_factory=list)
-    """Blocks of the CARs that the server has acknowledged."""
-    _count: int = 0
-    _one_by_one: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    async def __call__(self, request: Request, forward: Forward) -> Reply | None:
-        async with self._one_by_one:
-            return await self._let_live(request, forward)
-
-    async def _let_live(self, request: Request, forward: Forward) -> Reply | None:
-        self._count += 1
-        if self._count == self.nth:
-            if self.after:
-                await forward()
-            assert self.process is not None
-            self.process.send_signal(signal.SIGKILL)
-        if self._count >= self.nth:
-            return None
-        reply = await forward()
-        if reply.status == 200 and request.path.endswith("/blocks"):
-            self.stored += request.blocks
-        return reply
 
 
 def put_and_kill(person: Person, proxy: HostileProxy, killer: Killer, *paths: Path) -> None:
-    proxy.behave()
-    proxy.lie("POST", killer.path, killer)
-    killer.process = person.begin("put", *map(str, paths))
-    killer.process.communicate(timeout=120)
-    assert killer.process.returncode == -signal.SIGKILL
-
-
-def size_of(blocks: list[Block]) -> int:
-    return sum(len(block.data) for block in blocks)
-
-
-def check_nonces(sent: list[Block]) -> None:
-    """Payloads that begin with one salt are one ciphertext."""
-    starts: dict[bytes, bytes] = {}
-    for block in sent:
-        place = block.data[:12].find(PAYLOAD_START)
-        if place > 0:
-            salt = block.data[place + SALT_AT :][:SALT_BYTES]
-            assert starts.setdefault(salt, block.data) == block.data, "a nonce was used twice"
-    assert starts
+    run_and_kill(person, proxy, "POST", killer, "put", *map(str, paths))
 
 
 def put_again(person: Person, path: Path) -> list[dict[str, Any]]:
@@ -214,12 +156,7 @@ def test_a_crash_between_commit_and_index_is_repaired(
     letter = tmp_path / f"{tmp_path.name}.txt"
     letter.write_bytes(b"Dear Ada")
     before = set(listed(mover))
-    proxy.behave()
-    killer = Killer("/api/v1/index", nth=1, after=after)
-    proxy.lie("PUT", killer.path, killer)
-    killer.process = mover.begin("put", str(letter))
-    killer.process.communicate(timeout=120)
-    assert killer.process.returncode == -signal.SIGKILL
+    run_and_kill(mover, proxy, "PUT", Killer("/api/v1/index", 1, after), "put", str(letter))
 
     proxy.behave()
     reports = listed(mover)
