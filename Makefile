@@ -123,8 +123,9 @@ bench: .venv/.dev ## measure speed and memory against the floor
 	  $(MAKE) --no-print-directory bench-web; \
 	else echo "Without Chromium and Node.js 20.19 the web app is not measured." >&2; fi
 
-bench-web: web .venv/.run ## measure how the web app stores and fetches a large file (Chromium; MIB=512)
+bench-web: web .venv/.run ## measure the web app: a large file up and down, and the search (Chromium; MIB=512)
 	@node web/bench/transfers.mjs $(MIB)
+	@cd web && node_modules/.bin/vitest run -c vitest.bench.config.ts --reporter=dot
 
 screens: web/node_modules/.ready ## pictures of every screen of the web app, into build/screens (Debian)
 	@scripts/screens
