@@ -2,7 +2,7 @@
 # Kubo for the vault: what docs/guide/kubo.md explains, set anew at each start.
 #
 #   kubo.sh run      make the repository if there is none, set it up, run the daemon
-#   kubo.sh ready    the health check: the RPC answers to the vault's token
+#   kubo.sh ready    the health check: the RPC answers to the vault's token, the gateway listens
 #   kubo.sh address  where other nodes reach this one, for their KUBO_PEERS
 #
 # KUBO_STORAGE_MAX is Kubo's Datastore.StorageMax. With KUBO_ANNOUNCE, the multiaddress that other
@@ -67,9 +67,10 @@ secret=$(token)
 case ${1-} in
   run)
     configure "$secret"
+    rm -f "$IPFS_PATH/gateway" # Kubo makes it when its gateway listens; one that was killed left it
     exec ipfs daemon --migrate=true
     ;;
-  ready) peer_id "$secret" >/dev/null ;;
+  ready) [ -s "$IPFS_PATH/gateway" ] && peer_id "$secret" >/dev/null ;;
   address) echo "${KUBO_ANNOUNCE:?only with compose.cluster.yaml}/p2p/$(peer_id "$secret")" ;;
   *) die "say run, ready or address" ;;
 esac

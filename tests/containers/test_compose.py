@@ -73,7 +73,10 @@ def test_what_runs_on_is_bounded_watched_and_started_again(services: Services) -
         assert (
             services[name]["depends_on"]["check"]["condition"] == "service_completed_successfully"
         )
-    assert services["check"]["restart"] == "no"
+    for name in ("check", "settings"):
+        assert services[name]["restart"] == "no"
+        condition = services["server"]["depends_on"][name]["condition"]
+        assert condition == "service_completed_successfully"
     assert services["check"]["image"] == services["kubo"]["image"], "an upgrade leaves it alone"
     assert "HEALTHCHECK" in (DOCKER / "Dockerfile").read_text()
 
@@ -90,8 +93,14 @@ def test_clusters_peer_is_as_confined_and_asked_for_by_its_profile(containers: E
         port["target"] for s in project["services"].values() for port in s.get("ports", [])
     }
     assert published == {8460, 80, 443, 4001, 9096}, "no RPC and no REST API"
-    given = {secret["source"] for secret in hardened["secrets"]}
-    assert given == {"documents", "blocks", "server", "cluster"}
+    for name in ("server", "settings"):
+        given = {secret["source"] for secret in project["services"][name]["secrets"]}
+        assert given == {"documents", "blocks", "server", "cluster"}
+    check = project["services"]["check"]
+    given = {secret["source"] for secret in check["secrets"]}
+    assert given >= {"cluster", "cluster-network"}
+    assert check["command"] == ["cluster"]
+    assert peer["depends_on"]["check"]["condition"] == "service_completed_successfully"
 
 
 def test_foreign_images_are_of_a_named_version(services: Services) -> None:
@@ -122,6 +131,7 @@ def test_secrets_are_files_and_each_service_gets_its_own(project: dict[str, Any]
     }
     assert given == {
         "check": {"documents", "blocks", "server", "mongodb-root", "mongodb-key"},
+        "settings": {"documents", "blocks", "server"},
         "server": {"documents", "blocks", "server"},
         "mongodb": {"documents", "mongodb-root", "mongodb-key"},
         "kubo": {"blocks"},
@@ -130,6 +140,12 @@ def test_secrets_are_files_and_each_service_gets_its_own(project: dict[str, Any]
         "restore": set(),
     }
     assert all(secret["file"] for secret in project["secrets"].values())
+
+
+def test_what_looks_at_the_servers_settings_has_the_servers_settings(services: Services) -> None:
+    for field in ("image", "environment", "secrets", "user"):
+        assert services["settings"].get(field) == services["server"].get(field)
+    assert services["settings"]["command"] == ["serve", "--check"]
 
 
 def test_what_is_kept_is_in_named_volumes(project: dict[str, Any]) -> None:

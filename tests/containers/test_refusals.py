@@ -125,3 +125,34 @@ def test_a_stack_with_a_wrong_secret_starts_nothing_and_says_why_once(
     assert unstarted.container("check")["State"]["ExitCode"] == 2
     for service in ("mongodb", "kubo", "server"):
         assert unstarted.container(service)["State"]["Status"] in {"created", "configured"}
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("HYGIEIA_PUBLIC_URL", "vault.example.org", "HYGIEIA_PUBLIC_URL"),
+        ("HYGIEIA_QUOTA_BYTES", "plenty", "HYGIEIA_QUOTA_BYTES"),
+        ("HYGIEIA_GATEWAY", "https://example.org", "Did you mean"),
+    ],
+)
+def test_a_mistake_in_the_settings_is_said_once_and_no_server_is_started_over_and_over(
+    unstarted: Stack, setting: str, value: str, said: str
+) -> None:
+    settings = unstarted.folder / "env"
+    settings.write_text(f"{setting}={value}\n")
+    if setting == "HYGIEIA_PUBLIC_URL":  # compose itself hands this one on
+        unstarted.settings[setting] = value
+    override = unstarted.folder / "compose.env.yaml"
+    override.write_text(
+        f"services:\n  server: {{env_file: [{settings}]}}\n  settings: {{env_file: [{settings}]}}\n"
+    )
+    unstarted.overrides = (str(override),)
+    code, told = unstarted.start("up", "--detach", "--wait", "--no-build")
+    assert code != 0, told
+    assert unstarted.container("settings")["State"]["ExitCode"] == 2
+    logs = unstarted.engine.podman("logs", f"{unstarted.project}-settings-1")
+    first, *hint = logs.strip().splitlines()
+    assert first.startswith("hygieia: ")
+    assert said in logs
+    assert len(hint) <= 1, "it is not started over and over again"
+    assert unstarted.container("server")["State"]["Status"] in {"created", "configured"}
