@@ -113,6 +113,9 @@ class EnvelopeReader:
     """Opens one envelope from a stream of octets, with a secret key or its session key.
 
     What it returns is authentic, but complete only once :meth:`finish` has returned.
+
+    Public, as is ``open_envelope``: for programs that have a whole ``data.pgp`` in hand
+    (docs/spec/04-envelope.md §2-3, vectors ``envelopes``). Our clients have the header first.
     """
 
     def __init__(self, key: UnlockedKey | SessionKey) -> None:

@@ -3,6 +3,9 @@
 The second of the two parsers. It takes what other programs write and vault objects never have:
 named recipients, PKESK version 3, SEIPD version 1, OCB, compression, inline signatures, armor,
 the legacy packet format. Packets without integrity protection are refused.
+
+Public: docs/spec/04-envelope.md §4 and the vectors of ``imports`` fix what it reads. No command
+imports messages yet; it is for programs that do.
 """
 
 from __future__ import annotations

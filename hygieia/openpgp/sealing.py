@@ -137,7 +137,11 @@ def seal_revocation(key: UnlockedKey, code: str) -> str:
 
 
 def open_revocation(text: str, code: str) -> str:
-    """The armored revocation signature inside; raises InvalidInput, KitRefused."""
+    """The armored revocation signature inside; raises InvalidInput, KitRefused.
+
+    Public: for programs that revoke a key by its kit (docs/spec/03-keys.md, vectors of kind
+    ``revocation``). Our clients revoke none.
+    """
     from hygieia.openpgp import pgpy_adapter  # noqa: PLC0415 - as above
 
     return pgpy_adapter.decrypt_text(text, parse_code(code))
