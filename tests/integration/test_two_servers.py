@@ -40,6 +40,7 @@ from tests.listing import every_document
 from tests.mongodb import MongoDb
 from tests.people import ADA, BOB
 from tests.running import RunningServer, _without_settings, free_port, running_server
+from tests.tcp_proxy import TcpProxy, tcp_proxy
 from tests.uploading import Uploads, require_whole, signed_up, until
 
 pytestmark = pytest.mark.servers
@@ -56,6 +57,7 @@ class Pair:
 
     settings: dict[str, str]
     folder: Path
+    to_gateway: TcpProxy | None = None
     ports: tuple[int, int] = field(default_factory=lambda: (free_port(), free_port()))
     _running: list[contextlib.ExitStack] = field(default_factory=list)
     servers: list[RunningServer] = field(default_factory=list)
@@ -96,11 +98,17 @@ class Pair:
         return _without_settings() | ours | data | secrets
 
 
-@pytest.fixture
-def pair(mongodb: MongoDb, kubo: KuboServer, tmp_path: Path) -> Iterator[Pair]:
+@pytest.fixture(params=["by its RPC", "by its gateway"])
+def pair(
+    request: pytest.FixtureRequest, mongodb: MongoDb, kubo: KuboServer, tmp_path: Path
+) -> Iterator[Pair]:
+    """Both read the blocks through Kubo's RPC, or through its gateway by a cable of ours."""
     kubo.empty()
-    with mongodb.databases() as address:
+    with mongodb.databases() as address, tcp_proxy(kubo.gateway_port) as cable:
         made = Pair({"documents": address("vault"), "blocks": kubo.address}, tmp_path)
+        if request.param == "by its gateway":
+            made.to_gateway = cable
+            made.settings["kubo_gateway"] = f"http://127.0.0.1:{cable.port}"
         try:
             made.start(0)
             made.start(1)
@@ -340,6 +348,8 @@ async def test_nothing_is_lost_between_two_servers_that_are_killed(pair: Pair) -
             await until_more(before, uploads, edited, gone, work)
             await asyncio.sleep(random.uniform(0, 0.3))
             await asyncio.to_thread(pair.kill, which)
+            if pair.to_gateway is not None:
+                pair.to_gateway.cut()
             await asyncio.sleep(random.uniform(0, 0.5))  # the other one has it all to itself
             await asyncio.to_thread(pair.start, which)
         await jobs
