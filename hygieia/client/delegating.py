@@ -89,25 +89,18 @@ class Delegator:
             Forbidden: the safety number was not compared yet.
             CertificateChanged, CertificateRefused: the key changed, is revoked or expired.
             InvalidInput: to oneself, or beyond a year.
+            LimitExceeded: too many people may store for this account already.
         """
         contact, certificate = await self._verified(email)
-        created = now()
-        delegation = Delegation(
-            id=words.make_id(),
-            giver=self.session.key.key_id,
-            receiver=contact.key,
-            scope=scope,
-            rights=rights,
-            created=format_time(created),
-            expires=format_time(expires or created + YEAR),
-        )
+        delegation = self._new(contact, scope, rights, expires or now() + YEAR)
         delegation.check()
         table = await asyncio.to_thread(self.table)
         known = _same(table.given(), delegation, dated=expires is not None)
         if known is not None:
             return await self._send_again(known, contact, certificate)
-        note = await self._enter(delegation)
+        # The server may refuse the permission, which says nothing without the delegation.
         await self.allow(delegation)
+        note = await self._enter(delegation)
         await self._post(note, [certificate], [contact.email])
         return delegation
 
@@ -134,15 +127,9 @@ class Delegator:
                 hint="Find them first: hygieia contacts show EMAIL",
             )
         [owners] = await asyncio.to_thread(check_recipients, [owner], 1)
-        created = now()
-        delegation = Delegation(
-            id=words.make_id(),
-            giver=self.session.key.key_id,
-            receiver=contact.key,
-            scope=scope,
-            rights=rights,
-            created=format_time(created),
-            expires=format_time(expires) if expires else parent.expires,
+        until = expires or parse_time(parent.expires)
+        delegation = replace(
+            self._new(contact, scope, rights, until),
             parent=parent.id,
             owner=parent.record_of,
             email=contact.email,
@@ -209,6 +196,19 @@ class Delegator:
             )
         [certificate] = await asyncio.to_thread(check_recipients, [contact], 1)
         return contact, certificate
+
+    def _new(
+        self, contact: Contact, scope: Scope, rights: frozenset[Right], expires: datetime
+    ) -> Delegation:
+        return Delegation(
+            id=words.make_id(),
+            giver=self.session.key.key_id,
+            receiver=contact.key,
+            scope=scope,
+            rights=rights,
+            created=format_time(now()),
+            expires=format_time(expires),
+        )
 
     async def _enter(self, delegation: Delegation) -> bytes:
         note = sign_delegation(self.session.key, delegation)

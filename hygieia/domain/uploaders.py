@@ -39,10 +39,14 @@ class Uploaders:
     async def allow(self, account: str, key: str, expires: datetime) -> Uploader:
         """Let ``key`` store for ``account`` until ``expires``; a second call moves the time.
 
-        Raises ``LimitExceeded`` above 256 of them.
+        Raises ``LimitExceeded`` for one more than 256 of them.
         """
-        if len(await self.all_of(account)) >= MAX_UPLOADERS:
-            raise LimitExceeded(f"At most {MAX_UPLOADERS} people may store for one account.")
+        others = [each.key for each in await self.all_of(account) if each.key != key]
+        if len(others) >= MAX_UPLOADERS:
+            raise LimitExceeded(
+                f"At most {MAX_UPLOADERS} people may store for one account.",
+                hint="End what somebody no longer needs first: hygieia undelegate",
+            )
         body = {"account": account, "key": key, "expires": format_time(expires)}
         for _ in range(_TRIES):
             document = await self._documents.get(COLLECTION, _id(account, key))

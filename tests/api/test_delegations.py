@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hygieia.domain import inbox
+from hygieia.domain import inbox, uploaders
 from hygieia.domain.pins_again import pin_again
 from hygieia.domain.soundness import Checker
 from hygieia.errors import TooManyAttempts
@@ -318,6 +318,22 @@ async def test_the_permission_ends(ada: Member, bob: Member) -> None:
     for expires in (now(), now() + timedelta(days=401)):
         refused = await allow(ada, BOB, format_time(expires))
         assert (refused.status, refused.code) == (400, "invalid-input")
+
+
+async def test_at_the_limit_nobody_joins_and_whoever_may_store_can_be_prolonged(
+    ada: Member, bob: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploaders, "MAX_UPLOADERS", 1)
+    assert (await allow(ada, BOB)).status == 200
+    refused = await allow(ada, CLEO)
+    assert (refused.status, refused.code) == (422, "limit-exceeded")
+    assert "At most 1 " in refused.json["detail"]
+    later = format_time(now() + timedelta(days=60))
+    assert (await allow(ada, BOB, later)).json["expires"] == later
+    listed = (await ada.call("GET", "/api/v1/uploaders")).json["items"]
+    assert [(each["key"], each["expires"]) for each in listed] == [(BOB.key.key_id, later)]
+    await ada.call("DELETE", f"/api/v1/uploaders/{BOB.key.key_id}")
+    assert (await allow(ada, CLEO)).status == 200
 
 
 async def test_what_the_owner_has_no_room_for_is_refused(ada: Member, bob: Member) -> None:

@@ -13,19 +13,22 @@ from hygieia.client import Device, recipients
 from hygieia.client.content import upload_content
 from hygieia.client.index_sync import IndexSync
 from hygieia.client.received import Standing
+from hygieia.domain import uploaders
 from hygieia.errors import (
     CertificateRefused,
     Forbidden,
     InvalidInput,
+    LimitExceeded,
     Unreachable,
 )
-from hygieia.openpgp.times import now
+from hygieia.openpgp.times import format_time, now
 from hygieia.vault.delegation import Scope
 from hygieia.vault.index import PutContact
 from hygieia.vault.people import Contact, ContactState
 from tests.unit.client.conftest import Person
 from tests.unit.client.delegating import (
     CARDIOLOGY,
+    EVERYTHING,
     READ,
     email,
     give,
@@ -70,6 +73,20 @@ async def test_short_long_and_streamed_files_all_gain_delegates(
     found = await boris.inbox.look()
     assert {each.standing for each in found} == {Standing.ACCEPTED}
     assert {each.id for each in found} == {entry.id for entry in entries}
+
+
+async def test_one_to_store_that_the_server_refuses_is_not_entered(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana, boris = await person("Ana"), await person("Boris")
+    await meet(ana, boris)
+    monkeypatch.setattr(uploaders, "MAX_UPLOADERS", 1)
+    until = {"expires": format_time(now() + timedelta(days=9))}
+    await ana.session.transport.call("PUT", f"/uploaders/{'c' * 64}", body=until)
+    with pytest.raises(LimitExceeded, match="people may store"):
+        await give(ana, boris, rights=EVERYTHING)
+    assert list(ana.index.state.delegations()) == []
+    assert not (await boris.delegation_inbox.take_in()).waiting
 
 
 async def test_category_subject_and_profession_all_have_to_match(
