@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from hygieia.blocks.gateway import GatewayReader
 from hygieia.client.batches import BatchSender
 from hygieia.client.commits import upload_for
-from hygieia.client.content import upload_content
+from hygieia.client.content import upload_file
 from hygieia.client.index_sync import IndexSync
 from hygieia.client.passing import pass_on
 from hygieia.client.read_back import read_back
@@ -24,7 +24,7 @@ from hygieia.client.reading import ReportFetcher
 from hygieia.client.recipients import delegations_of
 from hygieia.client.replayed import refuse_replayed
 from hygieia.client.session import Session
-from hygieia.client.sources import check_unchanged, media_type_of, reading
+from hygieia.client.sources import media_type_of
 from hygieia.errors import MetaMismatch, RecipientRefused, Rollback, StaleRevision
 from hygieia.ipld.cid import CID
 from hygieia.openpgp.times import format_time, now
@@ -199,7 +199,7 @@ class Changer:
         )
         async with upload_for(self.session.transport) as upload:
             sender = BatchSender(self.session.transport, upload)
-            sealed = await _send_file(file, made, sender, progress)
+            sealed = await upload_file(file, made, sender, progress)
             # Last of all, as of what is stored anew: the file may have taken an hour.
             await self.index.refresh()
             going_on = await self.going_on(current, draft)
@@ -384,19 +384,3 @@ def _outgrown(listed: Readers, chosen: Chosen) -> bool:
 def _tell(left_out: TellLeftOut | None, going_on: NextReaders) -> None:
     if left_out is not None and (going_on.left_out or going_on.unnamed):
         left_out(going_on)
-
-
-async def _send_file(
-    file: FoundFile,
-    made: ReportSecrets,
-    sender: BatchSender,
-    progress: Callable[[int], None] | None,
-) -> SealedData:
-    try:
-        with reading(file.path) as stream:
-            sealed = await upload_content(stream, made, sender, progress=progress)
-        await asyncio.to_thread(check_unchanged, file.source)
-    except BaseException:
-        await sender.abandon()
-        raise
-    return sealed

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
+from hygieia.client.sources import check_unchanged, reading
 from hygieia.errors import ContentChanged
 from hygieia.ipld.block import Block
 from hygieia.ipld.builder import FileBuilder
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from hygieia.client.batches import BatchSender
     from hygieia.client.journal import Journal, Pending
+    from hygieia.client.sources import FoundFile
 
 PIECE_BYTES: Final = 8 << 20
 READ_BYTES: Final = 1 << 20
@@ -128,6 +130,26 @@ async def upload_content(
     blocks, sealed = encoder.finish()
     found = await asyncio.to_thread(record.note, blocks)
     await sender.add(found.blocks, maybe_there=found.maybe_there)
+    return sealed
+
+
+async def upload_file(
+    file: FoundFile,
+    secrets: ReportSecrets,
+    sender: BatchSender,
+    progress: Callable[[int], None] | None,
+) -> SealedData:
+    """Send a file's content in one go, as ``upload_content``; on any error the rest is abandoned.
+
+    Raises ``ContentChanged`` when the file changed while it was read.
+    """
+    try:
+        with reading(file.path) as stream:
+            sealed = await upload_content(stream, secrets, sender, progress=progress)
+        await asyncio.to_thread(check_unchanged, file.source)
+    except BaseException:
+        await sender.abandon()
+        raise
     return sealed
 
 
