@@ -3,9 +3,10 @@
  * that lies, stalls, fails, asks to wait or does not have something costs time and nothing else;
  * the next one goes on from where it stopped. Requests go to the gateways given, and to no one else.
  */
-import { readBounded } from "./transport.ts";
+import { readBounded } from "./bounded.ts";
 import { CarSplitter } from "../ipld/car.ts";
 import { verifyBlock, type Block, type Cid } from "../ipld/cid.ts";
+import { BlockHasher } from "../ipld/hashing.ts";
 import { readRecord, type IpnsRecord } from "../ipld/ipns.ts";
 import type { Child } from "../ipld/unixfs.ts";
 import { PayloadWalk } from "../ipld/walk.ts";
@@ -176,6 +177,7 @@ export class Gateways {
     const impatient = setTimeout(() => stop.abort(), FIRST_ANSWER_MS);
     const waiting: Promise<Block>[] = [];
     const splitter = new CarSplitter();
+    const hasher = new BlockHasher();
     // Whoever asks for the next octets is done with these.
     const next = async function* (this: Gateways): AsyncGenerator<Uint8Array> {
       const block = await waiting.shift()!;
@@ -186,7 +188,7 @@ export class Gateways {
       const response = await ask(`${gateway.url}/ipfs/${root}?${query}`, either);
       clearTimeout(impatient);
       for await (const block of carBlocks(response, splitter, stop)) {
-        const verified = verifyBlock(block.cid, block.data);
+        const verified = hasher.verify(block);
         verified.catch(() => {}); // told when its turn comes
         waiting.push(verified);
         while (waiting.length > HASHED_AHEAD) yield* next();
@@ -194,6 +196,7 @@ export class Gateways {
       while (waiting.length > 0) yield* next();
     } finally {
       clearTimeout(impatient);
+      hasher.stop();
       stop.abort();
     }
   }

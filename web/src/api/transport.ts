@@ -2,17 +2,16 @@
  * Calls to the vault's own server: JSON in, JSON out, problems (RFC 9457) turned into our errors.
  * The server is not trusted: its answers are bounded, and its words are never shown.
  */
+import { BodyCount } from "./body-count.ts";
+import { MAX_ANSWER_BYTES, readBounded } from "./bounded.ts";
+import { Courier, type Parcel } from "./courier.ts";
 import { EngineError, isRefusal, refusal, type ErrorCode } from "../refusal.ts";
 import { fromUtf8 } from "../bytes.ts";
 
-const MAX_ANSWER_BYTES = 16 << 20;
 const ATTEMPTS = 4;
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 30_000;
 const SILENCE_MS = 60_000;
-/** So much of bodies may wait for the browser's collector, and what is counted to it in their stead. */
-const UNCOUNTED_BYTES = 24 << 20;
-const COUNTED_BYTES = 128 << 20;
 
 // Codes that only a server gives, in the words that the screens know.
 const CODES: Readonly<Record<string, ErrorCode>> = {
@@ -44,9 +43,8 @@ export class Transport {
   /** Of a session that lives in this worker alone (a shared computer); else a cookie carries it. */
   token: string | null = null;
   readonly origin: string;
-  /** See `countBody`. */
-  counted: ArrayBuffer | null = null;
-  private uncountedBytes = 0;
+  private readonly courier = new Courier();
+  private readonly bodies = new BodyCount();
   /** Told after each request whether the server answered at all. */
   onReach: (isReached: boolean) => void = () => {};
   /** Told when the server says that the session has ended. */
@@ -70,36 +68,15 @@ export class Transport {
     return this.send(method, path + queryOf(options.query), body, headers, isRepeatable, options.signal);
   }
 
-  /** A body of octets; repeated when the connection breaks. */
-  async post(path: string, body: Uint8Array<ArrayBuffer>, type: string, signal?: AbortSignal): Promise<Answer> {
-    try {
-      return await this.send("POST", path, body, { "Content-Type": type }, true, signal);
-    } finally {
-      this.countBody(body.byteLength);
-    }
-  }
-
-  /**
-   * The browser sends a copy of its own, and keeps it until its collector runs, to which it does not
-   * count it: the bodies of a large file would fill the memory. A large buffer that is never written
-   * to, and so takes no memory, is counted in their stead, which makes the collector run at once.
-   */
-  private countBody(bytes: number): void {
-    this.uncountedBytes += bytes;
-    if (this.uncountedBytes < UNCOUNTED_BYTES) return;
-    this.uncountedBytes = 0;
-    this.counted = null;
-    try {
-      this.counted = new ArrayBuffer(COUNTED_BYTES);
-    } catch {
-      // No room even for one that takes none: the browser ran its collector before it said so.
-    }
+  /** Octets; repeated when the connection breaks. */
+  post(path: string, parcel: Parcel, type: string, signal?: AbortSignal): Promise<Answer> {
+    return this.send("POST", path, parcel, { "Content-Type": type }, true, signal);
   }
 
   private async send(
     method: string,
     path: string,
-    body: BodyInit | undefined,
+    body: string | Parcel | undefined,
     headers: Record<string, string>,
     isRepeatable: boolean,
     signal: AbortSignal | undefined,
@@ -118,7 +95,7 @@ export class Transport {
   private async once(
     method: string,
     path: string,
-    body: BodyInit | undefined,
+    body: string | Parcel | undefined,
     headers: Record<string, string>,
     signal: AbortSignal | undefined,
   ): Promise<Answer> {
@@ -128,17 +105,14 @@ export class Transport {
     let status: number;
     let octets: Uint8Array;
     try {
-      const response = await fetch(`${this.origin}/api/v1${path}`, {
+      const init: RequestInit = {
         method,
-        body: body ?? null,
         headers: { ...headers, ...bearer },
         credentials: this.token === null ? "same-origin" : "omit",
         cache: "no-store",
         redirect: "error",
-        signal: either,
-      });
-      status = response.status;
-      octets = await readBounded(response, MAX_ANSWER_BYTES);
+      };
+      [status, octets] = await this.exchange(`${this.origin}/api/v1${path}`, init, body, either);
     } catch (error) {
       if (error instanceof EngineError) throw error;
       if (signal?.aborted) throw refusal("interrupted", "It was stopped.");
@@ -152,30 +126,23 @@ export class Transport {
     if (error.code === "not-signed-in") this.onSessionEnd();
     throw error;
   }
-}
 
-/** A whole answer of at most `limit` octets; throws `limit-exceeded`. */
-export async function readBounded(response: Response, limit: number): Promise<Uint8Array<ArrayBuffer>> {
-  const length = Number(response.headers.get("Content-Length") ?? "0");
-  if (length > limit) throw refusal("limit-exceeded", "An answer is longer than it may be.");
-  if (response.headers.has("Content-Length")) return new Uint8Array(await response.arrayBuffer());
-  const pieces: Uint8Array[] = [];
-  let size = 0;
-  const reader = response.body?.getReader();
-  for (;;) {
-    const step = await reader?.read();
-    if (step === undefined || step.done) break;
-    size += step.value.length;
-    if (size > limit) throw refusal("limit-exceeded", "An answer is longer than it may be.");
-    pieces.push(step.value);
+  private async exchange(
+    url: string,
+    init: RequestInit,
+    body: string | Parcel | undefined,
+    signal: AbortSignal,
+  ): Promise<[number, Uint8Array]> {
+    const parcel = typeof body === "object" ? body : null;
+    if (parcel !== null && Courier.takes(parcel)) return this.courier.carry(url, init, parcel, signal);
+    try {
+      const sent = parcel === null ? ((body as string | undefined) ?? null) : parcel.octets;
+      const response = await fetch(url, { ...init, body: sent, signal });
+      return [response.status, await readBounded(response, MAX_ANSWER_BYTES)];
+    } finally {
+      if (parcel !== null) this.bodies.add(parcel.octets.length);
+    }
   }
-  const whole = new Uint8Array(size);
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
 }
 
 function readDocument(octets: Uint8Array): Answer {

@@ -129,10 +129,6 @@ export interface RekeyPlan {
   readonly leftOut: readonly (Reader & { readonly why: "stranger" | "changed" | "unusable" })[];
   readonly removed: readonly Named[];
   readonly unnamed: number;
-  /** Versions before the current one, oldest first: dropped, or issued again for the owner alone. */
-  readonly earlier: readonly { readonly revision: number; readonly sizeBytes: number }[];
-  /** Whether one was begun in this browser and interrupted: the next goes on where it was. */
-  readonly isBegun: boolean;
 }
 
 // ---- what others share with me ---------------------------------------------------------------
@@ -323,13 +319,10 @@ export interface SharingEngine {
   /** By the index alone: keys of who else reads, by report; reports that nobody else reads are absent. */
   sharedWith(): Promise<ReadonlyMap<string, readonly string[]>>;
   planRekey(report: string): Promise<RekeyPlan>;
-  /**
-   * New session key, new payloads streamed through this device; `keep` names who stays though left out,
-   * `earlier` issues earlier versions again.
-   */
+  /** New session key, new payloads streamed through this device; `keep` names who stays though left out. */
   rekey(
     report: string,
-    options: { keep: readonly string[]; earlier?: boolean },
+    options: { keep: readonly string[] },
     onProgress?: (progress: { doneBytes: number; totalBytes: number }) => void,
   ): Promise<Readers>;
 

@@ -85,17 +85,26 @@ export function cidFromDigest(codec: number, digest: Uint8Array): Cid {
   return "b" + base32(concat([1, codec, 0x12, 0x20], digest));
 }
 
+/** The block of octets whose SHA-256 is `digest`. */
+export function blockFrom(codec: number, digest: Uint8Array, data: Uint8Array): Block {
+  return { cid: cidFromDigest(codec, digest), data };
+}
+
 /** Hashes `data` into a block. */
 export async function blockOf(codec: number, data: Uint8Array): Promise<Block> {
-  return { cid: cidFromDigest(codec, await sha256(data)), data };
+  return blockFrom(codec, await sha256(data), data);
+}
+
+/** The block of octets whose SHA-256 is `digest`, if that is what `cid` says; throws `block-refused`. */
+export function requireBlock(cid: Cid, digest: Uint8Array, data: Uint8Array): Block {
+  if (data.length > LIMITS.MAX_BLOCK_BYTES) throw refusal("block-refused", "A block is over 2 MiB.");
+  if (cidFromDigest(isRaw(cid) ? RAW : DAG_PB, digest) !== cid) {
+    throw refusal("block-refused", "A block does not hash to its CID.");
+  }
+  return { cid, data };
 }
 
 /** The block, if `data` is what `cid` says; throws `block-refused`. */
 export async function verifyBlock(cid: Cid, data: Uint8Array): Promise<Block> {
-  if (data.length > LIMITS.MAX_BLOCK_BYTES) throw refusal("block-refused", "A block is over 2 MiB.");
-  const codec = isRaw(cid) ? RAW : DAG_PB;
-  if (cidFromDigest(codec, await sha256(data)) !== cid) {
-    throw refusal("block-refused", "A block does not hash to its CID.");
-  }
-  return { cid, data };
+  return requireBlock(cid, await sha256(data), data);
 }

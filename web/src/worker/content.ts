@@ -1,17 +1,18 @@
 /** Encrypts one content and sends its blocks, resuming where it was (FORMATS §9). */
-import { concat, equal } from "../bytes.ts";
+import { concat, equal, free } from "../bytes.ts";
 import { startDigest, type ContentDigest } from "../crypto/digest.ts";
 import { PayloadWriter } from "../crypto/payload.ts";
 import type { SessionKey } from "../crypto/session-keys.ts";
 import { FileBuilder, type Built } from "../ipld/builder.ts";
-import { blockOf, CID_BYTES, cidBytes, RAW, type Block } from "../ipld/cid.ts";
+import { CID_BYTES, cidBytes, RAW, type Block } from "../ipld/cid.ts";
+import { BlockHasher } from "../ipld/hashing.ts";
 import { refusal } from "../refusal.ts";
 import type { BatchSender } from "./sending.ts";
 import type { Store } from "./store.ts";
 
-const PIECE_BYTES = 1 << 19;
 const HASHES_IN_FLIGHT = 4;
-const RECORDED_AT_ONCE = 4;
+/** As many as go into a batch. */
+const RECORDED_AT_ONCE = 7;
 
 /** What encrypting a content again must be given to yield the same blocks. */
 export interface ContentSecrets {
@@ -104,6 +105,7 @@ export class ContentSealer {
   private readonly builder = new FileBuilder();
   private readonly hashing: Promise<Block>[] = [];
   private readonly digest: ContentDigest;
+  private readonly hasher = new BlockHasher();
   private writer!: PayloadWriter;
   private sizeBytes = 0;
 
@@ -120,7 +122,7 @@ export class ContentSealer {
   ): Promise<ContentSealer> {
     const sealer = new ContentSealer(recorder, sender, await startDigest());
     sealer.writer = await PayloadWriter.make(sessionKey, salt, async (leaf) => {
-      const block = blockOf(RAW, leaf);
+      const block = sealer.hasher.blockOf(RAW, leaf);
       block.catch(() => {}); // told when its turn comes
       sealer.hashing.push(block);
       await sealer.settle(HASHES_IN_FLIGHT);
@@ -148,6 +150,7 @@ export class ContentSealer {
   /** Whether it went well or not. */
   stop(): void {
     this.digest.stop();
+    this.hasher.stop();
   }
 
   private async settle(inFlight: number): Promise<void> {
@@ -179,23 +182,30 @@ export async function sendContent(
   }
 }
 
-/** A file's octets; a piece may be used until the next is asked for. Throws `content-changed`. */
+/**
+ * A file's octets; a piece may be used until the next is asked for, which is read meanwhile. Throws
+ * `content-changed`.
+ */
 export async function* piecesOf(file: Blob): AsyncGenerator<Uint8Array> {
+  // As they come: into a buffer of ours, Chromium now and then never answers the first read. Slices
+  // are always answered, and cost it five times the CPU.
+  const reader = file.stream().getReader();
   let size = 0;
   try {
-    // By slices: Chromium now and then never answers the first read of a file's stream of bytes.
-    const read = (start: number) => file.slice(start, start + PIECE_BYTES).arrayBuffer();
-    for (let next = read(0); size < file.size; ) {
-      const piece = new Uint8Array(await next);
-      if (piece.length === 0) break;
+    for (let next = reader.read(); ; ) {
+      const { value: piece } = await next;
+      if (piece === undefined) break;
       size += piece.length;
-      next = read(size);
+      next = reader.read();
       next.catch(() => {}); // told when its turn comes
       yield piece;
+      free(piece.buffer);
     }
   } catch {
     // The browser says no more: the file was changed, moved or taken away.
     throw changed();
+  } finally {
+    reader.cancel().catch(() => {});
   }
   if (size !== file.size) throw changed();
 }

@@ -163,7 +163,8 @@ async function fill(access: FileSystemSyncAccessHandle, sizeBytes: number, write
       if (written !== plain.length) throw deviceFull();
       at += written;
     });
-    access.flush();
+    // Not flushed, which would wait for the disk: the browser copies it from here, and what a crash
+    // leaves is swept away.
   } finally {
     access.close();
   }

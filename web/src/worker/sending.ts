@@ -138,11 +138,11 @@ export class BatchSender {
     const bytes = batch.reduce((sum, { data }) => sum + data.length, 0);
     const isLarge = bytes > BATCH_BYTES / 4;
     const buffer = isLarge ? (this.buffers.pop() ?? new Uint8Array(BUFFER_BYTES)) : new Uint8Array(0);
-    const car = writeCar(blocks, buffer);
+    const parcel = { octets: writeCar(blocks, buffer) };
     for (const { data } of batch) this.onFree(data);
     const path = `/uploads/${this.upload}/blocks`;
-    if (blocks.length > 0) await this.transport.post(path, car, CAR_TYPE, this.signal);
-    if (isLarge) this.buffers.push(buffer);
+    if (blocks.length > 0) await this.transport.post(path, parcel, CAR_TYPE, this.signal);
+    if (isLarge) this.buffers.push(new Uint8Array(parcel.octets.buffer));
     this.onSent(bytes);
   }
 

@@ -1,6 +1,7 @@
 /** How much of a file is in memory at once: told by what was read and not yet let go, not by a collector. */
 import { describe, expect, it } from "vitest";
 import { Gateways } from "../../src/api/gateways.ts";
+import type { Parcel } from "../../src/api/courier.ts";
 import { Transport } from "../../src/api/transport.ts";
 import { concat, sha256Hex } from "../../src/bytes.ts";
 import { encryptBytes, makeSalt, PayloadReader } from "../../src/crypto/payload.ts";
@@ -14,6 +15,8 @@ const MIB = 2 ** 20;
 const FILE_BYTES = 160 * MIB;
 /** Two batches under way, one being filled, leaves being hashed, the pieces read: never more. */
 const MOST_UP_BYTES = 48 * MIB;
+/** The largest that Chromium gives at once. */
+const PIECE_BYTES = 2 * MIB;
 /** Leaves being hashed and opened, the piece being read. */
 const MOST_DOWN_BYTES = 16 * MIB;
 const SESSION_KEY = new Uint8Array(32).fill(7);
@@ -27,13 +30,18 @@ class Watched extends Blob {
     return FILE_BYTES;
   }
 
-  override slice(start = 0, end = FILE_BYTES): Blob {
-    const count = Math.min(end, FILE_BYTES) - Math.min(start, FILE_BYTES);
-    const arrayBuffer = (): Promise<ArrayBuffer> => {
-      this.taken += count;
-      return Promise.resolve(new ArrayBuffer(count));
-    };
-    return { arrayBuffer } as Blob;
+  override stream(): ReadableStream<Uint8Array<ArrayBuffer>> {
+    return new ReadableStream(
+      {
+        pull: (controller) => {
+          const count = Math.min(PIECE_BYTES, FILE_BYTES - this.taken);
+          this.taken += count;
+          if (count === 0) controller.close();
+          else controller.enqueue(new Uint8Array(count));
+        },
+      },
+      { highWaterMark: 0 },
+    );
   }
 }
 
@@ -44,7 +52,7 @@ class Slow extends Transport {
   answered = 0;
   mostAtOnce = 0;
 
-  override async post(_path: string, body: Uint8Array<ArrayBuffer>): Promise<Record<string, never>> {
+  override async post(_path: string, { octets: body }: Parcel): Promise<Record<string, never>> {
     if (body.length > MIB) this.buffers.add(body.buffer);
     await new Promise<void>((resolve) => {
       this.waiting.push(resolve);
