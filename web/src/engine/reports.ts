@@ -1,5 +1,6 @@
 /** Reports as the screens list, show and verify them. */
 import type { EngineError } from "./errors.ts";
+import type { Named } from "./sharing.ts";
 
 /** One row of the decrypted index. */
 export interface ReportRow {
@@ -18,6 +19,8 @@ export interface ReportRow {
   /** Key id of author and subject, and of the owner where it is not mine. */
   readonly author: string;
   readonly subject: string;
+  /** How far the author is trusted, whose signature it bore when it was entered. */
+  readonly signer: Named["trust"];
   /** Whose record it is, where it is not the vault owner's own; null where it is, or no name is known. */
   readonly subjectName: string | null;
   readonly owner: string;

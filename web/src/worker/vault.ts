@@ -232,6 +232,7 @@ function rowOf(entry: ReportEntry, people: People, nameOf: (key: string) => Name
     kind: entry.kind,
     isMine: people.isMe(entry.owner),
     author: entry.author,
+    signer: nameOf(entry.author).trust,
     subject: entry.subject,
     subjectName: subject.trust === "me" ? null : subject.name || null,
     owner: entry.owner,

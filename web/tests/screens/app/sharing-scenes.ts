@@ -307,7 +307,7 @@ const sharing: readonly Scene[] = [
 ];
 
 function receive(engine: TestEngine): void {
-  const from = (number: number, from: Contact) => row(500 + number, { isMine: false, owner: from.key, author: from.key });
+  const from = (number: number, from: Contact) => row(500 + number, { isMine: false, owner: from.key, author: from.key, signer: from.trust });
   engine.reports.set({
     status: "ready",
     rows: [from(0, people.ingrid), from(1, people.ingrid), from(2, people.priya), ...rows(9)],

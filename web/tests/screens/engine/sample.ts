@@ -50,6 +50,7 @@ export function row(number: number, change: Partial<ReportRow> = {}): ReportRow 
     kind: "report",
     isMine: true,
     author: mira.keyId,
+    signer: "me",
     // One of nine is her grandmother's.
     ...(number === 5
       ? { subject: grandmother.id, subjectName: grandmother.name }
