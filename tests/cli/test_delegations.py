@@ -59,6 +59,8 @@ def test_the_story_of_a_patient_and_two_doctors(  # noqa: PLR0915  (one story, t
     )
     assert given.code == 0, given.err
     assert given.json["past"] == 1
+    assert 'no report of yours has the category "cardiology" yet' in given.err
+    assert '"other"' not in given.err
     delegation = given.json["delegation"]
     assert (delegation["to_email"], delegation["state"]) == (DOCTOR, "active")
     assert delegation["categories"] == ["cardiology", "other"]

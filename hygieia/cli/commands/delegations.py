@@ -86,6 +86,7 @@ def delegate(  # noqa: PLR0913  (each is an option of the command)
             given = await vault.delegations.pass_on(held, email, scope, wanted, expires=until)
             return _describe(vault, given, "waiting"), None
         given = await vault.delegations.give(email, scope, wanted, expires=until)
+        empty.extend(_without_reports(vault, scope.categories))
         applied = None
         if past and Right.READ in wanted:
             with progress(invocation, "Opening past reports", unit="items") as show:
@@ -94,9 +95,15 @@ def delegate(  # noqa: PLR0913  (each is an option of the command)
 
     if past and parent is not None:
         raise click.UsageError("Only the owner can open reports that are stored already.")
+    empty: list[str] = []
     document, applied = _run(invocation, work)
     shown = {"delegation": document, "past": None if applied is None else len(applied.changed)}
     invocation.result(shown, lambda: _table([document]))
+    for category in empty:
+        invocation.warn(
+            f'no report of yours has the category "{category}" yet: they will read what is stored '
+            "under exactly this word (see: hygieia ls)"
+        )
     if parent is not None:
         invocation.message("It acts once the owner of the record has confirmed it.")
     elif applied is not None:
@@ -290,6 +297,13 @@ def _check_words(*lists: frozenset[str] | None) -> None:
     for found in lists:
         for word in found or ():
             check_slug(word, "A category or profession")
+
+
+def _without_reports(vault: Vault, categories: frozenset[str] | None) -> list[str]:
+    """Categories that no report has yet: one may be another word for what was meant."""
+    return [
+        each for each in sorted(categories or ()) if not vault.list(category=each, limit=1).reports
+    ]
 
 
 def _held(vault: Vault, name: str) -> Delegation:

@@ -71,9 +71,16 @@ def unshare(invocation: Invocation, names: tuple[str, ...], people: tuple[str, .
             current = [vault.index.state.report(entry.id) for entry in entries]
             for each in await vault.sharing.unshare(current, contact):
                 done[each.entry.id] = each
+                ended.append((contact.email, each))
         return [*done.values()]
 
+    ended: list[tuple[str, Shared]] = []
     _run(invocation, reports, work)
+    for email, each in ended:
+        if not each.changed:
+            invocation.message(f"{email} has no access to {each.entry.id[:8]} already.")
+    if not any(each.changed for _, each in ended):
+        return
     invocation.message(
         "They get no new versions. Treat what they could read before as kept: until you encrypt it "
         "anew, any gateway gives it out to whoever kept its address (hygieia rekey)."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from hygieia.client import Vault
@@ -19,6 +20,15 @@ async def meet(one: Vault, other: Vault) -> None:
         seen = await here.contacts.look_up(there.session.profile.email)
         number = await here.contacts.safety_number(seen)
         await here.contacts.verify(seen.contact.email, number)
+
+
+async def two_who_share(
+    person: Callable[[str], Awaitable[Vault]], folder: Path
+) -> tuple[Vault, Vault, ReportEntry]:
+    """Ana and Boris, who have met, and a report of hers that she shared with him."""
+    ana, boris = await person("Ana"), await person("Boris")
+    await meet(ana, boris)
+    return ana, boris, await share(ana, await stored(ana, folder), boris)
 
 
 async def stored(vault: Vault, tmp_path: Path, content: bytes = CONTENT) -> ReportEntry:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from hygieia.openpgp.notes import Verdict
 from hygieia.openpgp.payload import decrypt_bytes
 from hygieia.openpgp.session_keys import SessionKey
 from hygieia.recovery.driving import read_from
+from hygieia.vault.index import PutContact
 from hygieia.vault.people import ContactState
 from hygieia.vault.report import Expected
 from hygieia.vault.report_entry import ReportEntry
@@ -39,6 +41,7 @@ from tests.unit.client.people import (
     received,
     share,
     stored,
+    two_who_share,
     unshare,
 )
 from tests.unit.client.vaults import file_in
@@ -159,13 +162,7 @@ async def test_readers_she_does_not_know_are_named_and_dropped_unless_she_keeps_
 async def test_a_changed_contact_is_named_and_gets_no_new_session_key(
     person: Person, tmp_path: Path
 ) -> None:
-    from dataclasses import replace
-
-    from hygieia.vault.index import PutContact
-
-    ana, boris = await person("Ana"), await person("Boris")
-    await meet(ana, boris)
-    entry = await share(ana, await stored(ana, tmp_path), boris)
+    ana, boris, entry = await two_who_share(person, tmp_path)
     changed = replace(contact_of(ana, boris), state=ContactState.CHANGED)
     await ana.index.change([PutContact(changed)])
     told: list[NextReaders] = []
@@ -199,9 +196,7 @@ async def test_an_edit_after_an_unshare_makes_a_new_session_key_by_itself(
 async def test_only_the_owner_re_keys_and_only_what_is_there(
     person: Person, tmp_path: Path
 ) -> None:
-    ana, boris = await person("Ana"), await person("Boris")
-    await meet(ana, boris)
-    entry = await share(ana, await stored(ana, tmp_path), boris)
+    ana, boris, entry = await two_who_share(person, tmp_path)
     theirs = await received(boris)
     with pytest.raises(Forbidden):
         await boris.rekeying.rekey(theirs)

@@ -28,6 +28,7 @@ from tests.unit.client.people import (
     received,
     share,
     stored,
+    two_who_share,
     unshare,
 )
 from tests.unit.client.vaults import file_in
@@ -60,9 +61,7 @@ async def test_nobody_and_oneself_are_said_plainly(person: Person) -> None:
 async def test_a_shared_report_is_read_by_the_other_and_enters_her_index(
     person: Person, tmp_path: Path
 ) -> None:
-    ana, boris = await person("Ana"), await person("Boris")
-    await meet(ana, boris)
-    entry = await share(ana, await stored(ana, tmp_path), boris)
+    ana, boris, entry = await two_who_share(person, tmp_path)
     theirs = await received(boris)
     assert theirs.owner == ana.session.key.key_id
     assert await content_of(boris, theirs, tmp_path) == CONTENT
@@ -122,9 +121,7 @@ async def test_an_unverified_contact_gets_one_report_at_a_time(
 async def test_sharing_again_with_the_same_person_writes_nothing(
     person: Person, tmp_path: Path
 ) -> None:
-    ana, boris = await person("Ana"), await person("Boris")
-    await meet(ana, boris)
-    entry = await share(ana, await stored(ana, tmp_path), boris)
+    ana, boris, entry = await two_who_share(person, tmp_path)
     sequence = ana.index.state.sequence
     assert (await share(ana, entry, boris)).cid == entry.cid
     assert ana.index.state.sequence == sequence
@@ -170,9 +167,7 @@ async def test_who_was_unshared_reads_no_new_version(person: Person, tmp_path: P
 async def test_what_was_shared_with_me_leaves_my_list_and_nobody_elses(
     person: Person, tmp_path: Path
 ) -> None:
-    ana, boris = await person("Ana"), await person("Boris")
-    await meet(ana, boris)
-    entry = await share(ana, await stored(ana, tmp_path), boris)
+    ana, boris, entry = await two_who_share(person, tmp_path)
     theirs = await received(boris)
     [gone] = await boris.trash([theirs])
     assert gone.deleted is not None

@@ -129,6 +129,10 @@ export interface RekeyPlan {
   readonly leftOut: readonly (Reader & { readonly why: "stranger" | "changed" | "unusable" })[];
   readonly removed: readonly Named[];
   readonly unnamed: number;
+  /** Versions before the current one, oldest first: dropped, or issued again for the owner alone. */
+  readonly earlier: readonly { readonly revision: number; readonly sizeBytes: number }[];
+  /** Whether one was begun in this browser and interrupted: the next goes on where it was. */
+  readonly isBegun: boolean;
 }
 
 // ---- what others share with me ---------------------------------------------------------------
@@ -319,10 +323,13 @@ export interface SharingEngine {
   /** By the index alone: keys of who else reads, by report; reports that nobody else reads are absent. */
   sharedWith(): Promise<ReadonlyMap<string, readonly string[]>>;
   planRekey(report: string): Promise<RekeyPlan>;
-  /** New session key, new payloads streamed through this device; `keep` names who stays though left out. */
+  /**
+   * New session key, new payloads streamed through this device; `keep` names who stays though left out,
+   * `earlier` issues earlier versions again.
+   */
   rekey(
     report: string,
-    options: { keep: readonly string[] },
+    options: { keep: readonly string[]; earlier?: boolean },
     onProgress?: (progress: { doneBytes: number; totalBytes: number }) => void,
   ): Promise<Readers>;
 

@@ -135,7 +135,10 @@ export function originOf(report: Report, owner: string): NonNullable<ReportMeta[
   return introduced.owner === owner ? (report.meta.origin ?? report.note) : null;
 }
 
-/** Meta of the revision after `report`, its content unchanged unless `content` is given. */
+/**
+ * Meta of the revision after `report`, its content unchanged unless `content` is given. `place` is
+ * another one in the chain of revisions, where it is issued again.
+ */
 export function nextMeta(
   report: Report,
   owner: string,
@@ -143,6 +146,7 @@ export function nextMeta(
   change: {
     readonly title?: string;
     readonly category?: string;
+    readonly place?: { readonly revision: number; readonly previous: string };
     readonly content?: Pick<
       ReportMeta,
       "file_name" | "media_type" | "size_bytes" | "sha256" | "data_payload_cid"
@@ -160,8 +164,8 @@ export function nextMeta(
     owner,
     author: owner,
     profession: owner === before.author ? before.profession : null,
-    revision: before.revision + 1,
-    previous: report.encrypted.meta.cid,
+    revision: change.place?.revision ?? before.revision + 1,
+    previous: change.place?.previous ?? report.encrypted.meta.cid,
     created,
   };
   const origin = isSame ? originOf(report, owner) : null;

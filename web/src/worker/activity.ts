@@ -2,7 +2,7 @@
 import { concat, utf8, type Bytes } from "../bytes.ts";
 import type { ActivityCheck, ActivityPage } from "../engine/interface.ts";
 import { isRefusal, refusal } from "../refusal.ts";
-import { Trail } from "../vault/activity.ts";
+import { Trail, type ActivityEntry } from "../vault/activity.ts";
 import { namesOf } from "./naming.ts";
 import { newestPage, readOn } from "./trail.ts";
 import type { Vault } from "./vault.ts";
@@ -13,13 +13,45 @@ interface Checked extends ActivityCheck {
   readonly head: string | null;
 }
 
-export async function activityPage(
-  vault: Vault,
-  query: { after: string | null; limit: number },
-): Promise<ActivityPage> {
-  const limit = Math.max(1, Math.min(query.limit, MOST_ITEMS));
-  const { account } = vault.session.profile;
-  const { entries, next } = await newestPage(vault.transport, account, { after: query.after, limit });
+/** The list as a person pages through it: each page follows from the one before, the first from what the index signs. */
+export class ActivityList {
+  /** What the entry before the last one shown has to be, by the server's word for the next page. */
+  private readonly expected = new Map<string, string>();
+
+  /**
+   * A page, newest first. What came since the index was last signed is read and checked too. Throws
+   * `activity-altered`, `activity-gap`: the trail is not the one that was written.
+   */
+  async page(vault: Vault, query: { after: string | null; limit: number }): Promise<ActivityPage> {
+    const limit = Math.max(1, Math.min(query.limit, MOST_ITEMS));
+    const { account } = vault.session.profile;
+    const { entries, next } = await newestPage(vault.transport, account, { after: query.after, limit });
+    if (query.after === null) await requireSigned(vault, entries[0]?.hash ?? null);
+    else this.requireNext(query.after, entries[0]?.hash);
+    const oldest = entries.at(-1);
+    if (next !== null && oldest !== undefined && oldest.previous !== null) this.expected.set(next, oldest.previous);
+    return shownPage(vault, entries, next);
+  }
+
+  private requireNext(after: string, hash: string | undefined): void {
+    const expected = this.expected.get(after);
+    if (expected === undefined || expected === hash) return;
+    throw refusal("activity-altered", "An older part of the activity trail does not lead to what was shown before it.");
+  }
+}
+
+/**
+ * What is shown has to be the trail that the index signed: its newest entry, by hash, follows from the
+ * anchor or is it, and the hashes say the same of those before it.
+ */
+async function requireSigned(vault: Vault, newest: string | null): Promise<void> {
+  const since = new Trail(vault.session.profile.account, vault.index.state.note.log_head);
+  let isSame = newest === since.anchor;
+  for await (const { hash } of readOn(vault.transport, since)) isSame ||= hash === newest;
+  if (!isSame) throw refusal("activity-altered", "The server shows two different activity trails.");
+}
+
+function shownPage(vault: Vault, entries: readonly ActivityEntry[], next: string | null): ActivityPage {
   const nameOf = namesOf(vault);
   const items = entries.map((entry) => ({
     number: entry.number,

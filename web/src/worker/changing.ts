@@ -102,6 +102,8 @@ export class Changer {
 
   private async edit(wish: Wish & { kind: "edit" }): Promise<void> {
     const { vault } = this;
+    // First of all: another device may have taken somebody off, who still has the session key.
+    await vault.index.refresh();
     const entry = requireReport(vault.index.state, wish.report);
     const isSame =
       (wish.title ?? entry.title) === entry.title && (wish.category ?? entry.category) === entry.category;

@@ -17,6 +17,7 @@ import type { Contacts } from "./contacts.ts";
 import { openReport } from "./fetching.ts";
 import { sendMessage } from "./messages.ts";
 import { namesOf } from "./naming.ts";
+import { forget, goThrough, leftUndone } from "./past.ts";
 import { readersByReport } from "./readers.ts";
 import { delegationsOf } from "./recipients.ts";
 import { Sharer } from "./sharer.ts";
@@ -190,12 +191,17 @@ export class Delegating {
     return found;
   }
 
-  /** Adds the delegate to reports of the past; who reads one already is passed over. */
+  /**
+   * Adds the delegate to reports of the past; who reads one already is passed over. Until it is through,
+   * the next opening of the vault goes on with it (`goOn`).
+   */
   async applyToPast(
     id: string,
     onProgress: ((progress: ShareProgress) => void) | undefined,
   ): Promise<ShareOutcome[]> {
     const { vault } = this;
+    // Another device may have ended it.
+    await vault.index.refresh();
     const delegations = await delegationsOf(vault);
     const delegation = delegations.find(id);
     if (delegation === undefined) throw refusal("not-found", "There is no such delegation.");
@@ -204,9 +210,20 @@ export class Delegating {
     }
     const contact = this.contactOf(delegation);
     const certificate = await verifiedCertificate(contact);
-    const sharer = new Sharer(vault, this.contacts);
-    const plan = sharer.addingBy(id, certificate);
-    return sharer.each(await this.entriesIn(delegation), { plan, retry: true }, onProgress);
+    const parts = { vault, sharer: new Sharer(vault, this.contacts) };
+    return goThrough(parts, delegation, certificate, await this.entriesIn(delegation), onProgress);
+  }
+
+  /** Goes on with what an earlier page was stopped in; what holds no more is let go. */
+  async goOn(): Promise<void> {
+    for (const id of await leftUndone(this.vault)) {
+      try {
+        await this.applyToPast(id, undefined);
+      } catch (error) {
+        if (!isRefusal(error, "not-found", "delegation-refused")) throw error;
+        await forget(this.vault, id);
+      }
+    }
   }
 
   private contactOf({ to }: Delegation): ContactRow {

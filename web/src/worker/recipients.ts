@@ -142,15 +142,25 @@ export async function joiningReaders(
   return { header: { block, built }, notes: noted.notes, readers: withAdded(readers, noted.readers) };
 }
 
-/** The header of the next session key of `report`, whose next revision says `meta`. */
+/**
+ * The header of the next session key of `report`, whose next revision says `meta`. `among` are the keys
+ * that a plan named: nobody else joins.
+ */
 export async function nextHeader(
   vault: Vault,
   report: Report,
   meta: ReportMeta,
   sessionKey: SessionKey,
+  among: ReadonlySet<string> | null = null,
 ): Promise<NotedHeader> {
   const { certificates, delegations } = await successors(vault, report, meta);
-  return sealedFor(vault, meta.id, sessionKey, [...certificates.values()], delegations);
+  const readers = [...certificates.values()].filter(({ keyId }) => among?.has(keyId) ?? true);
+  return sealedFor(vault, meta.id, sessionKey, readers, delegations);
+}
+
+/** The header of a revision that is for its owner alone. */
+export function ownHeader({ key }: Vault, sessionKey: SessionKey): Promise<Header> {
+  return headerFor(sessionKey, [key.certificate]);
 }
 
 async function sealedFor(

@@ -19,19 +19,31 @@ export interface Current {
   readonly rev: number;
 }
 
+/** What a change of a report is about to do to its packets. */
+export interface Ahead {
+  /** Those that its owner takes off. */
+  readonly gone?: readonly string[];
+  /** Whether the session key will be new: what nobody noted ends with the old one. */
+  readonly isKeyNew?: boolean;
+}
+
 /**
- * The report that the server has now, held against the index. `gone` are packets that its owner is
- * about to take off anyway. Throws `meta-mismatch`, `rollback`, `recipient-refused`.
+ * The report that the server has now, held against the index. Throws `meta-mismatch`, `rollback`,
+ * `recipient-refused`.
  */
 export async function currentOf(
   vault: Vault,
   entry: ReportEntry,
-  gone: readonly string[] = [],
+  { gone = [], isKeyNew = false }: Ahead = {},
 ): Promise<Current> {
   const answer = await vault.transport.call("GET", `/reports/${entry.id}`);
   const root = parseCid(answers.text(answer, "root"));
   const report = await readReport(vault.gateways, root, vault.key, vault.people(), { entry });
-  await refuseReplayed(vault, entry, report, gone);
+  try {
+    await refuseReplayed(vault, entry, report, gone);
+  } catch (error) {
+    if (!isKeyNew || !isRefusal(error, "recipient-refused")) throw error;
+  }
   return { report, rev: answers.number(answer, "rev") };
 }
 
@@ -46,17 +58,19 @@ export interface NextRoot {
   readonly change: "edit" | "update" | "readers" | "rekey";
   /** Notes for recipients that the new root adds. */
   readonly shares?: readonly string[];
+  /** Roots of the revisions that a re-key issues again, oldest first. */
+  readonly earlier?: readonly string[];
 }
 
 /** Has the server move a report from `current` to a root whose blocks it has; throws `stale-revision`. */
 export async function replaceRoot(
   { transport }: Vault,
-  { entry, change, shares = [] }: NextRoot,
+  { entry, change, shares = [], earlier = [] }: NextRoot,
   current: Current,
   upload: string,
 ): Promise<void> {
   const path = `/reports/${entry.id}`;
-  const body = { upload, root: entry.cid, change, shares };
+  const body = { upload, root: entry.cid, change, shares, ...(earlier.length === 0 ? {} : { earlier }) };
   try {
     await transport.call("PUT", path, { body, ifMatch: current.rev });
   } catch (error) {
@@ -73,6 +87,7 @@ export interface Commit {
   readonly change: "edit" | "update" | "rekey";
   readonly notes: readonly string[];
   readonly readers?: Readers;
+  readonly earlier?: readonly string[];
 }
 
 /** Commits a later revision, and enters it in the index. */
@@ -80,11 +95,11 @@ export async function commitRevision(
   vault: Vault,
   { blocks, entry }: BuiltReport,
   current: Current,
-  { upload, sender, change, notes, readers }: Commit,
+  { upload, sender, change, notes, readers, earlier = [] }: Commit,
 ): Promise<void> {
   await sender.addAll(blocks);
   await sender.flush();
-  await replaceRoot(vault, { entry, change, shares: notes }, current, upload);
+  await replaceRoot(vault, { entry, change, shares: notes, earlier }, current, upload);
   await readBack(vault.gateways, sender.sample, entry.cid);
   await vault.index.change([{ kind: "put-report", entry, ...(readers === undefined ? {} : { readers }) }]);
 }

@@ -155,6 +155,8 @@ export class Sharer {
 
   /** Each report for itself: one that fails leaves the others; one that shows an outage ends all. */
   async each(entries: readonly ReportEntry[], task: Task, onProgress: Told): Promise<ShareOutcome[]> {
+    // Another device may have taken somebody off, or made a session key new.
+    await this.vault.index.refresh();
     const outcomes: ShareOutcome[] = [];
     const changes: Change[] = [];
     let isOver = false;
@@ -174,24 +176,33 @@ export class Sharer {
     }
   }
 
-  private async one(entry: ReportEntry, task: Task): Promise<Done> {
+  private async one(known: ReportEntry, task: Task): Promise<Done> {
     try {
-      const listed = await this.vault.index.readersOf(entry.id);
       for (let left = task.retry === true ? TRIES : 1; ; ) {
-        const done = await this.attempt(entry, listed, task, --left === 0);
+        const [entry] = this.entries([known.id]);
+        const listed = await this.vault.index.readersOf(known.id);
+        const done = await this.attempt({ known, entry: entry! }, listed, task, --left === 0);
         if (done !== null) return done;
       }
     } catch (error) {
-      return { outcome: outcome(entry, "failed", { error: asEngineError(error) }), changes: [] };
+      return { outcome: outcome(known, "failed", { error: asEngineError(error) }), changes: [] };
     }
   }
 
-  /** Null when the report was changed meanwhile and there is a next attempt. */
-  private async attempt(entry: ReportEntry, listed: Readers, task: Task, isLast: boolean): Promise<Done | null> {
+  /**
+   * Null when the report was changed meanwhile and there is a next attempt. `known` is the line that the
+   * person had seen, `entry` the index's of now.
+   */
+  private async attempt(
+    { known, entry }: { known: ReportEntry; entry: ReportEntry },
+    listed: Readers,
+    task: Task,
+    isLast: boolean,
+  ): Promise<Done | null> {
     const { vault } = this;
-    const current = await currentOf(vault, entry, task.gone?.(listed));
+    const current = await currentOf(vault, entry, { gone: task.gone?.(listed) ?? [] });
     const readers = await readersNow(vault, current.report, listed);
-    const meanwhile = between(entry, current);
+    const meanwhile = between(known, current);
     const step = await task.plan(current, readers);
     if (step === null) {
       // Nothing to write; but somebody else may have changed it since the index was.
@@ -204,7 +215,7 @@ export class Sharer {
     } catch (error) {
       if (!isRefusal(error, "stale-revision")) throw error;
       if (!isLast) return null;
-      const newer = between(entryNow(current.report), await currentOf(vault, entry, task.gone?.(listed)));
+      const newer = between(entryNow(current.report), await currentOf(vault, entry, { gone: task.gone?.(listed) ?? [] }));
       return { outcome: outcome(entry, "stale", { error, meanwhile: newer }), changes: [] };
     }
     return { outcome: outcome(entry, "done", { meanwhile }), changes: changesTo(step.built.entry, step.readers) };
@@ -267,7 +278,7 @@ function isSame(a: Readers, b: Readers): boolean {
   return JSON.stringify([a.readers, a.removed]) === JSON.stringify([b.readers, b.removed]);
 }
 
-function outcome(
+export function outcome(
   entry: ReportEntry,
   state: ShareOutcome["state"],
   { error = null, meanwhile = null }: { error?: EngineError | null; meanwhile?: Meanwhile | null } = {},
@@ -276,7 +287,7 @@ function outcome(
 }
 
 /** Whatever else was wanted would fail in the same way. */
-function isOutage(error: EngineError | null): boolean {
+export function isOutage(error: EngineError | null): boolean {
   const codes = ["unreachable", "unavailable", "too-many-attempts", "not-signed-in", "storage-full"] as const;
   return isRefusal(error, ...codes);
 }

@@ -22,7 +22,7 @@ import type {
   UploadRight,
 } from "../engine/interface.ts";
 import { EngineError, refusal } from "../refusal.ts";
-import { acceptTrail, activityPage, checkTrail, exportTrail } from "./activity.ts";
+import { acceptTrail, ActivityList, checkTrail, exportTrail } from "./activity.ts";
 import { Contacts } from "./contacts.ts";
 import { Delegating } from "./delegating.ts";
 import { DelegationDesk } from "./delegation-desk.ts";
@@ -61,6 +61,8 @@ export class Sharing implements SharingEngine {
   private inbox: { readonly vault: Vault; readonly inbox: Inbox } | null = null;
   private opened: Desks | null = null;
   private readonly postponed = new Set<string>();
+  private trail = new ActivityList();
+  private goneOn: Vault | null = null;
 
   constructor(door: Doorway) {
     this.door = door;
@@ -77,6 +79,8 @@ export class Sharing implements SharingEngine {
     this.inbox = null;
     this.opened = null;
     this.postponed.clear();
+    this.trail = new ActivityList();
+    this.goneOn = null;
     this.contacts.set([]);
     this.received.set(NOTHING_RECEIVED);
     this.delegations.set(NO_DELEGATIONS);
@@ -131,7 +135,7 @@ export class Sharing implements SharingEngine {
 
   rekey(
     report: string,
-    options: { keep: readonly string[] },
+    options: { keep: readonly string[]; earlier?: boolean },
     onProgress?: Progress<{ doneBytes: number; totalBytes: number }>,
   ): Promise<Readers> {
     return this.changing((vault) => rekey(vault, report, options, onProgress));
@@ -171,6 +175,7 @@ export class Sharing implements SharingEngine {
       await giving.look();
       this.door.show(vault);
       await this.showDelegations(vault);
+      this.goOn(vault);
     } catch (error) {
       const reason = error instanceof EngineError ? error : refusal("failed", "The list cannot be shown.");
       if (this.isOpen(vault)) {
@@ -229,7 +234,7 @@ export class Sharing implements SharingEngine {
   // -- activity
 
   async activity(query: { after: string | null; limit: number }): Promise<ActivityPage> {
-    return activityPage(this.door.vault, query);
+    return this.trail.page(this.door.vault, query);
   }
 
   async checkActivity(): Promise<ActivityCheck> {
@@ -245,6 +250,13 @@ export class Sharing implements SharingEngine {
   }
 
   // -- inside
+
+  /** Once for each opening: past reports that an earlier page did not get through with. Nothing waits for it. */
+  private goOn(vault: Vault): void {
+    if (this.goneOn === vault) return;
+    this.goneOn = vault;
+    this.changing(() => delegatingOf(vault).goOn()).catch(() => {}); // the next opening tries again
+  }
 
   /** Runs what may change the index; the screens see what became of it, whether it went well or not. */
   private async changing<T>(run: (vault: Vault) => Promise<T>): Promise<T> {

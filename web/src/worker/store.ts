@@ -32,9 +32,13 @@ export interface Profile {
   readonly sealedKit: string | null;
 }
 
+export type TaskKind = "rekey" | "past";
+
 /** An upload under way; `sealed` holds its names, session key and salt. */
 export interface UploadRecord {
   readonly id: string;
+  /** What it is where it is no file of hers: a report on its way to a new key, a list still to be gone through. */
+  readonly kind?: TaskKind;
   readonly sizeBytes: number;
   readonly lastModified: number;
   readonly sealed: string;
@@ -144,6 +148,16 @@ export class Store {
 
   async uploads(): Promise<UploadRecord[]> {
     if (this.isShared) return [];
+    return (await this.records()).filter(({ kind }) => kind === undefined);
+  }
+
+  /** What else is under way, oldest first. */
+  async tasks(wanted: TaskKind): Promise<UploadRecord[]> {
+    if (this.isShared) return [];
+    return (await this.records()).filter(({ kind }) => kind === wanted);
+  }
+
+  private async records(): Promise<UploadRecord[]> {
     const all = (await this.db?.getAll("uploads")) ?? [];
     return all.sort((a, b) => a.started - b.started);
   }

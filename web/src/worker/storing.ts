@@ -178,8 +178,10 @@ export class Storing {
   ): Promise<void> {
     const { vault } = this;
     this.list.become(job, "checking");
+    // As of now: the file may have taken an hour, and another device may have taken somebody off.
+    await vault.index.refresh();
     const entry = requireReport(vault.index.state, job.labels.updates!);
-    const current = await currentOf(vault, entry);
+    const current = await currentOf(vault, entry, { isKeyNew: true });
     const meta = nextMeta(current.report, vault.key.keyId, formatTime(nowSeconds()), {
       content: contentOf(job, sealed),
     });

@@ -65,6 +65,24 @@ it("shows what was left out or altered, and where; nothing of that is signed", a
   expect((await sharing.checkActivity()).state).toBe("whole");
 });
 
+it("is not listed when its newest entries are hidden, though the rest hangs together", async () => {
+  const { sharing } = page.engine;
+  await page.store(fileOf("another.txt", 100, 2));
+  meddle((trail) => ({ ...trail, items: trail.items.slice(3) }));
+  await expect(sharing.activity({ after: null, limit: 50 })).rejects.toMatchObject({ code: "activity-altered" });
+  browser.meddle = () => null;
+  expect((await sharing.activity({ after: null, limit: 50 })).items.length).toBeGreaterThan(3);
+});
+
+it("is not listed further when an older page does not lead to the one before", async () => {
+  const { sharing } = page.engine;
+  const { next } = await sharing.activity({ after: null, limit: 2 });
+  meddle((trail) => ({ ...trail, items: trail.items.slice(1) }));
+  await expect(sharing.activity({ after: next, limit: 2 })).rejects.toMatchObject({ code: "activity-altered" });
+  browser.meddle = () => null;
+  expect((await sharing.activity({ after: next, limit: 2 })).items).toHaveLength(2);
+});
+
 it("that has lost what the index signed is said to be altered, and stops no change", async () => {
   const { sharing } = page.engine;
   browser.meddle = (request) => {
@@ -74,9 +92,10 @@ it("that has lost what the index signed is said to be altered, and stops no chan
   };
   await page.engine.edit(page.row("blood").id, { title: "Renamed" });
   expect(page.row("Renamed").revision).toBe(2);
+  await expect(sharing.activity({ after: null, limit: 5 })).rejects.toMatchObject({ code: "activity-altered" });
+  browser.meddle = () => null;
   const shown = await sharing.activity({ after: null, limit: 5 });
   expect(shown.unsigned).toMatchObject({ code: "activity-altered" });
-  browser.meddle = () => null;
   await sharing.acceptActivity();
   expect((await sharing.activity({ after: null, limit: 5 })).unsigned).toBeNull();
   expect(await sharing.checkActivity()).toMatchObject({ state: "whole" });

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { formatTime, nowSeconds } from "../../src/crypto/times.ts";
 import type { NewDelegation } from "../../src/engine/interface.ts";
 import { Browser, newEmail, signedUp, type Page } from "./running.ts";
-import { fileOf, Server } from "./serving.ts";
+import { fileOf, PASSWORD, Server } from "./serving.ts";
 
 let server: Server;
 beforeAll(async () => {
@@ -118,6 +118,28 @@ describe("a standing delegation", () => {
     const again = await ana!.at.engine.sharing.applyToPast(given!);
     expect(again.map(({ state }) => state)).toEqual(["unchanged", "unchanged"]);
     expect(await emailsReading(ana!, past!)).toContain(boris!.email);
+  });
+
+  it("goes on with the past at the next opening, where a closed page was stopped", async () => {
+    const dora = await Somebody.signedUp();
+    await compared(ana!, dora);
+    const { id } = await ana!.at.engine.sharing.delegate(request(dora.email));
+    let isAway = false;
+    ana!.browser.meddle = (request) => {
+      isAway ||= request.method === "PUT" && request.url.includes("/reports/");
+      if (isAway) throw new TypeError("network");
+      return null;
+    };
+    const stopped = await ana!.at.engine.sharing.applyToPast(id).catch((error: unknown) => error);
+    expect(JSON.stringify(stopped)).toMatch(/unreachable/);
+    ana!.page.engine.lock();
+    ana!.browser.meddle = () => null;
+    ana!.page = await ana!.browser.page();
+    await ana!.page.engine.unlock(PASSWORD);
+    await ana!.at.engine.sharing.refreshDelegations();
+    await expect.poll(async () => (await ana!.at.engine.sharing.sharedWith()).size, { timeout: 60_000 }).toBe(2);
+    await expect.poll(() => emailsReading(ana!, past!), { timeout: 60_000 }).toContain(dora.email);
+    await ana!.at.engine.sharing.endDelegation(id);
   });
 
   it("is passed on only within itself, and acts once its owner says so", async () => {

@@ -75,13 +75,13 @@ it("is hers, with him as its author and the only other who reads it", async () =
   const file = fileOf("Lab of today.txt", 300, 1);
   expect(await storeFor(mira, file, { category: "lab", profession: "cardiologist" })).toMatchObject({ state: "saved", owner: mira });
   const stored = doctor.row("Lab of today");
-  expect(stored).toMatchObject({ isMine: false, category: "lab" });
+  expect(stored).toMatchObject({ isMine: false, category: "lab", signer: "me" });
   await expect(doctor.engine.edit(stored.id, { title: "mine" })).rejects.toMatchObject({ code: "forbidden" });
 
   hers.use();
   await patient.engine.refresh();
   const row = patient.row("Lab of today");
-  expect(row).toMatchObject({ id: stored.id, isMine: true, author: stored.author, subject: row.owner });
+  expect(row).toMatchObject({ id: stored.id, isMine: true, author: stored.author, signer: "verified", subject: row.owner });
   const { bytes, signature } = await patient.engine.preview(row.id, { maxBytes: 1000 });
   expect(signature).toBe("valid");
   expect(Buffer.from(bytes).equals(Buffer.from(await file.arrayBuffer()))).toBe(true);

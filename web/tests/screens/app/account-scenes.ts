@@ -76,6 +76,16 @@ export const accountScenes: readonly Scene[] = [
       await page.getByText(/That is not group/).first().waitFor();
     },
   },
+  {
+    name: "kit-scan",
+    path: "/",
+    prepare: (engine) => engine.state.set({ kind: "kit", person: mira, isFirst: true }),
+    act: async (page) => {
+      await page.getByRole("button", { name: "Save kit file" }).click();
+      await page.getByRole("button", { name: "Scan the printed square" }).click();
+      await page.getByRole("button", { name: "Choose a picture" }).waitFor();
+    },
+  },
   { name: "kit-new", path: "/", prepare: (engine) => engine.state.set({ kind: "kit", person: mira, isFirst: false }) },
   { name: "sign-in", path: "/sign-in", prepare: outside },
   {
@@ -153,6 +163,15 @@ export const accountScenes: readonly Scene[] = [
     prepare: (engine) => engine.state.set({ kind: "locked", email, reason: "session-ended" }),
   },
   { name: "reset", path: "/reset", prepare: locked },
+  {
+    name: "reset-scan",
+    path: "/reset",
+    prepare: locked,
+    act: async (page) => {
+      await page.getByRole("button", { name: "Scan the printed square" }).click();
+      await page.getByRole("button", { name: "Choose a picture" }).waitFor();
+    },
+  },
   {
     name: "reset-errors",
     path: "/reset",

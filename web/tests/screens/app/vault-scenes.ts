@@ -4,6 +4,7 @@ import type { Page } from "playwright-core";
 
 import { EngineError } from "../../../src/engine/errors.ts";
 import type { Upload, UploadState } from "../../../src/engine/interface.ts";
+import { ingrid, named } from "../engine/people.ts";
 import { reportId, row, rows } from "../engine/sample.ts";
 import type { TestEngine } from "../engine/test-engine.ts";
 import type { Scene } from "./scene.ts";
@@ -151,6 +152,19 @@ export const vaultScenes: readonly Scene[] = [
     act: async (page) => {
       await page.getByRole("button", { name: /^Add/ }).filter({ visible: true }).first().click();
       await page.getByRole("menuitem", { name: "Somebody else's" }).click();
+      await page.getByRole("dialog").waitFor();
+    },
+  },
+  {
+    name: "vault-store-for",
+    path: "/reports",
+    prepare: (engine) =>
+      (engine.mayStore = [
+        { owner: named(ingrid), categories: ["lab", "letter"], subjects: "*", professions: ["physician"], expires: "2027-05-21T09:00:00Z" },
+      ]),
+    act: async (page) => {
+      await page.getByRole("button", { name: /^Add/ }).filter({ visible: true }).first().click();
+      await page.getByRole("menuitem", { name: "Into somebody else's vault" }).click();
       await page.getByRole("dialog").waitFor();
     },
   },

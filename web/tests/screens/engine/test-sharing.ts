@@ -144,7 +144,7 @@ export class TestSharing implements SharingEngine {
   planRekey(report: string): Promise<RekeyPlan> {
     const { readers, removed } = people.readers(report);
     const kept = readers.filter(({ isOwner }) => !isOwner);
-    return Promise.resolve({ report, sizeBytes: 1_200_000, kept, leftOut: [], removed, unnamed: 0, ...this.rekeyPlan });
+    return Promise.resolve({ report, sizeBytes: 1_200_000, kept, leftOut: [], removed, unnamed: 0, earlier: [], isBegun: false, ...this.rekeyPlan });
   }
 
   rekey(report: string): Promise<Readers> {

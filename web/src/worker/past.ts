@@ -1,0 +1,83 @@
+/**
+ * Applying a delegation to reports of the past (docs/spec/17-delegations.md §6): which delegations are
+ * still to be gone through stands sealed in this browser until done, so what a closed page interrupted
+ * goes on at the next opening. The index is renewed once for many reports.
+ */
+import type { Certificate } from "../crypto/certificates.ts";
+import type { ShareOutcome, ShareProgress } from "../engine/interface.ts";
+import { isRefusal } from "../refusal.ts";
+import type { Delegation } from "../vault/delegation.ts";
+import type { ReportEntry } from "../vault/report-entry.ts";
+import { readersByReport } from "./readers.ts";
+import { isOutage, outcome, type Sharer } from "./sharer.ts";
+import type { Vault } from "./vault.ts";
+
+const CONTEXT = "past 1";
+/** Reports between two renewals of the index. */
+const AT_ONCE = 32;
+
+/** Adds the delegate to each of `entries`; who reads one already is passed over. */
+export async function goThrough(
+  { vault, sharer }: { vault: Vault; sharer: Sharer },
+  { id, to }: Delegation,
+  certificate: Certificate,
+  entries: readonly ReportEntry[],
+  onProgress: ((progress: ShareProgress) => void) | undefined,
+): Promise<ShareOutcome[]> {
+  await remember(vault, id);
+  const open = await notOpenYet(vault, to, entries);
+  const outcomes: ShareOutcome[] = entries.filter((each) => !open.includes(each)).map((each) => outcome(each, "unchanged"));
+  const plan = sharer.addingBy(id, certificate);
+  for (let start = 0; start < open.length; start += AT_ONCE) {
+    const before = outcomes.length;
+    const part = open.slice(start, start + AT_ONCE);
+    const told = ({ done }: ShareProgress): void => onProgress?.({ done: before + done, total: entries.length });
+    outcomes.push(...(await sharer.each(part, { plan, retry: true }, told)));
+    if (outcomes.some(({ error }) => isOutage(error))) {
+      const left = open.slice(start + AT_ONCE).map((each) => outcome(each, "left"));
+      return [...outcomes, ...left];
+    }
+  }
+  onProgress?.({ done: entries.length, total: entries.length });
+  await forget(vault, id);
+  return outcomes;
+}
+
+/** Those that the index does not list as read by this person. */
+async function notOpenYet(vault: Vault, to: string, entries: readonly ReportEntry[]): Promise<ReportEntry[]> {
+  const people = vault.people();
+  const readers = await readersByReport(vault);
+  return entries.filter(({ id }) => !(readers.get(id) ?? []).some((key) => people.same(key, to)));
+}
+
+/** Ids of the delegations that an earlier page did not get through with. */
+export async function leftUndone(vault: Vault): Promise<string[]> {
+  const found: string[] = [];
+  for (const { id, sealed } of await vault.store.tasks("past")) {
+    try {
+      const { delegation } = (await vault.session.stateKey.open(`${CONTEXT} ${id}`, sealed)) as { delegation: string };
+      found.push(delegation);
+    } catch (error) {
+      if (!isRefusal(error, "credentials-refused")) throw error;
+      await vault.store.dropUpload(id); // of before another password: it can be asked for again
+    }
+  }
+  return found;
+}
+
+async function remember(vault: Vault, delegation: string): Promise<void> {
+  const id = taskOf(delegation);
+  const sealed = await vault.session.stateKey.seal(`${CONTEXT} ${id}`, { delegation });
+  await vault.store.saveUpload({
+    ...{ kind: "past", id, sealed, upload: null, sizeBytes: 0, lastModified: 0, started: Date.now() },
+  });
+}
+
+/** Nothing of it is to be done any more. */
+export function forget(vault: Vault, delegation: string): Promise<void> {
+  return vault.store.dropUpload(taskOf(delegation));
+}
+
+function taskOf(delegation: string): string {
+  return `past ${delegation}`;
+}
