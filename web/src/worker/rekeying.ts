@@ -8,7 +8,7 @@ import { makeSalt } from "../crypto/payload.ts";
 import { formatTime, nowSeconds } from "../crypto/times.ts";
 import type { Reader as ShownReader, Readers as ShownReaders, RekeyPlan } from "../engine/interface.ts";
 import { LIMITS } from "../limits.ts";
-import { invalid, refusal } from "../refusal.ts";
+import { invalid, isRefusal, refusal } from "../refusal.ts";
 import { requireReport } from "../vault/index/state.ts";
 import { finishReport, nextMeta, type BuiltReport } from "../vault/report-build.ts";
 import { chainBefore } from "../vault/rekey.ts";
@@ -35,6 +35,7 @@ export async function planRekey(vault: Vault, id: string): Promise<RekeyPlan> {
   const shown = await shownReaders(vault, report, next.readers);
   const nameOf = namesOf(vault);
   const people = vault.people();
+  const earlier = await earlierOf(vault, report).catch(noneIfLost);
   const isKept = ({ key }: ShownReader): boolean =>
     [...next.certificates.keys()].some((each) => people.same(each, key));
   return {
@@ -44,7 +45,7 @@ export async function planRekey(vault: Vault, id: string): Promise<RekeyPlan> {
     leftOut: next.leftOut.map(({ key, why }) => ({ ...nameOf(key), isOwner: false, delegation: null, why })),
     removed: shown.removed,
     unnamed: shown.unnamed,
-    earlier: (await earlierOf(vault, report)).map(({ meta }) => ({ revision: meta.revision, sizeBytes: meta.size_bytes })),
+    earlier: earlier.map(({ meta }) => ({ revision: meta.revision, sizeBytes: meta.size_bytes })),
     isBegun: await isBegun(vault, id),
   };
 }
@@ -131,10 +132,16 @@ class Run {
   }
 }
 
-/** The earlier revisions that can be issued again; none where the server has lost some. */
+/** The earlier revisions that can be issued again; throws `block-missing` where some are lost. */
 async function earlierOf(vault: Vault, report: Report): Promise<readonly Report[]> {
   const versions = await openVersions(vault, requireReport(vault.index.state, report.meta.id));
   return chainBefore(report, versions.map((each) => each.report));
+}
+
+/** A version that is lost hinders no new key: there is nothing to issue again. */
+function noneIfLost(error: unknown): readonly Report[] {
+  if (isRefusal(error, "block-missing")) return [];
+  throw error;
 }
 
 function totalOf(contents: readonly Report[], onProgress: Told): (bytes: number) => void {
