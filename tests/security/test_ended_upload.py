@@ -6,7 +6,8 @@ from pathlib import Path
 
 from tests.running import Person
 from tests.security.hostile import Forward, HostileProxy, Reply, Request, json_reply
-from tests.security.test_kill_client import CARS, CONTENT, Killer, fetched, put_again, put_and_kill
+from tests.security.killing import CARS, Killer
+from tests.security.test_kill_client import CONTENT, fetched, put_again, put_and_kill
 
 
 def test_the_same_line_goes_on_under_a_new_upload(
