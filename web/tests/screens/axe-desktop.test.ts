@@ -1,0 +1,4 @@
+import { holdScenesToTheRules } from "./axe.ts";
+import { desktop } from "./stage.ts";
+
+holdScenesToTheRules(desktop);

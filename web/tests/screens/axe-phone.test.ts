@@ -1,0 +1,4 @@
+import { holdScenesToTheRules } from "./axe.ts";
+import { phone } from "./stage.ts";
+
+holdScenesToTheRules(phone);
