@@ -19,7 +19,7 @@ BUNDLE := hygieia/web_dist/index.html
 WEB := $(shell find web/src web/public web/index.html web/vite.config.ts web/package-lock.json hygieia/limits.json -type f)
 VITEST := node_modules/.bin/vitest run --reporter=dot --reporter=junit
 
-.PHONY: help run web test test-servers test-containers test-interop test-browser test-all test-rest \
+.PHONY: help run web test test-web test-servers test-containers test-interop test-browser test-all test-rest \
         demo lint bench bench-web screens attack conformance format lock clean
 
 help: ## list the targets
@@ -59,11 +59,18 @@ demo: .venv/.run ## play the whole story on real files, in a temporary folder
 
 test: .venv/.dev $(NODE) ## every test that needs only Python and Node, and no root
 	@mkdir -p $(RESULTS)
+	@$(MAKE) --no-print-directory test-web >$(RESULTS)/web.log 2>&1 & web=$$!; \
+	trap 'kill $$web 2>/dev/null' INT TERM; failed=0; \
+	echo "The web app's tests run beside these; what they say comes last."; \
+	$(PYTEST) --junit-xml=$(RESULTS)/test.xml || failed=1; \
+	wait $$web || failed=1; cat $(RESULTS)/web.log; exit $$failed
+
+test-web: .venv/.dev $(NODE) # the part of `test` that Node runs
+	@mkdir -p $(RESULTS)
 	@failed=0; \
 	(cd web && $(VITEST) --outputFile.junit=../$(RESULTS)/web-unit.xml) || failed=1; \
 	(cd web && $(VITEST) -c vitest.server.config.ts --outputFile.junit=../$(RESULTS)/web-server.xml) \
-	  || failed=1; \
-	$(PYTEST) --junit-xml=$(RESULTS)/test.xml || failed=1; exit $$failed
+	  || failed=1; exit $$failed
 
 test-interop: .venv/.dev $(NODE) ## tests against sq, gpg and shells (Debian, root; installs them)
 	@mkdir -p $(RESULTS)
