@@ -26,6 +26,7 @@ from hygieia.errors import (
     HygieiaError,
     InvalidInput,
     NotFound,
+    StaleRevision,
     TooManyAttempts,
     Unavailable,
 )
@@ -48,6 +49,9 @@ KEEP: Final = timedelta(days=400)
 
 MAX_WAITING: Final = 1000
 MAX_WAITING_IN_ONE: Final = 64
+
+_GOING: Final = "going"
+"""In the body of a message that is being dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +135,8 @@ class Inboxes:
         document = await self._stores.documents.get(COLLECTION, message_id)
         if document is None or document.body["account"] != account:
             raise NotFound("There is no such message.")
-        await self._drop(read_message(document))
+        if _GOING not in document.body:
+            await self._drop(document)
 
     async def clean_up(self, job: Job) -> None:
         """The job: take back what was never committed, give room back, drop what is too old."""
@@ -144,10 +149,10 @@ class Inboxes:
             return
         await quotas.settle(message.sender, message.posting_key, message.size_bytes)
         due = parse_time(message.created) + KEEP
-        if due <= self._now():
-            await self._drop(message)
+        if _GOING in document.body or due <= self._now():
+            await self._drop(document)
         else:
-            await self._stores.jobs.schedule(JOB, message.id, due, _body(message))
+            await self._stores.jobs.postpone(job, due)
 
     async def drop_account(self, account: str) -> None:
         """Forget what an account received and sent: it is going."""
@@ -155,7 +160,11 @@ class Inboxes:
             while True:
                 page = await self._stores.documents.page(collection, account, limit=100)
                 for item in page.items:
-                    await self._drop(read_message(item))
+                    document = await self._stores.documents.get(COLLECTION, item.id)
+                    if document is None:  # never listed: what it took, its job gives back
+                        await self._let_go(read_message(item))
+                    elif _GOING not in document.body:
+                        await self._drop(document)
                 if page.next is None:
                     break
 
@@ -183,7 +192,9 @@ class Inboxes:
 
     async def _commit(self, upload: Upload, message: Message) -> Message:
         stores, attempt = self._stores, Attempt()
-        await stores.jobs.schedule(JOB, message.id, self._now() + CLEAN_UP_AFTER, _body(message))
+        job = await stores.jobs.schedule(
+            JOB, message.id, self._now() + CLEAN_UP_AFTER, _body(message)
+        )
         try:
             await stores.quotas.hold(message.sender, message.posting_key, message.size_bytes)
             await stores.blocks.pin(CID.parse(message.root), name=message.pin_name)
@@ -199,8 +210,8 @@ class Inboxes:
             return listed
         await stores.quotas.settle(message.sender, message.posting_key, message.size_bytes)
         await stores.quotas.take_upload(upload.account, upload.id, message.size_bytes)
-        due = parse_time(message.created) + KEEP
-        await stores.jobs.schedule(JOB, message.id, due, _body(message))
+        # Not where it has been acknowledged already: that took the job over.
+        await stores.jobs.postpone(job, parse_time(message.created) + KEEP)
         return message
 
     async def _list(self, message: Message) -> Message:
@@ -234,15 +245,25 @@ class Inboxes:
         await self._let_go(message)
         await self._stores.jobs.cancel(JOB, message.id)
 
-    async def _drop(self, message: Message) -> None:
-        """Take it out of the list, then give back what it took; a job ends what dies in between."""
-        stores = self._stores
-        if await stores.documents.get(ACCOUNTS, message.sender) is not None:
-            # Whoever posts it may not have come to that yet: first in, then out.
-            await stores.quotas.settle(message.sender, message.posting_key, message.size_bytes)
-            await stores.quotas.hold(message.sender, message.hold_key, 0)
+    async def _drop(self, document: Document) -> None:
+        """Take it out of the list, then give back what it took; a job ends what dies in between.
+
+        Of many at once the first to mark it as going does so, for only once may it be given back.
+        """
+        stores, message = self._stores, read_message(document)
+        body: Body = document.body | {_GOING: True}
         await stores.jobs.schedule(JOB, message.id, self._now() + CLEAN_UP_AFTER, _body(message))
-        await stores.documents.delete(COLLECTION, message.id)
+        try:
+            taken = await stores.documents.replace(COLLECTION, message.id, document.rev, body)
+            if await stores.documents.get(ACCOUNTS, message.sender) is not None:
+                # Whoever posts it may not have come to that yet: first in, then out.
+                key, size = message.posting_key, message.size_bytes
+                await stores.quotas.settle(message.sender, key, size)
+                await stores.quotas.hold(message.sender, message.hold_key, 0)
+            if not await stores.documents.delete(COLLECTION, message.id, rev=taken.rev):
+                return
+        except (StaleRevision, NotFound):
+            return  # another has it
         await self._let_go(message)
         await stores.jobs.cancel(JOB, message.id)
 

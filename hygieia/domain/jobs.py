@@ -47,25 +47,30 @@ class Jobs:
 
     async def schedule(
         self, kind: str, subject: str, at: datetime, body: Mapping[str, JSON] | None = None
-    ) -> None:
+    ) -> Job:
         """Have ``kind`` done to ``subject`` from ``at`` on. A second call moves the first."""
         job_id = _id(kind, subject)
         content: Body = {"kind": kind, "subject": subject, "body": dict(body or {})}
         sort = format_time(at)
         while True:
             try:
-                await self._documents.insert(COLLECTION, job_id, content, scope=SCOPE, sort=sort)
+                return _read(
+                    await self._documents.insert(
+                        COLLECTION, job_id, content, scope=SCOPE, sort=sort
+                    )
+                )
             except Duplicate:
                 existing = await self._documents.get(COLLECTION, job_id)
                 if existing is None:
                     continue
                 try:
-                    await self._documents.replace(
-                        COLLECTION, job_id, existing.rev, content, sort=sort
+                    return _read(
+                        await self._documents.replace(
+                            COLLECTION, job_id, existing.rev, content, sort=sort
+                        )
                     )
                 except (StaleRevision, NotFound):
                     continue
-            return
 
     async def cancel(self, kind: str, subject: str) -> None:
         """The work is done or no longer needed."""

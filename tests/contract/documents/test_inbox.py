@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from hygieia.blocks.embedded import open_embedded
-from hygieia.documents.port import Body, DocumentStore
+from hygieia.documents.port import Body, Document, DocumentStore
 from hygieia.domain import account, inbox
 from hygieia.domain.inbox import Inboxes, Message
 from hygieia.domain.stores import Stores
 from hygieia.domain.uploads import Upload, Uploads
-from hygieia.errors import NotFound
+from hygieia.errors import NotFound, Unavailable
 from hygieia.openpgp.times import now
 from hygieia.server.storage import build_stores
 from hygieia.vault.message import SealedMessage, seal_message
@@ -114,8 +114,62 @@ async def test_a_message_acknowledged_while_it_is_posted_is_paid_for_no_longer(p
         await posted
         for each in (await Inboxes(pair[0]).page(BOB.account, after=None, limit=10)).items:
             await Inboxes(pair[0]).acknowledge(BOB.account, each.id)
-        # A job may be left, which finds nothing to do when it falls due.
-        assert replace(await left_of(pair[0]), jobs=[]) == Left()
+        assert await left_of(pair[0]) == Left()
+
+
+async def test_a_message_acknowledged_by_many_at_once_is_given_back_once(pair: Pair) -> None:
+    kept = message()
+    await posted_at_once(pair, kept)
+    for _ in range(ROUNDS):
+        [one] = set(await posted_at_once(pair, message()))
+        inboxes = [Inboxes(stores) for stores in pair]
+        ended = await asyncio.gather(
+            *(each.acknowledge(BOB.account, one.id) for each in inboxes * 4),
+            return_exceptions=True,
+        )
+        assert all(each is None or isinstance(each, NotFound) for each in ended)
+        left = await left_of(pair[0])
+        assert (left.report_bytes, left.holds, len(left.received)) == (kept.root.tsize, [], 1)
+
+
+async def test_one_who_saw_it_before_another_let_it_go_gives_nothing_back(pair: Pair) -> None:
+    kept, sealed = message(), message()
+    await posted_at_once(pair, kept)
+    [one] = set(await posted_at_once(pair, sealed))
+    first, late = (Inboxes(stores) for stores in pair)
+    read = pair[1].documents.get
+
+    async def read_then_wait(collection: str, document_id: str) -> Document | None:
+        document = await read(collection, document_id)
+        if (collection, document_id) == (inbox.COLLECTION, one.id):
+            await first.acknowledge(BOB.account, one.id)
+        return document
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pair[1].documents, "get", read_then_wait)
+        await late.acknowledge(BOB.account, one.id)
+    left = await left_of(pair[0])
+    assert (left.report_bytes, left.holds, len(left.received)) == (kept.root.tsize, [], 1)
+
+
+async def test_what_died_while_it_let_a_message_go_is_ended_by_the_job(pair: Pair) -> None:
+    sealed = message()
+    [one] = set(await posted_at_once(pair, sealed))
+    stores = pair[0]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stores.quotas, "hold", _dies)
+        with pytest.raises(Unavailable):
+            await Inboxes(stores).acknowledge(BOB.account, one.id)
+    await Inboxes(stores).acknowledge(BOB.account, one.id)  # nothing to be said twice
+    job = await stores.jobs.find(inbox.JOB, one.id)
+    assert job is not None
+    await Inboxes(stores).clean_up(job)
+    await stores.jobs.finish(job)
+    assert await left_of(stores) == Left()
+
+
+async def _dies(*_: object) -> None:
+    raise Unavailable("The store does not answer.")
 
 
 async def test_one_that_lost_and_died_is_cleaned_up_beside_the_one_that_won(pair: Pair) -> None:
