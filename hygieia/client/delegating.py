@@ -100,7 +100,11 @@ class Delegator:
             return await self._send_again(known, contact, certificate)
         # The server may refuse the permission, which says nothing without the delegation.
         await self.allow(delegation)
-        note = await self._enter(delegation)
+        try:
+            note = await self._enter(delegation)
+        except BaseException:
+            await self._take_back(delegation)
+            raise
         await self._post(note, [certificate], [contact.email])
         return delegation
 
@@ -182,9 +186,13 @@ class Delegator:
     async def allow(self, delegation: Delegation) -> None:
         """Give the permission at the server that goes with the right to upload."""
         if Right.UPLOAD in delegation.rights:
-            path = f"/uploaders/{delegation.receiver}"
-            body = {"expires": delegation.expires}
-            await self.session.transport.call("PUT", path, body=body, repeatable=True)
+            table = await asyncio.to_thread(self.table)
+            known = _may_upload_until(table, delegation.receiver) or ""
+            await self._allow_until(delegation.receiver, max(known, delegation.expires))
+
+    async def _allow_until(self, key: str, expires: str) -> None:
+        path, body = f"/uploaders/{key}", {"expires": expires}
+        await self.session.transport.call("PUT", path, body=body, repeatable=True)
 
     async def _verified(self, email: str) -> tuple[Contact, Certificate]:
         seen = await Contacts(self.session, self.index).look_up(email)
@@ -215,6 +223,13 @@ class Delegator:
         await self.index.change([PutDelegation(_row(note))])
         return note
 
+    async def _take_back(self, delegation: Delegation) -> None:
+        """Take the permission back, unless the delegation was entered after all."""
+        with contextlib.suppress(HygieiaError):
+            await self.index.refresh()
+            if all(each.id != delegation.id for each in self.index.state.delegations()):
+                await self.forbid([delegation])
+
     async def _send_again(
         self, known: Delegation, contact: Contact, certificate: Certificate
     ) -> Delegation:
@@ -234,13 +249,16 @@ class Delegator:
         await Messages(self.session, self.source).post(note, [mine, *certificates], emails, kind)
 
     async def forbid(self, fallen: Sequence[Delegation]) -> None:
-        """Take back the permission at the server of whoever may no longer upload."""
+        """Take back what of the permission at the server no delegation gives any more."""
         table = await asyncio.to_thread(self.table)
-        still = {each.receiver for each in table.given() if Right.UPLOAD in each.rights}
         people = self.index.state.people(self.session.key.certificate)
         for each in fallen:
-            mine = people.is_me(each.record_of)
-            if mine and Right.UPLOAD in each.rights and each.receiver not in still:
+            if Right.UPLOAD not in each.rights or not people.is_me(each.record_of):
+                continue
+            until = _may_upload_until(table, each.receiver)
+            if until is not None:
+                await self._allow_until(each.receiver, until)
+            else:
                 with contextlib.suppress(NotFound):
                     await self.session.transport.call("DELETE", f"/uploaders/{each.receiver}")
 
@@ -285,6 +303,13 @@ def _same(given: Iterable[Delegation], wanted: Delegation, *, dated: bool) -> De
         if alike == each and (dated or each.expires >= recent):
             return each
     return None
+
+
+def _may_upload_until(table: Delegations, key: str) -> str | None:
+    """The latest end of what lets ``key`` store, or None."""
+    given = [each for each in table.given() if Right.UPLOAD in each.rights and each.receiver == key]
+    ends = [each.expires for each in given if parse_time(each.expires) > now()]
+    return max(ends, default=None)
 
 
 def _require_within(delegation: Delegation, parent: Delegation) -> None:

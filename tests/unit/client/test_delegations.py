@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hygieia.client import Device, recipients
+from hygieia.client import Device, Vault, recipients
 from hygieia.client.content import upload_content
 from hygieia.client.index_sync import IndexSync
 from hygieia.client.received import Standing
@@ -23,7 +25,7 @@ from hygieia.errors import (
 )
 from hygieia.openpgp.times import format_time, now
 from hygieia.vault.delegation import Scope
-from hygieia.vault.index import PutContact
+from hygieia.vault.index import Change, PutContact
 from hygieia.vault.people import Contact, ContactState
 from tests.unit.client.conftest import Person
 from tests.unit.client.delegating import (
@@ -87,6 +89,64 @@ async def test_one_to_store_that_the_server_refuses_is_not_entered(
         await give(ana, boris, rights=EVERYTHING)
     assert list(ana.index.state.delegations()) == []
     assert not (await boris.delegation_inbox.take_in()).waiting
+
+
+async def allowed(vault: Vault) -> dict[str, str]:
+    """Until when who may store, as the server has it."""
+    listed = (await vault.session.transport.call("GET", "/uploaders")).document
+    return {each["key"]: each["expires"] for each in listed["items"]}
+
+
+async def test_who_may_store_may_for_as_long_as_the_longest_of_what_is_in_force(
+    person: Person,
+) -> None:
+    ana, boris = await person("Ana"), await person("Boris")
+    await meet(ana, boris)
+    long = await give(ana, boris, CARDIOLOGY, EVERYTHING)
+    soon = now() + timedelta(days=9)
+    short = await ana.delegations.give(email(boris), Scope(), EVERYTHING, expires=soon)
+    assert await allowed(ana) == {key(boris): long.expires}
+    await ana.delegations.end([long])
+    assert await allowed(ana) == {key(boris): short.expires}
+    await ana.delegations.end([short])
+    assert await allowed(ana) == {}
+
+
+@pytest.mark.parametrize("error", [Unreachable("No way."), asyncio.CancelledError()])
+async def test_one_that_could_not_be_entered_lets_nobody_store(
+    person: Person, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    ana, boris = await person("Ana"), await person("Boris")
+    await meet(ana, boris)
+    soon = now() + timedelta(days=9)
+    before = await ana.delegations.give(email(boris), CARDIOLOGY, EVERYTHING, expires=soon)
+
+    async def fails(*_: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(IndexSync, "change", fails)
+        with pytest.raises(type(error)):
+            await give(ana, boris, rights=EVERYTHING)
+    assert await allowed(ana) == {key(boris): before.expires}
+
+
+async def test_one_that_was_entered_though_the_answer_was_lost_lets_them_store(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana, boris = await person("Ana"), await person("Boris")
+    await meet(ana, boris)
+    change = IndexSync.change
+
+    async def loses_the_answer(index: IndexSync, changes: Sequence[Change]) -> None:
+        await change(index, changes)
+        raise Unreachable("No way.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(IndexSync, "change", loses_the_answer)
+        with pytest.raises(Unreachable):
+            await give(ana, boris, rights=EVERYTHING)
+    assert [*await allowed(ana)] == [key(boris)]
 
 
 async def test_category_subject_and_profession_all_have_to_match(
