@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 PREFIX: Final = "HYGIEIA_"
+_NEVER_EMPTY: Final = {"HYGIEIA_DOCUMENTS", "HYGIEIA_BLOCKS"}  # no store was ever meant by that
 IGNORED_PREFIX: Final = "HYGIEIA_TEST_"
 DEFAULT_ENV_FILE: Final = Path(".env")
 
@@ -268,13 +269,13 @@ def _variable(field_name: str) -> str:
 
 
 def _ours(source: Mapping[str, str], where: str) -> dict[str, tuple[str, str]]:
-    """Our variables with the place they come from; an empty one counts as not set."""
+    """Our variables with the place they come from; an empty one mostly counts as not set."""
     return {
         name: (value.strip(), where)
         for name, value in source.items()
         if name.startswith(PREFIX)
         and not name.startswith(IGNORED_PREFIX)
-        and (value.strip() or name not in _known())
+        and (value.strip() or name in _NEVER_EMPTY or name not in _known())
     }
 
 
@@ -290,6 +291,9 @@ def _parsed(given: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
             continue
         if name not in known:
             raise _unknown(name, where)
+        if not text and name in _NEVER_EMPTY:
+            hint = f"It is set in {where}. Leave it out for the embedded store."
+            raise ConfigError(f"{name} is set, but empty.", hint=hint)
         setting = known[name]
         is_file = setting.metadata["secret"] and text.startswith("@")
         try:

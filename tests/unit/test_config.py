@@ -157,6 +157,14 @@ def test_an_empty_setting_is_not_set() -> None:
     assert load({"HYGIEIA_PORT": "", "HYGIEIA_DATA_DIR": " "}) == Settings()
 
 
+@pytest.mark.parametrize("name", ["HYGIEIA_DOCUMENTS", "HYGIEIA_BLOCKS"])
+def test_a_store_that_is_named_by_nothing_is_not_the_embedded_one(name: str) -> None:
+    for text in ("", " "):
+        with pytest.raises(ConfigError, match=f"{name} is set, but empty") as caught:
+            load({name: text})
+        assert "Leave it out for the embedded store" in (caught.value.hint or "")
+
+
 def test_a_file_may_hold_comments_quotes_exports_and_settings_of_other_programs(
     tmp_path: Path,
 ) -> None:
