@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
-from hygieia.errors import Duplicate, LimitExceeded, NotFound, StaleRevision
+from hygieia.errors import Conflict, Duplicate, LimitExceeded, NotFound, StaleRevision
 from hygieia.openpgp.times import format_time
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Uploaders:
     async def allow(self, account: str, key: str, expires: datetime) -> Uploader:
         """Let ``key`` store for ``account`` until ``expires``; a second call moves the time.
 
-        Raises ``LimitExceeded`` for one more than 256 of them.
+        Raises ``LimitExceeded`` for one more than 256 of them, ``Conflict``.
         """
         others = [each.key for each in await self.all_of(account) if each.key != key]
         if len(others) >= MAX_UPLOADERS:
@@ -61,8 +61,8 @@ class Uploaders:
                     )
             except (Duplicate, StaleRevision, NotFound):
                 continue
-            break
-        return Uploader(key, body["expires"])
+            return Uploader(key, body["expires"])
+        raise Conflict("This permission is being changed by too many requests at once.")
 
     async def may(self, account: str, key: str) -> bool:
         """Whether ``key`` may store for ``account`` now."""

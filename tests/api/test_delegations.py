@@ -10,7 +10,7 @@ import pytest
 from hygieia.domain import inbox, uploaders
 from hygieia.domain.pins_again import pin_again
 from hygieia.domain.soundness import Checker
-from hygieia.errors import TooManyAttempts
+from hygieia.errors import StaleRevision, TooManyAttempts
 from hygieia.openpgp.times import format_time, now
 from hygieia.vault.message import SealedMessage, seal_message
 from tests.factories.dags import Dag, ReportParts, report_parts
@@ -334,6 +334,19 @@ async def test_at_the_limit_nobody_joins_and_whoever_may_store_can_be_prolonged(
     assert [(each["key"], each["expires"]) for each in listed] == [(BOB.key.key_id, later)]
     await ada.call("DELETE", f"/api/v1/uploaders/{BOB.key.key_id}")
     assert (await allow(ada, CLEO)).status == 200
+
+
+async def test_a_permission_that_could_not_be_written_is_not_said_to_be(
+    ada: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def loses(*_: object, **__: object) -> None:
+        raise StaleRevision("It has changed.")
+
+    assert (await allow(ada, BOB)).status == 200
+    with monkeypatch.context() as patch:
+        patch.setattr(ada.api.services.stores.documents, "replace", loses)
+        reply = await allow(ada, BOB, format_time(now() + timedelta(days=60)))
+    assert (reply.status, reply.code) == (409, "conflict")
 
 
 async def test_what_the_owner_has_no_room_for_is_refused(ada: Member, bob: Member) -> None:
