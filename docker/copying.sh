@@ -13,6 +13,8 @@ case ${1-} in
   backup)
     # Kubo's own mark of a daemon that runs, or was not stopped but killed.
     [ ! -e /vault/kubo/api ] || die "The vault runs: docker compose stop first. (After a power cut start it once.)"
+    # MongoDB's, which it empties when it stops.
+    [ ! -s /vault/mongodb/mongod.lock ] || die "MongoDB runs: docker compose stop first. (After a power cut start it once.)"
     [ -e /vault/kubo/config ] || die "There is no vault in the volumes."
     tar --create --numeric-owner --sparse --file=/backup/vault.tar.new --directory=/vault mongodb kubo
     sync /backup/vault.tar.new
