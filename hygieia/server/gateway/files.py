@@ -12,11 +12,13 @@ from hygieia.limits import CHUNK_BYTES
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
-    from hygieia.blocks.bulk import BulkReads
+    from hygieia.blocks.bulk import BulkReads, FileBytes
     from hygieia.blocks.port import BlockStore
     from hygieia.ipld.cid import CID
 
 BLOCKS_AHEAD: Final = 4
+SLICE_BYTES: Final = 64 << 10
+"""So much is handed over between two looks at the clock."""
 SLOW_PIECE_SECONDS: Final = 10
 """Who takes longer for a MiB is given blocks: streams are few, and are not held for long."""
 
@@ -55,22 +57,30 @@ async def file_bytes_in_bulk(
     What is short, what ``bulk`` does not give to the end, and the rest for who takes it slowly, comes
     hashed from ``blocks``.
     """
-    stream, clock = None, asyncio.get_running_loop().time
+    stream = None
     if bulk is not None and end - first > CHUNK_BYTES:
         stream = await bulk.file(root, first, end)
     if stream is not None:
         try:
-            while piece := await stream.read():
-                first += len(piece)
-                handed_over = clock()
-                yield piece
-                if clock() - handed_over > SLOW_PIECE_SECONDS:
-                    break
+            async for part in _taken_fast(stream):
+                first += len(part)
+                yield part
         finally:
             await stream.close()
     if first < end:
         async for piece in file_bytes(blocks, root, first, end):
             yield piece
+
+
+async def _taken_fast(stream: FileBytes) -> AsyncGenerator[bytes, None]:
+    """What is to be streamed, up to the end or the first piece that is taken slowly."""
+    clock = asyncio.get_running_loop().time
+    while piece := await stream.read():
+        handed_over = clock()
+        for start in range(0, len(piece), SLICE_BYTES):
+            yield piece[start : start + SLICE_BYTES]
+            if clock() - handed_over > SLOW_PIECE_SECONDS:
+                return
 
 
 async def _get(blocks: BlockStore, cid: CID) -> bytes:

@@ -261,6 +261,7 @@ async def test_a_slow_client_frees_the_place_where_nothing_is_relayed_too(
     async with relayed(store, *gateway_routes(store)) as (_, gateway):
         content = files.file_bytes_in_bulk(store, gateway, BUILT.cid, 0, len(CONTENT))
         received = bytearray(await anext(content))
+        assert len(received) <= 1 << 16
         assert gateway._files == 1
         await asyncio.sleep(0.2)
         received += await anext(content)
