@@ -22,13 +22,22 @@ from typing import TYPE_CHECKING, Final, cast
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from hygieia.errors import Conflict, Duplicate, InvalidInput, NotFound, StaleRevision, Unavailable
+from hygieia.errors import (
+    Conflict,
+    Duplicate,
+    HygieiaError,
+    InvalidInput,
+    NotFound,
+    StaleRevision,
+    Unavailable,
+)
 from hygieia.openpgp.times import now
+from hygieia.server.logs import get_log
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
-    from hygieia.documents.port import Body, DocumentStore
+    from hygieia.documents.port import Body, Document, DocumentStore
     from hygieia.domain.server_secrets import ServerSecrets
 
 COLLECTION: Final = "idempotency"
@@ -129,13 +138,23 @@ class Idempotency:
 
     async def find(self, asked: Asked) -> Finished | None:
         """The answer kept for this request, if there is one. Raises ``Conflict`` for another's."""
-        document = await self._documents.get(COLLECTION, self._name(asked))
+        document = await self._record(asked)
         if document is None:
             return None
-        if not secrets.compare_digest(str(document.body["request"]), self._request(asked)):
-            raise Conflict("This Idempotency-Key was used for another request.")
         sealed = document.body.get("sealed")
         return self._unseal(asked, sealed) if isinstance(sealed, str) else None
+
+    async def is_known(self, asked: Asked) -> bool:
+        """Whether it was answered or is under way. Raises ``Conflict`` for another's key."""
+        return await self._record(asked) is not None
+
+    async def _record(self, asked: Asked) -> Document | None:
+        document = await self._documents.get(COLLECTION, self._name(asked))
+        if document is not None and not secrets.compare_digest(
+            str(document.body["request"]), self._request(asked)
+        ):
+            raise Conflict("This Idempotency-Key was used for another request.")
+        return document
 
     async def _work(
         self, asked: Asked, claim: _Claim, work: Callable[[], Awaitable[Finished]]
@@ -166,29 +185,28 @@ class Idempotency:
             await task
 
     async def _renew(self, claim: _Claim, over: asyncio.Event) -> None:
-        with contextlib.suppress(StaleRevision, NotFound):
-            while not await _is_set_within(over, RENEW_SECONDS):
-                with contextlib.suppress(Unavailable):
-                    document = await self._documents.get(COLLECTION, claim.name)
-                    if document is None or document.rev != claim.rev:
-                        return  # it took so long that the key was free again
-                    renewed = await self._documents.replace(
-                        COLLECTION,
-                        claim.name,
-                        claim.rev,
-                        document.body,
-                        expires=now() + UNDER_WAY_FOR,
-                    )
-                    claim.rev = renewed.rev
+        while not await _is_set_within(over, RENEW_SECONDS):
+            with _logged("renewed"):
+                document = await self._documents.get(COLLECTION, claim.name)
+                if document is None or document.rev != claim.rev:
+                    return  # it took so long that the key was free again
+                renewed = await self._documents.replace(
+                    COLLECTION,
+                    claim.name,
+                    claim.rev,
+                    document.body,
+                    expires=now() + UNDER_WAY_FOR,
+                )
+                claim.rev = renewed.rev
 
     async def _forget(self, claim: _Claim) -> None:
-        with contextlib.suppress(StaleRevision):
+        with _logged("dropped"):
             await self._documents.delete(COLLECTION, claim.name, rev=claim.rev)
 
     async def _keep(self, asked: Asked, claim: _Claim, answer: Finished) -> None:
         body: Body = {"request": self._request(asked), "sealed": self._seal(asked, answer)}
         # Not kept if it took so long that the key was free again.
-        with contextlib.suppress(StaleRevision, NotFound):
+        with _logged("kept"):
             await self._documents.replace(
                 COLLECTION, claim.name, claim.rev, body, expires=now() + KEPT_FOR
             )
@@ -222,6 +240,17 @@ class Idempotency:
         except InvalidTag:
             return None  # sealed under another secret: as good as not kept
         return Finished(**cast("dict[str, object]", json.loads(plain)))  # type: ignore[arg-type]  # as _seal wrote it
+
+
+@contextlib.contextmanager
+def _logged(what: str) -> Iterator[None]:
+    """Log what a claim could not be: whoever asked is told of the request, which came to its end."""
+    try:
+        yield
+    except (StaleRevision, NotFound):
+        return  # it took so long that the key was free again
+    except HygieiaError as error:
+        get_log().warning(f"a claim could not be {what}", code=error.code, why=str(error))
 
 
 async def _is_set_within(event: asyncio.Event, seconds: float) -> bool:

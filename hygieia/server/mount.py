@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hygieia.errors import NotSignedIn
+from hygieia.errors import NotSignedIn, TooManyAttempts
 from hygieia.server.api import (
     Call,
     Repeats,
@@ -62,8 +62,13 @@ def _handler(route: Route) -> Callable[[web.Request], Awaitable[web.StreamRespon
         if key is None:
             return respond(await work())
         asked = _asked(route, call, arguments, key)
-        if route.says.look is not None and await services.idempotency.find(asked) is None:
-            await route.says.look(call, **arguments)
+        if route.says.look is not None:
+            try:
+                await route.says.look(call, **arguments)
+            except TooManyAttempts:
+                # A repetition is none: what it counts may be the first request's own attempt.
+                if not await services.idempotency.is_known(asked):
+                    raise
         return _replayed(*await services.idempotency.once(asked, work))
 
     return handle

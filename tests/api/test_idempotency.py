@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hygieia.errors import Unavailable
+from hygieia.domain.login_hashing import LoginHasher
+from hygieia.errors import Conflict, HygieiaError, StorageFull, Unavailable
 from hygieia.openpgp.times import now
 from hygieia.server import idempotency
 from hygieia.server.idempotency import COLLECTION, Asked, Finished, Idempotency
@@ -135,6 +137,39 @@ async def test_who_is_over_the_limit_claims_no_key(
         assert await kept(api) == before
 
 
+async def test_a_repetition_of_what_is_under_way_is_no_attempt_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, repeated = asyncio.Event(), asyncio.Event()
+    verify = LoginHasher.verify
+
+    async def after_the_repetition(hasher: LoginHasher, *arguments: Any) -> bool:  # noqa: ANN401  (passed on as it came)
+        begun.set()
+        await repeated.wait()
+        return await verify(hasher, *arguments)
+
+    async with running_api(settings_in(tmp_path, sign_in_attempts_account=1)) as api:
+        await api.sign_up(ADA)
+        documents = api.services.stores.documents
+        insert = documents.insert
+
+        async def watched(collection: str, *arguments: Any, **fields: Any) -> Any:  # noqa: ANN401  (passed on as it came)
+            if collection == COLLECTION and begun.is_set():
+                repeated.set()
+            return await insert(collection, *arguments, **fields)
+
+        monkeypatch.setattr(LoginHasher, "verify", after_the_repetition)
+        monkeypatch.setattr(documents, "insert", watched)
+        body = {"email": ADA.email, "login_secret": login_secret(ADA.password)}
+        ask = partial(api.call, "POST", "/api/v1/sessions", body, headers=KEY)
+        first = asyncio.create_task(ask())
+        await begun.wait()
+        again = await ask()
+        repeated.set()
+        assert again.status == 201, again.body
+        assert is_repeated(await first, again)
+
+
 async def test_a_sign_in_with_a_cookie_sets_it_again(api: Api, ada: Member) -> None:
     body = {"email": ADA.email, "login_secret": login_secret(ADA.password), "cookie": True}
     first = await api.call("POST", "/api/v1/sessions", body, headers=KEY)
@@ -250,6 +285,40 @@ async def test_the_second_does_the_work_when_the_first_fails(api: Api) -> None:
         await first
     assert await second == (DONE, False)
     assert await once(ASKED, failing) == (DONE, True)
+
+
+@pytest.mark.parametrize("error", [StorageFull("No room."), Unavailable("Not now.")])
+@pytest.mark.parametrize("at", ["renewal", "keeping", "forgetting"])
+async def test_who_asked_is_told_of_the_request_whatever_became_of_its_record(
+    api: Api, monkeypatch: pytest.MonkeyPatch, error: HygieiaError, at: str
+) -> None:
+    tried = asyncio.Event()
+    refused = Conflict("not so")
+
+    async def fails(*_: object, **__: object) -> None:
+        tried.set()
+        raise error
+
+    async def working() -> Finished:
+        patch.setattr(api.services.stores.documents, "replace", fails)
+        patch.setattr(api.services.stores.documents, "delete", fails)
+        if at == "renewal":
+            await tried.wait()
+        if at == "forgetting":
+            raise refused
+        return DONE
+
+    # The server, which ends with the test, is to have a store that works.
+    with monkeypatch.context() as patch:
+        patch.setattr(idempotency, "RENEW_SECONDS", 0.01 if at == "renewal" else 60)
+        asked = keeper(api).once(ASKED, working)
+        if at == "forgetting":
+            with pytest.raises(Conflict) as caught:
+                await asked
+            assert caught.value is refused
+        else:
+            assert await asked == (DONE, False)
+    assert tried.is_set()
 
 
 async def test_who_repeats_a_request_under_way_for_long_is_told_to_come_back(api: Api) -> None:
