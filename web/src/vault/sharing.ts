@@ -5,7 +5,7 @@
  */
 import type { Certificate } from "../crypto/certificates.ts";
 import type { UnlockedKey } from "../crypto/keys.ts";
-import { rewrap } from "../crypto/rewrap.ts";
+import { pkeskDigest, rewrap } from "../crypto/rewrap.ts";
 import type { Recipient } from "../crypto/session-keys.ts";
 import { directory, join, leaf } from "../ipld/builder.ts";
 import type { Block } from "../ipld/cid.ts";
@@ -81,6 +81,9 @@ export async function dropReaders(
     throw refusal("forbidden", "Only the owner of a report can take readers off it.");
   }
   if (packets.length === 0) throw invalid("person", "empty", "It is not shared with them.");
+  if (packets.includes(await pkeskDigest(report.ownPacket))) {
+    throw invalid("person", "oneself", "The owner of a report is not taken off it.");
+  }
   const { octets } = await rewrap(report.packets, report.sessionKey, { drop: packets });
   return withHeader(report, octets, { readers: [], notes: [] });
 }

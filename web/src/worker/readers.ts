@@ -15,9 +15,13 @@ import { namesOf } from "./naming.ts";
 import { notesOf } from "./notes.ts";
 import type { Vault } from "./vault.ts";
 
-/** The readers that `listed`, the index's entry, and the server's verified notes tell of. */
+/**
+ * The readers that `listed`, the index's entry, and the server's verified notes tell of. Whoever notes
+ * the owner's own packet for somebody lies: to take that reader off would lock her out.
+ */
 export async function readersNow(vault: Vault, report: Report, listed: Readers): Promise<Readers> {
   const packets = new Set(await Promise.all(report.packets.map(pkeskDigest)));
+  if (vault.people().isMe(report.meta.owner)) packets.delete(await pkeskDigest(report.ownPacket));
   const found = new Map<string, Reader>();
   for (const each of listed.readers) if (packets.has(each.pkesk)) found.set(each.pkesk, each);
   for await (const { share, verdict } of notesOf(vault, report.meta.id)) {

@@ -17,8 +17,9 @@ import type { ReportEntry } from "../vault/report-entry.ts";
 import { readReport, type Report } from "../vault/report.ts";
 import { openShare, type OpenedShare } from "../vault/share-note.ts";
 import { isReportId } from "../vault/words.ts";
-import { entryNow } from "./revisions.ts";
 import { namesOf } from "./naming.ts";
+import { authorJudge } from "./recipients.ts";
+import { entryNow } from "./revisions.ts";
 import type { Vault } from "./vault.ts";
 
 const PAGE_ITEMS = 200;
@@ -104,9 +105,12 @@ export class Inbox {
     }
   }
 
-  private open(id: string, root: string, known: ReportEntry | null, people: People): Promise<Report> {
+  private async open(id: string, root: string, known: ReportEntry | null, people: People): Promise<Report> {
     if (!isReportId(id)) throw refusal("integrity", "The server's list of shared reports is not understood.");
-    return readReport(this.vault.gateways, root, this.vault.key, people, { id, entry: known });
+    const { gateways, key } = this.vault;
+    // Nobody puts a report into her own vault by sharing it with her.
+    const expected = known === null ? { id, hasUploadRight: await authorJudge(this.vault) } : { id, entry: known };
+    return readReport(gateways, root, key, people, expected);
   }
 
   /** What the index has of others and the server lists no more: readable as long as it is kept. */

@@ -6,7 +6,7 @@
 import type { Certificate } from "../crypto/certificates.ts";
 import { rewrap } from "../crypto/rewrap.ts";
 import type { SessionKey } from "../crypto/session-keys.ts";
-import { formatTime, nowSeconds } from "../crypto/times.ts";
+import { formatTime, nowSeconds, parseTime } from "../crypto/times.ts";
 import { leaf } from "../ipld/builder.ts";
 import { refusal } from "../refusal.ts";
 import { checkRecipients } from "../vault/contacts.ts";
@@ -74,6 +74,20 @@ export async function requireUploadRight(
   const right = (await delegationsOf(vault)).uploadRight(facts, profession, nowSeconds());
   if (contact !== undefined && right !== undefined) return contact;
   throw refusal("delegation-refused", "They have not given you the right to store this for them.");
+}
+
+export type AuthorJudge = (author: string, meta: ReportMeta) => boolean;
+
+/**
+ * Judges the author of a report that came without this user's doing: into her own vault others store by
+ * a delegation, when it was made and now (docs/spec/17 §5); those of others are theirs to judge.
+ */
+export async function authorJudge(vault: Vault): Promise<AuthorJudge> {
+  const delegations = await delegationsOf(vault);
+  const people = vault.people();
+  return (author, meta) =>
+    !people.isMe(meta.owner) ||
+    delegations.mayUpload(author, meta, meta.profession, [parseTime(meta.created), nowSeconds()]);
 }
 
 /** Those for whom a delegation acts on a report that is sealed now. */

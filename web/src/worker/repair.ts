@@ -9,15 +9,13 @@ import { formatTime, nowSeconds, parseTime } from "../crypto/times.ts";
 import type { EngineError } from "../engine/errors.ts";
 import { LIMITS } from "../limits.ts";
 import { isIntegrity, isRefusal, refusal } from "../refusal.ts";
-import type { Delegations } from "../vault/delegations.ts";
 import type { Change } from "../vault/index/changes.ts";
 import { findReport, isPurged } from "../vault/index/state.ts";
 import type { People } from "../vault/people.ts";
 import type { ReportEntry } from "../vault/report-entry.ts";
-import type { ReportMeta } from "../vault/report-meta.ts";
 import { readReport } from "../vault/report.ts";
 import { isReportId } from "../vault/words.ts";
-import { delegationsOf } from "./recipients.ts";
+import { authorJudge, type AuthorJudge } from "./recipients.ts";
 import { lacksReaders } from "./replayed.ts";
 import { entryNow } from "./revisions.ts";
 import type { Vault } from "./vault.ts";
@@ -45,7 +43,7 @@ export interface Found {
 /** Reads the server's changes since the index's cursor and enters what is missing. */
 export async function repair(vault: Vault): Promise<Found> {
   const { index } = vault;
-  const finder = new Finder(vault, await delegationsOf(vault));
+  const finder = new Finder(vault, await authorJudge(vault));
   let { cursor } = index.state.note;
   let hasMessages = false;
   for (let page = 0, more = true; more && page < MOST_PAGES; page++) {
@@ -72,12 +70,12 @@ class Finder {
   skipped = 0;
   private readonly vault: Vault;
   private readonly people: People;
-  private readonly delegations: Delegations;
+  private readonly mayHaveStored: AuthorJudge;
 
-  constructor(vault: Vault, delegations: Delegations) {
+  constructor(vault: Vault, mayHaveStored: AuthorJudge) {
     this.vault = vault;
     this.people = vault.people();
-    this.delegations = delegations;
+    this.mayHaveStored = mayHaveStored;
   }
 
   async look(item: Answer): Promise<void> {
@@ -115,9 +113,7 @@ class Finder {
   /** The report's line, once it verifies; null for an older list of its readers. */
   private async entryOf(id: string, root: string, known: ReportEntry | null): Promise<ReportEntry | null> {
     const { vault, people } = this;
-    const hasUploadRight = (author: string, meta: ReportMeta): boolean =>
-      this.delegations.mayUpload(author, meta, meta.profession, [parseTime(meta.created), nowSeconds()]);
-    const expected = { id, entry: known, hasUploadRight };
+    const expected = { id, entry: known, hasUploadRight: this.mayHaveStored };
     const report = await readReport(vault.gateways, root, vault.key, people, expected);
     if (report.verdict !== "valid") throw refusal("note-refused", "The report is from a stranger.");
     if (known !== null && (await lacksReaders(vault, known, report))) return null;

@@ -1,13 +1,18 @@
 /** A server that lies about people and readers (THREATS MS-10, MS-11, MS-19, RC-04): refused, nothing written. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { headerFor, makeSessionKey } from "../../src/vault/report-build.ts";
-import { generateKey } from "../../src/crypto/keys.ts";
-import { rewrap } from "../../src/crypto/rewrap.ts";
+import { sha256Hex } from "../../src/bytes.ts";
+import { Certificate } from "../../src/crypto/certificates.ts";
+import { generateKey, type UnlockedKey } from "../../src/crypto/keys.ts";
+import { pkeskDigest, rewrap } from "../../src/crypto/rewrap.ts";
+import { formatTime, nowSeconds } from "../../src/crypto/times.ts";
 import { directory, join, leaf, type Built } from "../../src/ipld/builder.ts";
 import type { Block, Cid } from "../../src/ipld/cid.ts";
 import { DATA_NAME, META_NAME } from "../../src/ipld/shapes.ts";
-import { readHeader, readStructure } from "../../src/vault/report.ts";
 import type { BlockSource } from "../../src/vault/reading.ts";
+import { finishReport, headerFor, makeSessionKey, sealContent } from "../../src/vault/report-build.ts";
+import { readHeader, readStructure } from "../../src/vault/report.ts";
+import { signShare } from "../../src/vault/share-note.ts";
+import { makeId } from "../../src/vault/words.ts";
 import { Browser, newEmail, signedUp, type Page } from "./running.ts";
 import { fileOf, networkFetch, Server } from "./serving.ts";
 
@@ -36,6 +41,19 @@ beforeEach(() => {
 });
 
 type Change = (answer: Record<string, unknown>) => Record<string, unknown>;
+
+/** What the page's own certificate is, as the server has it. */
+async function ownCertificate(): Promise<Certificate> {
+  let armored = "";
+  browser.meddle = async (request, forward) => {
+    if (!request.url.endsWith("/account")) return null;
+    const answer = await forward();
+    armored = ((await answer.clone().json()) as { certificate: string }).certificate;
+    return answer;
+  };
+  await page.engine.quota();
+  return Certificate.parse(armored);
+}
 
 /** Has answers to `path` changed on the way, blocks made up, and remembers what would be written. */
 function lie(path: string, change: Change): void {
@@ -76,6 +94,34 @@ async function under(root: Cid, header: Uint8Array): Promise<Cid> {
   return newRoot.cid;
 }
 
+/** A contact whose key the test has. */
+async function met(name: string): Promise<UnlockedKey> {
+  const key = await generateKey(name, newEmail());
+  lie("/people/find", () => ({ name, certificate: key.certificate.armored }));
+  await page.engine.sharing.meet(key.certificate.email);
+  return key;
+}
+
+/** A report by `author` that says to be of `owner`'s own, and the note by which it is shared with her. */
+async function planted(author: UnlockedKey, owner: Certificate) {
+  const sessionKey = makeSessionKey();
+  const [leaves, payload] = await sealContent(new TextEncoder().encode("Hb 13.9 g/dl"), sessionKey);
+  const header = await headerFor(sessionKey, [owner, author.certificate]);
+  const created = formatTime(nowSeconds());
+  const meta = {
+    ...{ id: makeId(), kind: "document", owner: owner.keyId, subject: owner.keyId, author: author.keyId },
+    ...{ profession: null, revision: 1, previous: null, title: "Planted", file_name: "p.txt" },
+    ...{ media_type: "text/plain", size_bytes: 12, sha256: await sha256Hex("Hb 13.9 g/dl") },
+    ...{ data_payload_cid: payload.cid, category: "lab", links: [], created, extra: {} },
+  };
+  const built = await finishReport(meta, payload, header, sessionKey, author);
+  for (const block of [...leaves, header.block, ...built.blocks]) lies.set(block.cid, block.data);
+  const { pkesk } = header.recipients.find(({ key }) => key === owner.keyId)!;
+  const said = { report: meta.id, reader: owner.keyId, pkesk, delegation: null, created, former: null };
+  const note = JSON.stringify(await signShare(author, said));
+  return { root: built.entry.cid, share: { report: meta.id, created, sharer: author.keyId, note } };
+}
+
 describe("a server that shows", () => {
   it("another certificate for a contact: sharing stops, and the pin stays", async () => {
     const mallory = await generateKey("Boris", boris);
@@ -95,14 +141,7 @@ describe("a server that shows", () => {
   });
 
   it("her own key for another's address is refused", async () => {
-    let armored = "";
-    browser.meddle = async (request, forward) => {
-      if (!request.url.endsWith("/account")) return null;
-      const answer = (await (await forward()).json()) as { certificate: string };
-      armored = answer.certificate;
-      return new Response(JSON.stringify(answer));
-    };
-    await page.engine.quota();
+    const { armored } = await ownCertificate();
     lie("/people/find", (answer) => ({ ...answer, certificate: armored }));
     await expect(page.engine.sharing.meet(boris)).rejects.toMatchObject({ code: "invalid-input" });
   });
@@ -146,6 +185,34 @@ describe("a server that shows", () => {
     browser.meddle = () => null;
     const { readers } = await page.engine.sharing.readersOf(id);
     expect(readers.map(({ email }) => email)).toContain(boris);
+  });
+
+  it("her own packet noted for a reader: taking him off leaves it to her", async () => {
+    const bo = await met("Bo");
+    await page.store(fileOf("locked.txt", 90, 21));
+    const { id: report, cid } = page.row("locked");
+    const [own] = await readHeader(blocks, cid);
+    const share = { report, reader: bo.keyId, pkesk: await pkeskDigest(own!), delegation: null, former: null };
+    const note = JSON.stringify(await signShare(bo, { ...share, created: formatTime(nowSeconds()) }));
+    lie(`/reports/${report}/shares`, (answer) => ({ ...answer, items: [{ sharer: bo.keyId, note }] }));
+    const { readers } = await page.engine.sharing.readersOf(report);
+    expect(readers.map(({ isOwner }) => isOwner)).toEqual([true]);
+    const person = bo.certificate.email;
+    expect(await page.engine.sharing.unshare({ reports: [report], person })).toMatchObject([{ state: "unchanged" }]);
+    expect(page.row("locked").cid).toBe(cid);
+  });
+
+  it("a contact's report as one of her own: refused, not entered", async () => {
+    const me = await ownCertificate();
+    const planter = await met("Planter");
+    const { root, share } = await planted(planter, me);
+    lie("/shared", (answer) => ({ ...answer, items: [{ share, root, size_bytes: 12, sharer: null }] }));
+    await page.engine.sharing.refreshReceived();
+    expect(page.engine.sharing.received.current.items).toMatchObject([
+      { report: share.report, standing: "refused", error: { code: "note-refused" } },
+    ]);
+    expect(page.rows.some((row) => row.id === share.report)).toBe(false);
+    lies.clear();
   });
 
   it("more recipients than were sealed, when a report is stored: recipient-refused", async () => {

@@ -224,6 +224,13 @@ describe("a reader taken off", () => {
     expect(withAdded(left, built.noted.readers).removed).toEqual([]);
   });
 
+  it("is never the owner herself, whatever packet is named", async () => {
+    const report = await stored(new Blocks());
+    const people = new People(ana.certificate, [], [contact(boris)]);
+    const own = await pkeskDigest(report.ownPacket);
+    expect(await codeOf(dropReaders(report, [own], people))).toBe("invalid-input");
+  });
+
   it("is taken off under all her keys", () => {
     const readers = {
       id: makeId(),
