@@ -93,12 +93,20 @@ export interface Readers extends JsonObject {
   removed: string[];
 }
 
+/** Digests of the packets that unsharing dropped under the session key of now: never to be served again. */
+export function removedPacketsOf({ removed_packets: digests }: Readers): string[] {
+  return (digests as string[] | undefined) ?? [];
+}
+
 /** Checks an entry; fields of later versions stay on the objects. Throws `integrity`. */
 export function readReaders(row: JsonObject): Readers {
   const fields = new Fields(row, "integrity", "A readers entry of the index");
   fields.text("id", words.isReportId);
   const removed = fields.list("removed", LIMITS.MAX_PKESKS);
   if (!removed.every((key) => typeof key === "string" && words.isKeyId(key))) throw fields.refused("removed");
+  const packets = row["removed_packets"] ?? [];
+  const areDigests = Array.isArray(packets) && packets.every((each) => typeof each === "string" && words.isSha256(each));
+  if (!areDigests) throw fields.refused("removed_packets");
   for (const item of fields.list("readers", LIMITS.MAX_PKESKS)) {
     if (!isObject(item)) throw fields.refused("readers");
     const reader = new Fields(item, "integrity", "A reader in the index");

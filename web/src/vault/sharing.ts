@@ -15,7 +15,7 @@ import { checkRecipients } from "./contacts.ts";
 import type { ContactRow, FormerKey, People } from "./people.ts";
 import { entryOf, type ReportEntry } from "./report-entry.ts";
 import type { Report } from "./report.ts";
-import { signShare, type Reader, type Readers } from "./share-note.ts";
+import { removedPacketsOf, signShare, type Reader, type Readers } from "./share-note.ts";
 import { writeJson } from "../json.ts";
 
 /** A report with other readers: `blocks` are the four new ones, the root last. */
@@ -163,11 +163,17 @@ export function packetsOf(readers: Readers, people: People, person: string): str
 
 /** The index's entry once `person` was unshared: the next change makes the session key new. */
 export function without(readers: Readers, people: People, person: string): Readers {
-  const gone = readers.readers.filter(({ key }) => people.same(key, person));
+  return takenOff(readers, readers.readers.filter(({ key }) => people.same(key, person)));
+}
+
+/** The index's entry once the packets of `gone` are off the header. */
+export function takenOff(readers: Readers, gone: readonly Reader[]): Readers {
+  if (gone.length === 0) return readers;
   return {
     ...readers,
     readers: readers.readers.filter((reader) => !gone.includes(reader)),
     removed: [...new Set([...readers.removed, ...gone.map(({ key }) => key)])],
+    removed_packets: [...new Set([...removedPacketsOf(readers), ...gone.map(({ pkesk }) => pkesk)])],
   };
 }
 

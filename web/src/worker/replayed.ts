@@ -8,14 +8,16 @@ import { isRefusal, refusal } from "../refusal.ts";
 import { requireReport } from "../vault/index/state.ts";
 import type { ReportEntry } from "../vault/report-entry.ts";
 import { readHeader, type Report } from "../vault/report.ts";
+import { removedPacketsOf } from "../vault/share-note.ts";
 import { notesOf } from "./notes.ts";
 import type { Vault } from "./vault.ts";
 
 /**
  * Holds the readers of one's own `report`, as served, against those of the index's root: every packet
  * of that has to be there, but those of `gone`, which are about to be taken off; what came since must
- * be noted, and not by this user for somebody she has taken off. Throws `rollback` for an older
- * header, `recipient-refused` for a packet that nobody noted. The reports of others are theirs to watch.
+ * be noted, be none that she took off, and not be noted by her for somebody she has taken off. Throws
+ * `rollback` for an older header, `recipient-refused` for a packet that nobody noted. The reports of
+ * others are theirs to watch.
  */
 export async function refuseReplayed(
   vault: Vault,
@@ -61,24 +63,32 @@ async function knownPackets(vault: Vault, { cid }: ReportEntry): Promise<Set<str
 
 async function checkAdded(vault: Vault, id: string, added: readonly string[]): Promise<void> {
   const people = vault.people();
-  const { removed } = await vault.index.readersOf(id);
-  const notes = new Map<string, { reader: string; signer: string }>();
-  for await (const { share, signer } of notesOf(vault, id)) notes.set(share.pkesk, { ...share, signer });
-  for (const packet of added) {
-    const note = notes.get(packet);
-    if (note === undefined) {
-      throw refusal("recipient-refused", "The server shows a reader of this report whom nobody noted.");
-    }
-    const isTakenOff = removed.some((key) => people.same(key, note.reader));
-    if (isTakenOff && people.isMe(note.signer)) throw older();
+  const listed = await vault.index.readersOf(id);
+  const dropped = removedPacketsOf(listed);
+  if (added.some((packet) => dropped.includes(packet))) throw older();
+  const isTakenOff = (reader: string): boolean => listed.removed.some((key) => people.same(key, reader));
+  const noted = new Set<string>();
+  for await (const { share, signer } of notesOf(vault, id)) {
+    if (!added.includes(share.pkesk)) continue;
+    if (isTakenOff(share.reader) && people.isMe(signer)) throw older();
+    noted.add(share.pkesk);
+  }
+  if (added.some((packet) => !noted.has(packet))) {
+    throw refusal("recipient-refused", "The server shows a reader of this report whom nobody noted.");
   }
 }
 
-/** Whether a root that the server names as newer lacks readers of the index's own. */
+/**
+ * Whether a root that the server names as newer lacks readers of the index's own, and is passed over.
+ * Throws `rollback` and `recipient-refused` for one that has others as `refuseReplayed` does.
+ */
 export async function lacksReaders(vault: Vault, entry: ReportEntry, report: Report): Promise<boolean> {
   if (!isHeldAgainst(vault, entry, report)) return false;
+  const known = await knownPackets(vault, entry);
   const served = new Set(await Promise.all(report.packets.map(pkeskDigest)));
-  for (const digest of await knownPackets(vault, entry)) if (!served.has(digest)) return true;
+  if ([...known].some((digest) => !served.has(digest))) return true;
+  const added = [...served].filter((digest) => !known.has(digest));
+  if (added.length > 0) await checkAdded(vault, entry.id, added);
   return false;
 }
 

@@ -57,12 +57,17 @@ async function ownCertificate(): Promise<Certificate> {
 
 /** Has answers to `path` changed on the way, blocks made up, and remembers what would be written. */
 function lie(path: string, change: Change): void {
+  lieAbout({ [path]: change });
+}
+
+function lieAbout(paths: Readonly<Record<string, Change>>): void {
   browser.meddle = async (request, forward) => {
     const { pathname } = new URL(request.url);
     if (request.method === "PUT") writes.push(pathname);
     const made = [...lies].find(([cid]) => pathname === `/ipfs/${cid}`);
     if (made !== undefined) return new Response(made[1] as Uint8Array<ArrayBuffer>);
-    if (pathname !== `/api/v1${path}`) return null;
+    const change = paths[pathname.replace("/api/v1", "")];
+    if (change === undefined) return null;
     const answer = await forward();
     return new Response(JSON.stringify(change((await answer.json()) as Record<string, unknown>)));
   };
@@ -100,6 +105,13 @@ async function met(name: string): Promise<UnlockedKey> {
   lie("/people/find", () => ({ name, certificate: key.certificate.armored }));
   await page.engine.sharing.meet(key.certificate.email);
   return key;
+}
+
+/** An item of the list of share notes: `signer` says that a packet is its own. */
+async function noteOf(signer: UnlockedKey, report: string, packet: Uint8Array) {
+  const said = { report, reader: signer.keyId, pkesk: await pkeskDigest(packet), delegation: null, former: null };
+  const note = await signShare(signer, { ...said, created: formatTime(nowSeconds()) });
+  return { sharer: signer.keyId, note: JSON.stringify(note) };
 }
 
 /** A report by `author` that says to be of `owner`'s own, and the note by which it is shared with her. */
@@ -187,14 +199,44 @@ describe("a server that shows", () => {
     expect(readers.map(({ email }) => email)).toContain(boris);
   });
 
+  it("a reader taken off as one whom a stranger added: rollback, and nobody comes back", async () => {
+    await page.store(fileOf("ended.txt", 110, 31));
+    const { id: report } = page.row("ended");
+    const [one, other] = [await met("One"), await met("Other")];
+    const people = [one.certificate.email];
+    lie("/people/find", () => ({ name: "One", certificate: one.certificate.armored }));
+    await page.engine.sharing.share({ reports: [report], people });
+    const root = page.row("ended").cid;
+    await page.engine.sharing.unshare({ reports: [report], person: people[0]! });
+    const ghost = await generateKey("Ghost", "ghost@example.org");
+    const packets = await readHeader(blocks, root);
+    const items = await Promise.all(packets.map((packet) => noteOf(ghost, report, packet)));
+    lieAbout({
+      "/people/find": () => ({ name: "Other", certificate: other.certificate.armored }),
+      [`/reports/${report}`]: (answer) => ({ ...answer, root }),
+      [`/reports/${report}/shares`]: (answer) => ({ ...answer, items }),
+    });
+    writes.length = 0;
+    const outcomes = await page.engine.sharing.share({ reports: [report], people: [other.certificate.email] });
+    expect(outcomes).toMatchObject([{ state: "failed", error: { code: "rollback" } }]);
+    expect(writes.filter((path) => path.includes("/reports/"))).toEqual([]);
+    // Nor by the list of changes, which is no more than a hint.
+    const { cid } = page.row("ended");
+    lieAbout({
+      "/changes": (answer) => ({ ...answer, items: [{ report, root, deleted: false }] }),
+      [`/reports/${report}/shares`]: (answer) => ({ ...answer, items }),
+    });
+    await page.engine.refresh();
+    expect(page.row("ended").cid).toBe(cid);
+  });
+
   it("her own packet noted for a reader: taking him off leaves it to her", async () => {
     const bo = await met("Bo");
     await page.store(fileOf("locked.txt", 90, 21));
     const { id: report, cid } = page.row("locked");
     const [own] = await readHeader(blocks, cid);
-    const share = { report, reader: bo.keyId, pkesk: await pkeskDigest(own!), delegation: null, former: null };
-    const note = JSON.stringify(await signShare(bo, { ...share, created: formatTime(nowSeconds()) }));
-    lie(`/reports/${report}/shares`, (answer) => ({ ...answer, items: [{ sharer: bo.keyId, note }] }));
+    const item = await noteOf(bo, report, own!);
+    lie(`/reports/${report}/shares`, (answer) => ({ ...answer, items: [item] }));
     const { readers } = await page.engine.sharing.readersOf(report);
     expect(readers.map(({ isOwner }) => isOwner)).toEqual([true]);
     const person = bo.certificate.email;

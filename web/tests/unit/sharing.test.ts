@@ -12,7 +12,7 @@ import type { BlockSource } from "../../src/vault/reading.ts";
 import { finishReport, headerFor, makeSessionKey, sealContent } from "../../src/vault/report-build.ts";
 import { readReport, type Report } from "../../src/vault/report.ts";
 import { safetyCode, safetyNumber, sameCode, sameNumber } from "../../src/vault/safety-number.ts";
-import { noReaders, openShare } from "../../src/vault/share-note.ts";
+import { noReaders, openShare, readReaders, removedPacketsOf } from "../../src/vault/share-note.ts";
 import { addReaders, dropReaders, nextReaders, packetsOf, withAdded, without } from "../../src/vault/sharing.ts";
 import { makeId } from "../../src/vault/words.ts";
 import { vectorsOf } from "./vectors.ts";
@@ -221,7 +221,12 @@ describe("a reader taken off", () => {
     expect(await codeOf(readReport(blocks, dropped.entry.cid, boris, his))).toBe("envelope-refused");
     const left = without(readers, people, boris.keyId);
     expect(left).toMatchObject({ readers: [], removed: [boris.keyId] });
-    expect(withAdded(left, built.noted.readers).removed).toEqual([]);
+    expect(removedPacketsOf(left)).toEqual([built.noted.readers[0]!.pkesk]);
+    const back = withAdded(left, built.noted.readers);
+    expect(back.removed).toEqual([]);
+    expect(readReaders(back)).toBe(back);
+    const false_ = { ...left, removed_packets: ["none"] };
+    expect(() => readReaders(false_)).toThrow(EngineError);
   });
 
   it("is never the owner herself, whatever packet is named", async () => {

@@ -6,7 +6,7 @@ import { refusal } from "../../refusal.ts";
 import { isEnd } from "../delegations.ts";
 import type { ContactRow, FormerKey } from "../people.ts";
 import type { ReportEntry } from "../report-entry.ts";
-import { noReaders, type Readers } from "../share-note.ts";
+import { noReaders, removedPacketsOf, type Readers } from "../share-note.ts";
 import { withSubject } from "../subjects.ts";
 import { withFormerKey, type KeysFile } from "./keys.ts";
 import { CONTACTS, DELEGATIONS, isPurged, READERS, REPORTS, rowKey, tableOf, type IndexState } from "./state.ts";
@@ -101,12 +101,13 @@ export class Draft {
    * had not heard of it must not put her back (docs/spec/13-index.md §6).
    */
   private setReaders(place: number, readers: Readers, isSameKey: boolean): void {
-    const known = this.row(READERS, place);
-    const before = isSameKey && !isPurged(known) ? (known as unknown as Readers).removed : [];
+    const row = this.row(READERS, place);
+    const known = isSameKey && !isPurged(row) ? (row as Readers) : noReaders(readers.id);
     const back = new Set(readers.readers.map(({ key }) => key));
-    const gone = before.filter((key) => !back.has(key));
+    const gone = known.removed.filter((key) => !back.has(key));
     const removed = [...new Set([...readers.removed, ...gone])];
-    this.set(READERS, place, { ...readers, removed });
+    const packets = [...new Set([...removedPacketsOf(readers), ...removedPacketsOf(known)])];
+    this.set(READERS, place, { ...readers, removed, ...(packets.length > 0 ? { removed_packets: packets } : {}) });
   }
 
   private putContact(contact: ContactRow, insteadOf?: string): void {
