@@ -15,7 +15,7 @@ import { requireReport } from "../vault/index/state.ts";
 import type { ContactRow, FormerKey } from "../vault/people.ts";
 import type { ReportEntry } from "../vault/report-entry.ts";
 import type { Readers } from "../vault/share-note.ts";
-import { addReaders, dropReaders, packetsOf, withAdded, without, type Reshared } from "../vault/sharing.ts";
+import { addReaders, dropReaders, packetsOf, takenOff, withAdded, without, type Reshared } from "../vault/sharing.ts";
 import { currentOf, entryNow, replaceRoot, type Current } from "./revisions.ts";
 import { Contacts } from "./contacts.ts";
 import { delegatesFor } from "./recipients.ts";
@@ -201,7 +201,7 @@ export class Sharer {
   ): Promise<Done | null> {
     const { vault } = this;
     const current = await currentOf(vault, entry, { gone: task.gone?.(listed) ?? [] });
-    const readers = await readersNow(vault, current.report, listed);
+    const readers = this.withUnentered(current, entry, listed, await readersNow(vault, current.report, listed));
     const meanwhile = between(known, current);
     const step = await task.plan(current, readers);
     if (step === null) {
@@ -219,6 +219,19 @@ export class Sharer {
       return { outcome: outcome(entry, "stale", { error, meanwhile: newer }), changes: [] };
     }
     return { outcome: outcome(entry, "done", { meanwhile }), changes: changesTo(step.built.entry, step.readers) };
+  }
+
+  /**
+   * `readers` once those whose packet is gone under the same session key count as taken off: an unshare
+   * was committed whose index never followed (docs/spec/13-index.md §8).
+   */
+  private withUnentered({ report }: Current, entry: ReportEntry, listed: Readers, readers: Readers): Readers {
+    const people = this.vault.people();
+    const { owner, data_payload_cid: payload } = report.meta;
+    if (!people.isMe(owner) || payload !== entry.data_payload_cid) return readers;
+    const isReading = (key: string): boolean => readers.readers.some((each) => people.same(each.key, key));
+    const gone = listed.readers.filter(({ key }) => !people.isMe(key) && !isReading(key));
+    return takenOff(readers, gone);
   }
 
   private async commit({ blocks, entry, noted }: Reshared, current: Current): Promise<void> {

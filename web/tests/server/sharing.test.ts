@@ -150,6 +150,25 @@ describe("a person in the browser and one at a shell", () => {
     await page.engine.edit(id, { title: "blood" });
   });
 
+  it("takes him off again where the index never heard of it, and an edit makes the key new", async () => {
+    await page.store(fileOf("cut.txt", 90, 46));
+    const { id } = page.row("cut");
+    await page.engine.sharing.share({ reports: [id], people: [boris] });
+    browser.meddle = (request) => {
+      if (request.method !== "PUT" || !request.url.endsWith("/index")) return null;
+      return new Response(JSON.stringify({ code: "unavailable" }), { status: 503 });
+    };
+    const [cut] = await page.engine.sharing.unshare({ reports: [id], person: boris });
+    expect(cut).toMatchObject({ state: "failed" });
+    browser.meddle = () => null;
+    expect((await page.engine.sharing.unshare({ reports: [id], person: boris }))[0]).toMatchObject({ state: "unchanged" });
+    expect((await page.engine.sharing.readersOf(id)).removed).toMatchObject([{ email: boris }]);
+    const before = (await page.engine.versions(id))[0]!;
+    await page.engine.edit(id, { title: "cut, renamed" });
+    expect((await page.engine.sharing.readersOf(id)).removed).toEqual([]);
+    expect((await page.engine.versions(id))[0]).toMatchObject({ change: "update", revision: before.revision + 1 });
+  });
+
   it("gives a report a new key: who reads goes on, who was taken off and old versions do not", async () => {
     await page.store(fileOf("secret.txt", 2_500_000, 44));
     const { id, cid } = page.row("secret");
