@@ -8,7 +8,7 @@ import type { Answer } from "../api/transport.ts";
 import type { Request, ShareOutcome, ShareProgress } from "../engine/interface.ts";
 import { isIntegrity, isRefusal, refusal } from "../refusal.ts";
 import { hasChanged, usableCertificate } from "../vault/contacts.ts";
-import { checkGivenBack, keysBefore, theirs, type GivenBack } from "../vault/give-back.ts";
+import { checkGivenBack, isTakenOff, keysBefore, theirs, type GivenBack } from "../vault/give-back.ts";
 import type { Change } from "../vault/index/changes.ts";
 import { contactsOf, findReport, peopleOf, reportsOf } from "../vault/index/state.ts";
 import { isHeldBack, supersededOf, type ContactRow, type FormerKey } from "../vault/people.ts";
@@ -59,7 +59,7 @@ export class GivingBack {
       const held = await this.heldOf(contact);
       const [first] = held;
       if (first === undefined) continue;
-        const keys = keysBefore(contact);
+      const keys = keysBefore(contact);
       requests.push({
         kind: "give-back",
         id: GIVE + contact.email,
@@ -105,10 +105,15 @@ export class GivingBack {
     return sharer.each(await this.heldOf(contact), { plan, retry: true }, onProgress);
   }
 
-  /** What is hers and has no packet noted for the key that she has now. */
+  /** What is hers, has no packet noted for the key that she has now, and is nothing she was taken off. */
   private async heldOf(contact: ContactRow): Promise<ReportEntry[]> {
     if (keysBefore(contact).size === 0) return [];
-    const entries = theirs(contact, reportsOf(this.vault.index.state));
+    const { index } = this.vault;
+    const people = this.vault.people();
+    const entries: ReportEntry[] = [];
+    for (const entry of theirs(contact, reportsOf(index.state))) {
+      if (!isTakenOff(contact, entry, await index.readersOf(entry.id), people)) entries.push(entry);
+    }
     if (entries.length === 0 || contact.state === "changed") return entries;
     const readers = await readersByReport(this.vault);
     return entries.filter(({ id }) => !(readers.get(id) ?? []).includes(contact.key));

@@ -7,8 +7,10 @@ import { formatTime, nowSeconds } from "../../src/crypto/times.ts";
 import { verifyBlock, type Block, type Cid } from "../../src/ipld/cid.ts";
 import { EngineError, refusal } from "../../src/refusal.ts";
 import { accepted, checkNewKey, checkRecipients, meet, verified } from "../../src/vault/contacts.ts";
+import { isTakenOff } from "../../src/vault/give-back.ts";
 import { People, supersededOf, type ContactRow } from "../../src/vault/people.ts";
 import type { BlockSource } from "../../src/vault/reading.ts";
+import type { ReportEntry } from "../../src/vault/report-entry.ts";
 import { finishReport, headerFor, makeSessionKey, sealContent } from "../../src/vault/report-build.ts";
 import { readReport, type Report } from "../../src/vault/report.ts";
 import { safetyCode, safetyNumber, sameCode, sameNumber } from "../../src/vault/safety-number.ts";
@@ -147,6 +149,19 @@ describe("a contact", () => {
     expect(supersededOf(compared)).toEqual([]);
     expect(new People(ana.certificate, [], [compared]).same(boris.keyId, cleo.keyId)).toBe(true);
     expect(() => accepted(compared, cleo.certificate)).toThrow(EngineError);
+  });
+
+  it("that was taken off a report of the user's own is not given it back with a new key", async () => {
+    const changed = { ...(await met()), state: "changed" as const };
+    const taken = accepted(changed, cleo.certificate);
+    const own = (await stored(new Blocks())).meta as unknown as ReportEntry;
+    for (const row of [changed, taken, verified(taken, cleo.keyId)]) {
+      const people = new People(ana.certificate, [], [row]);
+      const removed = { ...noReaders(own.id), removed: [boris.keyId] };
+      expect(isTakenOff(row, own, removed, people)).toBe(true);
+      expect(isTakenOff(row, { ...own, owner: boris.keyId }, removed, people)).toBe(false);
+      expect(isTakenOff(row, own, noReaders(own.id), people)).toBe(false);
+    }
   });
 
   it("that is not verified is given one report at a time", async () => {
