@@ -39,7 +39,10 @@ export async function sendMessage(
   });
 }
 
-/** Everything that waits, oldest first; one that does not open is told, not thrown. */
+/**
+ * What waits, oldest first; one that does not open is told, not thrown. One whose blocks are missing is
+ * left where it is: they may come yet.
+ */
 export async function readMessages(vault: Vault): Promise<Message[]> {
   const found: Message[] = [];
   let after: string | null = null;
@@ -48,7 +51,8 @@ export async function readMessages(vault: Vault): Promise<Message[]> {
     const answer: Answer = await vault.transport.call("GET", "/inbox", { query });
     for (const item of answers.parts(answer, "items")) {
       const id = answers.text(item, "id");
-      found.push({ id, carried: await opened(vault, answers.text(item, "root")) });
+      const carried = await opened(vault, answers.text(item, "root"));
+      if (carried !== undefined) found.push({ id, carried });
     }
     after = answers.textOrNull(answer, "next");
     if (after === null) break;
@@ -56,11 +60,13 @@ export async function readMessages(vault: Vault): Promise<Message[]> {
   return found;
 }
 
-async function opened(vault: Vault, root: string): Promise<JsonObject | null> {
+/** The note of a message; null where it does not open, undefined where its blocks are missing. */
+async function opened(vault: Vault, root: string): Promise<JsonObject | null | undefined> {
   try {
     return readObject(await readMessage(vault.gateways, parseCid(root), vault.key), LIMITS.MAX_NOTE_BYTES);
   } catch (error) {
-    if (isIntegrity(error) || isRefusal(error, "invalid-input", "block-missing")) return null;
+    if (isRefusal(error, "block-missing")) return undefined;
+    if (isIntegrity(error) || isRefusal(error, "invalid-input")) return null;
     throw error;
   }
 }
