@@ -86,7 +86,8 @@ export class Inbox {
       ownership: null,
       error: null,
     };
-    if (known?.cid === root) return { shown: { ...about, ...this.opened.get(root) }, entry: known };
+    // Her own report follows her own changes: what others say they share is no way into it (16.4).
+    if (known !== null && (known.cid === root || people.isMe(known.owner))) return { shown: { ...about, ...this.opened.get(root) }, entry: known };
     try {
       const report = await this.open(id, root, known, people);
       const signer = answers.text(share, "sharer");

@@ -107,9 +107,9 @@ async function met(name: string): Promise<UnlockedKey> {
   return key;
 }
 
-/** An item of the list of share notes: `signer` says that a packet is its own. */
-async function noteOf(signer: UnlockedKey, report: string, packet: Uint8Array) {
-  const said = { report, reader: signer.keyId, pkesk: await pkeskDigest(packet), delegation: null, former: null };
+/** An item of the list of share notes: `signer` says that a packet is `reader`'s. */
+async function noteOf(signer: UnlockedKey, report: string, packet: Uint8Array, reader = signer.keyId) {
+  const said = { report, reader, pkesk: await pkeskDigest(packet), delegation: null, former: null };
   const note = await signShare(signer, { ...said, created: formatTime(nowSeconds()) });
   return { sharer: signer.keyId, note: JSON.stringify(note) };
 }
@@ -227,6 +227,13 @@ describe("a server that shows", () => {
       [`/reports/${report}/shares`]: (answer) => ({ ...answer, items }),
     });
     await page.engine.refresh();
+    expect(page.row("ended").cid).toBe(cid);
+    // Nor by a contact who says that she shares it.
+    const [own] = await readHeader(blocks, cid);
+    const { sharer, note } = await noteOf(other, report, own!, page.row("ended").owner);
+    const share = { report, created: formatTime(nowSeconds()), sharer, note };
+    lie("/shared", (answer) => ({ ...answer, items: [{ share, root, size_bytes: 110, sharer: null }] }));
+    await page.engine.sharing.refreshReceived();
     expect(page.row("ended").cid).toBe(cid);
   });
 
