@@ -101,6 +101,17 @@ export class Delegations {
     return this.all().filter((each) => this.people.isMe(recordOf(each)));
   }
 
+  /** What was passed on from a delegation, however far. */
+  below(id: string): Delegation[] {
+    const found = new Set<Delegation>();
+    for (let parents = [id]; parents.length > 0; ) {
+      const children = this.all().filter((each) => each.parent !== null && parents.includes(each.parent) && !found.has(each));
+      for (const child of children) found.add(child);
+      parents = children.map((child) => child.id);
+    }
+    return [...found];
+  }
+
   received(): Delegation[] {
     return this.all().filter(({ to }) => this.people.isMe(to));
   }

@@ -7,9 +7,9 @@ import type { CarriedNote } from "../crypto/notes.ts";
 import { formatTime, nowSeconds, parseTime } from "../crypto/times.ts";
 import type { Delegation as Shown, Ended, NewDelegation, Scope, ShareOutcome, ShareProgress, UploadRight } from "../engine/interface.ts";
 import { invalid, isRefusal, refusal } from "../refusal.ts";
-import { hasChanged, usableCertificate } from "../vault/contacts.ts";
-import { isWithin, recordOf, signDelegation, signEnd, type Delegation } from "../vault/delegation.ts";
-import { contactsOf, reportsOf } from "../vault/index/state.ts";
+import { checkRecipients, hasChanged, usableCertificate } from "../vault/contacts.ts";
+import { delegationBody, isWithin, recordOf, signDelegation, signEnd, type Delegation } from "../vault/delegation.ts";
+import { contactsOf, DELEGATIONS, reportsOf, rowKey, rowsOf } from "../vault/index/state.ts";
 import { isHeldBack, type ContactRow } from "../vault/people.ts";
 import type { ReportEntry } from "../vault/report-entry.ts";
 import { makeId } from "../vault/words.ts";
@@ -39,22 +39,35 @@ export class Delegating {
   }
 
   /**
-   * Gives a delegation: signed, told to the other, entered in the index. Throws `forbidden` for a
-   * contact who is not verified, `certificate-changed`, `invalid-input`, `delegation-refused` for one
-   * that reaches further than what it passes on.
+   * Gives a delegation: signed, entered in the index, told to the other. The same again is only told
+   * once more: an earlier try may have ended before that. Throws `forbidden` for a contact who is not
+   * verified or where the owner of the record is none, `certificate-changed`, `invalid-input`,
+   * `delegation-refused` for one that reaches further than what it passes on.
    */
   async give(request: NewDelegation): Promise<Shown> {
     const { vault } = this;
     const { contact } = await this.contacts.lookUp(request.to);
-    const certificate = await verifiedCertificate(contact);
+    await verifiedCertificate(contact);
     const parent = request.parent === null ? null : await this.passable(request.parent);
-    const delegation = this.drafted(request, contact, parent);
-    if (parent !== null) requireWithin(delegation, parent);
-    const note = await signDelegation(vault.key, delegation);
-    await this.announce(note, delegation, [contact], [certificate], "delegation");
-    if (parent === null) await this.permit(delegation);
+    const drafted = this.drafted(request, contact, parent);
+    if (parent !== null) requireWithin(drafted, parent);
+    const concerned = this.concerned(drafted);
+    if (parent !== null && !concerned.some(({ key }) => vault.people().same(key, recordOf(drafted)))) {
+      throw refusal("forbidden", "The owner of the record is none of your contacts. Find them first.");
+    }
+    const audience = await this.audience(concerned);
+    const known = (await delegationsOf(vault)).all().find((each) => isSame(each, drafted));
+    const note = known === undefined ? await signDelegation(vault.key, drafted) : this.noteOf(known);
+    // The server may refuse the permission, which says nothing without the delegation.
+    if (parent === null) await this.permit(drafted);
     await vault.index.change([{ kind: "put-delegation", delegation: note }]);
-    return this.shown(delegation);
+    await sendMessage(vault, note, audience, "delegation");
+    return this.shown(known ?? drafted);
+  }
+
+  private noteOf({ id }: Delegation): CarriedNote {
+    const rows = [...rowsOf(this.vault.index.state, DELEGATIONS)];
+    return rows.find((row) => rowKey(DELEGATIONS, row) === id) as CarriedNote;
   }
 
   private drafted(request: NewDelegation, contact: ContactRow, parent: Delegation | null): Delegation {
@@ -81,51 +94,49 @@ export class Delegating {
   }
 
   /**
-   * Ends a delegation: from the change of the index on, nothing is sealed for that person. Whom the
-   * end could not be told is told nothing: what counts stands in the index.
+   * Ends a delegation and all below it: from the change of the index on, nothing is sealed for those
+   * persons. Whom the end could not be told is told nothing: what counts stands in the index.
    */
   async end(id: string): Promise<Ended> {
     const { vault } = this;
-    const delegation = (await delegationsOf(vault)).find(id);
+    const delegations = await delegationsOf(vault);
+    const delegation = delegations.find(id);
     if (delegation === undefined) throw refusal("not-found", "There is no such delegation.");
     const people = vault.people();
     if (!people.isMe(delegation.from) && !people.isMe(recordOf(delegation))) {
       throw refusal("forbidden", "Only who gave a delegation, or whose record it is about, ends it.");
     }
-    const note = await signEnd(vault.key, { delegation: id, created: formatTime(nowSeconds()) });
-    await vault.index.change([{ kind: "put-delegation", delegation: note }]);
-    await this.forbid(delegation);
-    const contact = contactsOf(vault.index.state).find(({ key }) => people.same(key, delegation.to));
-    if (contact !== undefined) await this.tellEnd(note, delegation, contact);
-    return { delegation: this.shown(delegation), stillReadable: await this.readableBy(delegation.to) };
+    const fallen = [delegation, ...delegations.below(id)];
+    const created = formatTime(nowSeconds());
+    const notes = await Promise.all(fallen.map((each) => signEnd(vault.key, { delegation: each.id, created })));
+    await vault.index.change(notes.map((note) => ({ kind: "put-delegation", delegation: note })));
+    await this.forbid(fallen);
+    for (const [place, each] of fallen.entries()) await this.tellEnd(notes[place]!, each);
+    const stillReadable = await this.readableBy(fallen.map(({ to }) => to));
+    return { delegation: this.shown(delegation), stillReadable };
   }
 
-  private async tellEnd(note: CarriedNote, delegation: Delegation, contact: ContactRow): Promise<void> {
-    try {
-      const certificate = await usableCertificate(contact);
-      await this.announce(note, delegation, [contact], [certificate], "delegation-end");
-    } catch (error) {
-      if (!isRefusal(error, "certificate-refused", "not-found", "too-many-attempts")) throw error;
+  private async tellEnd(note: CarriedNote, delegation: Delegation): Promise<void> {
+    for (const contact of this.concerned(delegation)) {
+      try {
+        await sendMessage(this.vault, note, await this.audience([contact]), "delegation-end");
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+      }
     }
   }
 
-  /** Sends a note to whom it concerns; one that is passed on to the owner of the record too. */
-  private async announce(
-    note: CarriedNote,
-    delegation: Delegation,
-    contacts: readonly ContactRow[],
-    certificates: readonly Certificate[],
-    kind: "delegation" | "delegation-end",
-  ): Promise<void> {
-    const { vault } = this;
-    const all = [vault.key.certificate, ...certificates];
-    const emails = contacts.map(({ email }) => email);
-    const owner = contactsOf(vault.index.state).find(({ key }) => vault.people().same(key, recordOf(delegation)));
-    if (owner !== undefined && !emails.includes(owner.email)) {
-      all.push(await usableCertificate(owner));
-      emails.push(owner.email);
-    }
-    await sendMessage(vault, note, { certificates: all, emails }, kind);
+  /** The contacts to whom a note goes: who holds the delegation and, of one passed on, whose record it is. */
+  private concerned(delegation: Delegation): ContactRow[] {
+    const people = this.vault.people();
+    const keys = [delegation.to, recordOf(delegation)];
+    return contactsOf(this.vault.index.state).filter((contact) => keys.some((key) => people.same(key, contact.key)));
+  }
+
+  /** Throws `certificate-changed`, `certificate-refused`. */
+  private async audience(contacts: readonly ContactRow[]) {
+    const certificates = [this.vault.key.certificate, ...(await checkRecipients(contacts, 1))];
+    return { certificates, emails: contacts.map(({ email }) => email) };
   }
 
   /** The right to upload is a plain permission at the server too, which has to know whose room it fills. */
@@ -134,25 +145,32 @@ export class Delegating {
     await this.vault.transport.call("PUT", `/uploaders/${to}`, { body: { expires } });
   }
 
-  private async forbid(ended: Delegation): Promise<void> {
+  /** Takes the permission at the server back from whoever may no longer upload. */
+  async forbid(fallen: readonly Delegation[]): Promise<void> {
     const { vault } = this;
-    if (!ended.rights.includes("upload") || !vault.people().isMe(recordOf(ended))) return;
+    const people = vault.people();
     const now = nowSeconds();
     const left = await delegationsOf(vault);
-    const isStillHis = left.given().some((each) => each.to === ended.to && left.acts(each, now, "upload"));
-    if (isStillHis) return;
-    try {
-      await vault.transport.call("DELETE", `/uploaders/${ended.to}`);
-    } catch (error) {
-      if (!isRefusal(error, "not-found")) throw error;
+    const still = new Set(left.given().flatMap((each) => (left.acts(each, now, "upload") ? [each.to] : [])));
+    for (const { to, rights } of fallen.filter((each) => people.isMe(recordOf(each)))) {
+      if (!rights.includes("upload") || still.has(to)) continue;
+      try {
+        await vault.transport.call("DELETE", `/uploaders/${to}`);
+      } catch (error) {
+        if (!isRefusal(error, "not-found")) throw error;
+      }
     }
   }
 
-  /** Reports whose entry in the index names any key of a person. */
-  private async readableBy(key: string): Promise<string[]> {
-    const people = this.vault.people();
-    const shared = await readersByReport(this.vault);
-    return [...shared].filter(([, keys]) => keys.some((each) => people.same(each, key))).map(([id]) => id);
+  /** The user's own reports whose entry in the index names any key of these persons. */
+  private async readableBy(persons: readonly string[]): Promise<string[]> {
+    const { vault } = this;
+    const people = vault.people();
+    const shared = await readersByReport(vault);
+    const isOpen = (id: string): boolean =>
+      (shared.get(id) ?? []).some((key) => persons.some((person) => people.same(key, person)));
+    const own = [...reportsOf(vault.index.state)].filter(({ id, owner }) => people.isMe(owner) && isOpen(id));
+    return own.map(({ id }) => id);
   }
 
   /** Who lets this user store for them now, and what. */
@@ -277,6 +295,12 @@ async function verifiedCertificate(contact: ContactRow): Promise<Certificate> {
     throw refusal("forbidden", "A delegation needs somebody whose number was compared.", { person: contact.email });
   }
   return usableCertificate(contact);
+}
+
+/** Whether two delegations say the same, whenever they were made. */
+function isSame(one: Delegation, other: Delegation): boolean {
+  const said = (each: Delegation): string => JSON.stringify(delegationBody({ ...each, id: "", created: "" }));
+  return said(one) === said(other);
 }
 
 /** Only the owner's index decides; but one that cannot be confirmed is not sent at all. */

@@ -61,6 +61,9 @@ export class DelegationDesk {
       done.push(id);
     }
     await vault.index.change(changes);
+    const { ended } = await delegationsOf(vault);
+    const fallen = delegations.all().filter(({ id }) => ended.has(id));
+    await this.delegating.forbid(fallen.flatMap((each) => [each, ...delegations.below(each.id)]));
     for (const id of done) await acknowledge(vault, id);
   }
 

@@ -1,5 +1,6 @@
 /** Standing delegations between pages: given, taken in, acting on uploads, passed on, ended. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { generateKey } from "../../src/crypto/keys.ts";
 import { formatTime, nowSeconds } from "../../src/crypto/times.ts";
 import type { NewDelegation } from "../../src/engine/interface.ts";
 import { Browser, newEmail, signedUp, type Page } from "./running.ts";
@@ -76,6 +77,24 @@ function missing(roots: readonly string[]): Browser["meddle"] {
   return ({ url }) => (roots.some((root) => url.includes(`/ipfs/${root}`)) ? new Response("", { status: 404 }) : null);
 }
 
+const RIGHTS = ["read", "upload", "redelegate"] as const;
+
+/** Has what is deleted on the way remembered. */
+function deleted(somebody: Somebody): string[] {
+  const paths: string[] = [];
+  somebody.browser.meddle = ({ method, url }) => {
+    if (method === "DELETE") paths.push(new URL(url).pathname.replace("/api/v1", ""));
+    return null;
+  };
+  return paths;
+}
+
+/** Whom `somebody` lets do something, and who lets her, after a look. */
+async function delegationsOf(somebody: Somebody): Promise<string[]> {
+  await somebody.at.engine.sharing.refreshDelegations();
+  return somebody.page.engine.sharing.delegations.current.items.map(({ id }) => id);
+}
+
 describe("a standing delegation", () => {
   let [ana, boris, cleo]: Somebody[] = [];
   let [past, given]: string[] = [];
@@ -109,7 +128,7 @@ describe("a standing delegation", () => {
   });
 
   it("reaches the other, and acts on what is stored from then on", async () => {
-    const made = await ana!.at.engine.sharing.delegate(request(boris!.email, { rights: ["read", "redelegate"] }));
+    const made = await ana!.at.engine.sharing.delegate(request(boris!.email, { rights: RIGHTS }));
     given = made.id;
     expect(made).toMatchObject({ state: "active", side: "given", to: { email: boris!.email } });
     // Blocks that are missing may come yet: the message waits.
@@ -185,10 +204,68 @@ describe("a standing delegation", () => {
     expect(await emailsReading(ana!, after)).toEqual([ana!, boris!, cleo!].map(({ email }) => email).sort());
   });
 
+  it("is not given twice by a second try, when the first could not be told", async () => {
+    const before = await delegationsOf(ana!);
+    const again = request(boris!.email, { categories: ["letter"], expires: inDays(40) });
+    ana!.browser.meddle = (each) =>
+      each.url.endsWith("/inbox") ? new Response(JSON.stringify({ code: "unavailable" }), { status: 503 }) : null;
+    await expect(ana!.at.engine.sharing.delegate(again)).rejects.toMatchObject({ code: "unavailable" });
+    ana!.browser.meddle = () => null;
+    const { id } = await ana!.at.engine.sharing.delegate(again);
+    expect((await delegationsOf(ana!)).filter((each) => !before.includes(each))).toEqual([id]);
+    expect(await delegationsOf(boris!)).toContain(id);
+    await ana!.at.engine.sharing.endDelegation(id);
+  });
+
+  it("is not passed on past the owner of the record, whose key has changed", async () => {
+    const dora = await Somebody.signedUp();
+    await compared(boris!, dora);
+    const mallory = await generateKey("Ana", ana!.email);
+    boris!.browser.meddle = async (each, forward) => {
+      if (!each.url.endsWith("/people/find")) return null;
+      const answer = (await (await forward()).json()) as object;
+      return new Response(JSON.stringify({ ...answer, certificate: mallory.certificate.armored }));
+    };
+    const { key } = await boris!.at.engine.sharing.meet(ana!.email);
+    boris!.browser.meddle = () => null;
+    const before = await delegationsOf(boris!);
+    const refused = boris!.at.engine.sharing.delegate(request(dora.email, { parent: given!, expires: inDays(9) }));
+    await expect(refused).rejects.toMatchObject({ code: "certificate-changed", facts: { person: ana!.email } });
+    expect(key).toBe(mallory.keyId);
+    expect(await delegationsOf(boris!)).toEqual(before);
+    await compared(boris!, ana!);
+  });
+
+  it("whose end arrives takes the permission to upload back, too", async () => {
+    const change = { parent: given!, expires: inDays(20), rights: ["upload"] } as const;
+    const { id, to } = await boris!.at.engine.sharing.delegate(request(cleo!.email, change));
+    await delegationsOf(ana!);
+    await ana!.at.engine.sharing.grant(id);
+    await boris!.at.engine.sharing.endDelegation(id);
+    const paths = deleted(ana!);
+    expect(await delegationsOf(ana!)).not.toContain(id);
+    expect(paths).toContain(`/uploaders/${to.key}`);
+    ana!.browser.meddle = () => null;
+  });
+
   it("that is ended lets nobody read what comes after, below it neither", async () => {
+    const his = await boris!.store("of boris.txt", "letter", 30);
+    await boris!.at.engine.sharing.share({ reports: [his], people: [ana!.email] });
+    await ana!.at.engine.sharing.refreshReceived();
+    await ana!.at.engine.sharing.share({ reports: [his], people: [cleo!.email] });
+    await ana!.at.engine.trash([past!]);
+    const paths = deleted(ana!);
+    const held = await delegationsOf(cleo!);
+    expect(held).toHaveLength(1);
+    const { to } = ana!.page.engine.sharing.delegations.current.items.find(({ id }) => id === given)!;
     const ended = await ana!.at.engine.sharing.endDelegation(given!);
+    expect(paths).toContain(`/uploaders/${to.key}`);
+    expect(await delegationsOf(cleo!)).toEqual([]);
+    expect(await delegationsOf(ana!)).not.toContain(held[0]);
+    ana!.browser.meddle = () => null;
     expect(ended.delegation.id).toBe(given);
     expect(ended.stillReadable).toContain(past);
+    expect(ended.stillReadable).not.toContain(his);
     const lab = await ana!.store("lab 5.txt", "lab", 6);
     expect(await emailsReading(ana!, lab)).toEqual([ana!.email]);
     await boris!.at.engine.sharing.refreshDelegations();
