@@ -83,7 +83,7 @@ export class GivingBack {
     id: string,
     onProgress: ((progress: ShareProgress) => void) | undefined,
   ): Promise<ShareOutcome[]> {
-    if (id.startsWith(GIVE)) return this.giveBack(this.contacts.known(id.slice(GIVE.length)), onProgress);
+    if (id.startsWith(GIVE)) return this.giveBack(id.slice(GIVE.length), onProgress);
     await this.confirm(id.slice(FORMER.length));
     return [];
   }
@@ -93,9 +93,10 @@ export class GivingBack {
    * on with what failed. Throws `certificate-changed` until the numbers were compared.
    */
   private async giveBack(
-    contact: ContactRow,
+    email: string,
     onProgress: ((progress: ShareProgress) => void) | undefined,
   ): Promise<ShareOutcome[]> {
+    const { contact } = await this.contacts.lookUp(email);
     if (isHeldBack(contact) || contact.state !== "verified") throw hasChanged(contact);
     const certificate = await usableCertificate(contact);
     const all = [...contact.former_keys, ...supersededOf(contact)];
