@@ -70,6 +70,12 @@ export function isHeldBack(contact: ContactRow): boolean {
   return contact.state === "changed" || isUncompared;
 }
 
+/** The key of now of each contact, by every key that counts as hers. */
+export function personsOf(contacts: readonly ContactRow[]): Map<string, string> {
+  const former = contacts.flatMap(({ key, former_keys }) => former_keys.map((each) => [each.key, key] as const));
+  return new Map([...former, ...contacts.map(({ key }) => [key, key] as const)]);
+}
+
 export class People {
   readonly me: Certificate;
   private readonly parsed = new Map<string, Certificate>();

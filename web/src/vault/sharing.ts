@@ -146,13 +146,13 @@ export async function nextReaders(
   return { certificates: [...kept.values()], delegations, leftOut: [...leftOut.values()] };
 }
 
-/** The index's entry once `added` read the report too; who is added again is no more removed. */
-export function withAdded(readers: Readers, added: readonly Reader[]): Readers {
-  const back = new Set(added.map(({ key }) => key));
+/** The index's entry once `added` read the report too; who is added again is no more removed, whatever her key. */
+export function withAdded(readers: Readers, added: readonly Reader[], people: People): Readers {
+  const isBack = (gone: string): boolean => added.some(({ key }) => people.same(key, gone));
   return {
     ...readers,
     readers: [...readers.readers, ...added],
-    removed: readers.removed.filter((key) => !back.has(key)),
+    removed: readers.removed.filter((key) => !isBack(key)),
   };
 }
 

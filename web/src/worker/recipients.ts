@@ -153,7 +153,7 @@ export async function joiningReaders(
   const [block, built] = await leaf(octets);
   const signing = { key: vault.key, created: formatTime(nowSeconds()), delegations };
   const noted = await noteReaders(meta.id, added, signing);
-  return { header: { block, built }, notes: noted.notes, readers: withAdded(readers, noted.readers) };
+  return { header: { block, built }, notes: noted.notes, readers: withAdded(readers, noted.readers, people) };
 }
 
 /**

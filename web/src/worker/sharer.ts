@@ -104,7 +104,7 @@ export class Sharer {
     if (missing.length === 0) return null;
     const signing = { key: this.vault.key, created: formatTime(nowSeconds()), ...more };
     const built = await addReaders(report, missing, signing);
-    return { built, readers: withAdded(readers, built.noted.readers) };
+    return { built, readers: withAdded(readers, built.noted.readers, this.vault.people()) };
   }
 
   /** What adds those for whom a delegation acts on a report. */

@@ -5,16 +5,20 @@ import { pkeskDigest, rewrap } from "../../src/crypto/rewrap.ts";
 import { makeHeader, parseHeader } from "../../src/crypto/session-keys.ts";
 import { formatTime, nowSeconds } from "../../src/crypto/times.ts";
 import { verifyBlock, type Block, type Cid } from "../../src/ipld/cid.ts";
+import type { JsonObject } from "../../src/json.ts";
 import { EngineError, refusal } from "../../src/refusal.ts";
 import { accepted, checkNewKey, checkRecipients, meet, verified } from "../../src/vault/contacts.ts";
 import { isTakenOff } from "../../src/vault/give-back.ts";
+import type { Change } from "../../src/vault/index/changes.ts";
+import { READERS, rowsOf } from "../../src/vault/index/state.ts";
+import { applyChanges, newIndex } from "../../src/vault/index/write.ts";
 import { People, supersededOf, type ContactRow } from "../../src/vault/people.ts";
 import type { BlockSource } from "../../src/vault/reading.ts";
-import type { ReportEntry } from "../../src/vault/report-entry.ts";
 import { finishReport, headerFor, makeSessionKey, sealContent } from "../../src/vault/report-build.ts";
+import { entryOf, type ReportEntry } from "../../src/vault/report-entry.ts";
 import { readReport, type Report } from "../../src/vault/report.ts";
 import { safetyCode, safetyNumber, sameCode, sameNumber } from "../../src/vault/safety-number.ts";
-import { noReaders, openShare, readReaders, removedPacketsOf } from "../../src/vault/share-note.ts";
+import { noReaders, openShare, readReaders, removedPacketsOf, type Readers } from "../../src/vault/share-note.ts";
 import { addReaders, dropReaders, nextReaders, packetsOf, withAdded, without } from "../../src/vault/sharing.ts";
 import { makeId } from "../../src/vault/words.ts";
 import { vectorsOf } from "./vectors.ts";
@@ -228,7 +232,7 @@ describe("a reader taken off", () => {
     const report = await stored(blocks);
     const people = new People(ana.certificate, [], [contact(boris)]);
     const built = await addReaders(report, [boris.certificate], { key: ana, created: NOW });
-    const readers = withAdded(noReaders(report.meta.id), built.noted.readers);
+    const readers = withAdded(noReaders(report.meta.id), built.noted.readers, people);
     const shared = await readReport(blocks.add(built.blocks), built.entry.cid, ana, people);
     const dropped = await dropReaders(shared, packetsOf(readers, people, boris.keyId), people);
     blocks.add(dropped.blocks);
@@ -237,7 +241,7 @@ describe("a reader taken off", () => {
     const left = without(readers, people, boris.keyId);
     expect(left).toMatchObject({ readers: [], removed: [boris.keyId] });
     expect(removedPacketsOf(left)).toEqual([built.noted.readers[0]!.pkesk]);
-    const back = withAdded(left, built.noted.readers);
+    const back = withAdded(left, built.noted.readers, people);
     expect(back.removed).toEqual([]);
     expect(readReaders(back)).toBe(back);
     const false_ = { ...left, removed_packets: ["none"] };
@@ -261,7 +265,35 @@ describe("a reader taken off", () => {
     const former = contact(boris, { former_keys: [{ key, certificate: certificate.armored }] });
     const people = new People(ana.certificate, [], [former]);
     expect(packetsOf(readers, people, boris.keyId)).toHaveLength(2);
-    expect(without(readers, people, boris.keyId).removed).toEqual([boris.keyId, cleo.keyId]);
+    const left = without(readers, people, boris.keyId);
+    expect(left.removed).toEqual([boris.keyId, cleo.keyId]);
+    expect(withAdded(left, [readers.readers[0]!], people).removed).toEqual([]);
+  });
+});
+
+describe("an index whose readers change", () => {
+  it("keeps who was taken off, and the packets, until she reads it again, under whichever key", async () => {
+    const { encrypted, meta } = await stored(new Blocks());
+    const entry = entryOf(meta, encrypted.root, encrypted.meta.cid);
+    const [first, again] = [boris, cleo].map(({ keyId }) => ({ key: keyId, pkesk: keyId, delegation: null }));
+    const former = [{ key: boris.keyId, certificate: boris.certificate.armored }];
+    const known = contact(cleo, { former_keys: former });
+    const people = new People(ana.certificate, [], [known]);
+    const listed = { ...noReaders(meta.id), readers: [first!] };
+    const off = without(listed, people, cleo.keyId);
+    expect(off.removed).toEqual([boris.keyId]);
+    let { state } = await newIndex({ notes: [], formerKeys: [], digests: {}, extra: {} }, ana, NOW);
+    const rowAfter = async (...changes: Change[]): Promise<JsonObject> => {
+      state = (await applyChanges(state, changes, ana, NOW))?.state ?? state;
+      return [...rowsOf(state, READERS)][0]!;
+    };
+    const put = (readers: Readers): Change => ({ kind: "put-readers", readers });
+    await rowAfter({ kind: "put-contact", contact: known }, { kind: "put-report", entry, readers: off });
+    expect(await rowAfter(put(noReaders(meta.id)))).toEqual(off);
+    const back = await rowAfter(put(withAdded(off, [again!], people)));
+    expect(back).toEqual({ ...off, readers: [again], removed: [] });
+    const next = { ...entry, revision: 2, data_payload_cid: encrypted.meta.cid };
+    expect(await rowAfter({ kind: "put-report", entry: next, readers: noReaders(meta.id) })).toEqual(noReaders(meta.id));
   });
 });
 

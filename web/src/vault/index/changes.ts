@@ -4,12 +4,12 @@ import { isObject, writeJson, type Json, type JsonObject } from "../../json.ts";
 import { LIMITS } from "../../limits.ts";
 import { refusal } from "../../refusal.ts";
 import { isEnd } from "../delegations.ts";
-import type { ContactRow, FormerKey } from "../people.ts";
+import { personsOf, type ContactRow, type FormerKey } from "../people.ts";
 import type { ReportEntry } from "../report-entry.ts";
 import { noReaders, removedPacketsOf, type Readers } from "../share-note.ts";
 import { withSubject } from "../subjects.ts";
 import { withFormerKey, type KeysFile } from "./keys.ts";
-import { CONTACTS, DELEGATIONS, isPurged, READERS, REPORTS, rowKey, tableOf, type IndexState } from "./state.ts";
+import { CONTACTS, contactsOf, DELEGATIONS, isPurged, READERS, REPORTS, rowKey, tableOf, type IndexState } from "./state.ts";
 
 export type Change =
   /**
@@ -103,8 +103,10 @@ export class Draft {
   private setReaders(place: number, readers: Readers, isSameKey: boolean): void {
     const row = this.row(READERS, place);
     const known = isSameKey && !isPurged(row) ? (row as Readers) : noReaders(readers.id);
-    const back = new Set(readers.readers.map(({ key }) => key));
-    const gone = known.removed.filter((key) => !back.has(key));
+    const persons = personsOf(known.removed.length > 0 ? contactsOf(this.state) : []);
+    const person = (key: string): string => persons.get(key) ?? key;
+    const back = new Set(readers.readers.map(({ key }) => person(key)));
+    const gone = known.removed.filter((key) => !back.has(person(key)));
     const removed = [...new Set([...readers.removed, ...gone])];
     const packets = [...new Set([...removedPacketsOf(readers), ...removedPacketsOf(known)])];
     this.set(READERS, place, { ...readers, removed, ...(packets.length > 0 ? { removed_packets: packets } : {}) });
