@@ -5,6 +5,7 @@ import type { DeviceSession, KeyProgress, Kit, KitProof, Quota, ServerFacts } fr
 import { invalid, isRefusal, refusal } from "../refusal.ts";
 import type { Door } from "./door.ts";
 import { checkProof } from "./kit-proof.ts";
+import { resealKept } from "./resealing.ts";
 import { resetPassword } from "./resetting.ts";
 import type { Report, Sessions } from "./session.ts";
 import type { Store } from "./store.ts";
@@ -135,7 +136,9 @@ export class Account {
   ): Promise<void> {
     const { vault } = this.door;
     const report = reporter(onProgress);
+    const { stateKey } = vault.session;
     vault.session = await this.sessions.changePassword(vault.session, current, next, report);
+    await resealKept(this.store, stateKey, vault.session.stateKey);
     report("index", 75);
     await vault.index.rotate();
     report("index", 100);

@@ -13,7 +13,7 @@ import { commitRevision, currentOf } from "./revisions.ts";
 import { BatchSender, withUpload } from "./sending.ts";
 import type { Vault } from "./vault.ts";
 
-const CONTEXT = "waiting change 1";
+export const CONTEXT = "waiting change 1";
 
 /** A change that a person asked for, by report ids. */
 export type Wish =
@@ -38,10 +38,24 @@ export class Changer {
 
   /** Reads what waits since an earlier page. */
   async load(): Promise<void> {
-    const kept = await this.vault.store.changes();
-    this.waiting = await Promise.all(
-      kept.map(async ({ sealed }) => (await this.vault.session.stateKey.open(CONTEXT, sealed)) as Wish),
-    );
+    // Of before a password that was set elsewhere: nobody can open it any more.
+    const kept = await this.kept((id) => this.vault.store.dropChange(id));
+    this.waiting = kept.map(({ wish }) => wish);
+  }
+
+  /** Oldest first, without those that this password does not open. */
+  private async kept(onClosed: (id: number) => Promise<void> = async () => {}): Promise<{ id: number; wish: Wish }[]> {
+    const { session, store } = this.vault;
+    const found: { id: number; wish: Wish }[] = [];
+    for (const { id, sealed } of await store.changes()) {
+      try {
+        found.push({ id: id!, wish: (await session.stateKey.open(CONTEXT, sealed)) as Wish });
+      } catch (error) {
+        if (!isRefusal(error, "credentials-refused")) throw error;
+        await onClosed(id!);
+      }
+    }
+    return found;
   }
 
   /** Resolves once the change is durable, or once it waits for the server. */
@@ -65,15 +79,14 @@ export class Changer {
   /** Sends what waits; stops at the first that still cannot reach the server. */
   async sendWaiting(): Promise<void> {
     await this.inTurn(async () => {
-      for (const { id, sealed } of await this.vault.store.changes()) {
-        const wish = (await this.vault.session.stateKey.open(CONTEXT, sealed)) as Wish;
+      for (const { id, wish } of await this.kept()) {
         try {
           await this.apply(wish);
         } catch (error) {
           if (isRefusal(error, "unreachable", "unavailable", "too-many-attempts", "not-signed-in")) return;
           // It cannot be done any more (the report is gone, the labels are as wished): let it go.
         }
-        await this.vault.store.dropChange(id!);
+        await this.vault.store.dropChange(id);
         this.waiting = this.waiting.slice(1);
         this.vault.onWaiting();
       }

@@ -100,6 +100,8 @@ export class Door {
     const person = this.person(vault.session);
     const hasKit = vault.session.profile.sealedKit !== null;
     this.state.set(hasKit ? { kind: "kit", person, isFirst: true } : { kind: "open", person });
+    // An earlier page left them; the server may have answered all the time since.
+    if (vault.changer.waiting.length > 0) void this.comeBack(vault);
     return vault;
   }
 

@@ -12,7 +12,7 @@ import { readersByReport } from "./readers.ts";
 import { isOutage, outcome, type Sharer } from "./sharer.ts";
 import type { Vault } from "./vault.ts";
 
-const CONTEXT = "past 1";
+export const CONTEXT = "past 1";
 /** Reports between two renewals of the index. */
 const AT_ONCE = 32;
 

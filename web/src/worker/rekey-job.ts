@@ -12,7 +12,7 @@ import { endUpload, isOpen, startUpload, type BatchSender } from "./sending.ts";
 import type { UploadRecord } from "./store.ts";
 import type { Vault } from "./vault.ts";
 
-const CONTEXT = "rekey 1";
+export const CONTEXT = "rekey 1";
 
 /** What is kept, sealed. */
 interface Kept {

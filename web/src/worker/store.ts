@@ -203,6 +203,10 @@ export class Store {
     await this.db?.add("changes", { sealed });
   }
 
+  async replaceChange(id: number, sealed: string): Promise<void> {
+    await this.db?.put("changes", { id, sealed });
+  }
+
   async dropChange(id: number): Promise<void> {
     await this.db?.delete("changes", id);
   }

@@ -21,7 +21,7 @@ import {
 import type { ContentSecrets, SealedContent } from "./content.ts";
 import type { UploadRecord } from "./store.ts";
 
-const CONTEXT = "upload 1";
+export const CONTEXT = "upload 1";
 
 /** What a person said of a file; none of it is kept in clear. */
 export interface Labels {

@@ -9,6 +9,7 @@ import { fullOr } from "./device-room.ts";
 import { Repeats } from "./repeats.ts";
 import { endUpload } from "./sending.ts";
 import { checkOwners } from "./for-another.ts";
+import type { UploadRecord } from "./store.ts";
 import { Storing } from "./storing.ts";
 import { Job } from "./upload-jobs.ts";
 import { UploadList } from "./upload-list.ts";
@@ -43,11 +44,24 @@ export class Uploads {
   /** Shows what an earlier page left. */
   async load(): Promise<void> {
     for (const record of await this.vault.store.uploads()) {
-      this.list.add(await Job.fromRecord(record, this.vault.session.stateKey));
+      const job = await this.left(record);
+      if (job !== null) this.list.add(job);
     }
     this.list.tell(true);
     // Those whose files may still be read go on by themselves.
     await this.reopen();
+  }
+
+  /** Null for one of before another password, set elsewhere: nobody can open it, the file is chosen anew. */
+  private async left(record: UploadRecord): Promise<Job | null> {
+    try {
+      return await Job.fromRecord(record, this.vault.session.stateKey);
+    } catch (error) {
+      if (!isRefusal(error, "credentials-refused")) throw error;
+      await this.vault.store.dropUpload(record.id);
+      if (record.upload !== null) void endUpload(this.vault.transport, record.upload);
+      return null;
+    }
   }
 
   /** Where the files of interrupted uploads are, as far as that is known: all, or of those named. */
