@@ -68,8 +68,16 @@ export class Courier {
       return [status, answer];
     } finally {
       signal.removeEventListener("abort", stop);
-      if (this.waiting.size === 0) this.idle = setTimeout(() => this.end(), IDLE_MS);
+      if (this.waiting.size === 0) this.rest();
     }
+  }
+
+  /** Several may end at once: one timer is set for all of them. */
+  private rest(): void {
+    clearTimeout(this.idle);
+    this.idle = setTimeout(() => {
+      if (this.waiting.size === 0) this.end();
+    }, IDLE_MS);
   }
 
   private start(): Worker {
@@ -78,16 +86,16 @@ export class Courier {
       this.waiting.get(data.id)?.resolve(data);
       this.waiting.delete(data.id);
     };
-    worker.onerror = () => {
-      for (const { reject } of this.waiting.values()) reject(refusal("failed", "Nothing could be sent."));
-      this.waiting.clear();
-      this.end();
-    };
+    worker.onerror = () => this.end();
     return worker;
   }
 
+  /** What was being posted goes with the worker; it can be made and sent again. */
   private end(): void {
+    clearTimeout(this.idle);
     this.worker?.terminate();
     this.worker = null;
+    for (const { reject } of this.waiting.values()) reject(refusal("unavailable", "Nothing could be sent."));
+    this.waiting.clear();
   }
 }

@@ -12,6 +12,8 @@ const ATTEMPTS = 4;
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 30_000;
 const SILENCE_MS = 60_000;
+/** No uplink is slower than this for long: a body has as much time more as it takes at this rate. */
+const SLOWEST_BYTES_PER_S = 16 * 1024;
 
 // Codes that only a server gives, in the words that the screens know.
 const CODES: Readonly<Record<string, ErrorCode>> = {
@@ -85,7 +87,8 @@ export class Transport {
       try {
         return await this.once(method, path, body, headers, signal);
       } catch (error) {
-        const again = isRepeatable && attempt < ATTEMPTS && isPassing(error) && !signal?.aborted;
+        const isRepeated = isRepeatable && attempt < ATTEMPTS && isPassing(error);
+        const again = isRepeated && !isGone(body) && !signal?.aborted;
         if (!again) throw error;
         await pause(waitBefore(attempt, error), signal);
       }
@@ -99,7 +102,7 @@ export class Transport {
     headers: Record<string, string>,
     signal: AbortSignal | undefined,
   ): Promise<Answer> {
-    const silence = AbortSignal.timeout(SILENCE_MS);
+    const silence = AbortSignal.timeout(patienceFor(body));
     const either = signal === undefined ? silence : AbortSignal.any([silence, signal]);
     const bearer = this.token === null ? {} : { Authorization: `Bearer ${this.token}` };
     let status: number;
@@ -145,6 +148,11 @@ export class Transport {
   }
 }
 
+function patienceFor(body: string | Parcel | undefined): number {
+  const bytes = typeof body === "object" ? body.octets.length : (body?.length ?? 0);
+  return SILENCE_MS + Math.ceil((bytes / SLOWEST_BYTES_PER_S) * 1000);
+}
+
 function readDocument(octets: Uint8Array): Answer {
   if (octets.length === 0) return {};
   try {
@@ -173,6 +181,11 @@ export function fieldOf(document: Answer): { field?: string; rule?: string } {
   if (typeof first !== "object" || first === null || !("field" in first)) return {};
   const name = String(first.field).split(".").at(-1) ?? "";
   return /^[a-z_]{1,40}$/.test(name) ? { field: name, rule: "shape" } : {};
+}
+
+/** The worker that had its octets ended: there is nothing to send again. */
+function isGone(body: string | Parcel | undefined): boolean {
+  return typeof body === "object" && body.octets.buffer.byteLength === 0;
 }
 
 function isPassing(error: unknown): boolean {

@@ -17,6 +17,11 @@ export interface ContentDigest {
   stop(): void;
 }
 
+export type FromDigest =
+  | { readonly kind: "begun" | "failed" }
+  | { readonly kind: "buffer"; readonly buffer: ArrayBuffer }
+  | { readonly kind: "digest"; readonly hex: string };
+
 export async function startDigest(): Promise<ContentDigest> {
   if (typeof Worker === "undefined") return inThisThread();
   return new WorkerDigest();
@@ -32,6 +37,17 @@ async function inThisThread(): Promise<ContentDigest> {
   };
 }
 
+/** A promise that others settle; that it fails is told to who waits for it, or to nobody. */
+class Later<T> {
+  resolve!: (value: T) => void;
+  reject!: (error: unknown) => void;
+  readonly promise = new Promise<T>((resolve, reject) => Object.assign(this, { resolve, reject }));
+
+  constructor() {
+    this.promise.catch(() => {});
+  }
+}
+
 class WorkerDigest implements ContentDigest {
   private readonly worker = new Worker(new URL("./digest-worker.ts", import.meta.url), { type: "module" });
   private readonly spare: Uint8Array<ArrayBuffer>[] = [];
@@ -39,18 +55,35 @@ class WorkerDigest implements ContentDigest {
   private current: Uint8Array<ArrayBuffer> | null = null;
   private filled = 0;
   private wake: () => void = () => {};
-  private readonly result: Promise<string>;
+  private readonly result = new Later<string>();
+  /** Null once the worker has begun; where its script is out of reach, what does its work in this thread. */
+  private readonly begun = new Later<ContentDigest | null>();
+  private hasBegun = false;
+  private crossing: Promise<void> = Promise.resolve();
 
   constructor() {
-    this.result = new Promise((resolve, reject) => {
-      this.worker.onmessage = ({ data }: MessageEvent<string | ArrayBuffer>) => {
-        if (typeof data === "string") resolve(data);
-        else this.spare.push(new Uint8Array(data));
-        this.wake();
-      };
-      this.worker.onerror = () => reject(refusal("failed", "The digest could not be computed."));
-    });
-    this.result.catch(() => {}); // told to who asks for it
+    this.worker.onmessage = ({ data }: MessageEvent<FromDigest>) => this.told(data);
+    this.worker.onerror = () => this.told({ kind: "failed" });
+  }
+
+  private told(data: FromDigest): void {
+    if (data.kind === "digest") this.result.resolve(data.hex);
+    else if (data.kind === "buffer") this.spare.push(new Uint8Array(data.buffer));
+    else if (data.kind === "begun") this.begin(null);
+    else if (this.hasBegun) this.fail();
+    else inThisThread().then((own) => this.begin(own), () => this.fail());
+    this.wake();
+  }
+
+  private begin(own: ContentDigest | null): void {
+    this.hasBegun = true;
+    this.begun.resolve(own);
+  }
+
+  private fail(): void {
+    const error = refusal("unavailable", "The digest could not be computed.");
+    this.begun.reject(error);
+    this.result.reject(error);
   }
 
   async update(piece: Uint8Array): Promise<void> {
@@ -66,9 +99,12 @@ class WorkerDigest implements ContentDigest {
 
   async hex(): Promise<string> {
     this.cross();
-    this.worker.postMessage(null);
     try {
-      return await this.result;
+      await this.crossing;
+      const own = await this.begun.promise;
+      if (own !== null) return await own.hex();
+      this.worker.postMessage(null);
+      return await this.result.promise;
     } finally {
       this.stop();
     }
@@ -81,16 +117,29 @@ class WorkerDigest implements ContentDigest {
   /** One that came back, or a new one; waits when all are with the worker. */
   private async buffer(): Promise<Uint8Array<ArrayBuffer>> {
     while (this.spare.length === 0 && this.made === BUFFERS) {
-      await Promise.race([new Promise<void>((resolve) => (this.wake = resolve)), this.result]);
+      await Promise.race([new Promise<void>((resolve) => (this.wake = resolve)), this.result.promise]);
     }
     if (this.spare.length === 0) this.made++;
     return this.spare.pop() ?? new Uint8Array(BUFFER_BYTES);
   }
 
   private cross(): void {
-    if (this.current === null) return;
-    this.worker.postMessage([this.current.buffer, this.filled], [this.current.buffer]);
+    const { current, filled } = this;
+    if (current === null) return;
     this.current = null;
     this.filled = 0;
+    this.crossing = this.crossing.then(() => this.take(current, filled));
+    this.crossing.catch(() => {}); // told at the end
+  }
+
+  private async take(buffer: Uint8Array<ArrayBuffer>, filled: number): Promise<void> {
+    const own = await this.begun.promise;
+    if (own === null) {
+      this.worker.postMessage([buffer.buffer, filled], [buffer.buffer]);
+      return;
+    }
+    await own.update(buffer.subarray(0, filled));
+    this.spare.push(buffer);
+    this.wake();
   }
 }

@@ -14,8 +14,11 @@ export interface ToHash {
   readonly octets: Bytes;
 }
 
+/** Null: the worker has begun. Without a digest: it could not be computed. */
+export type FromHasher = Hashed | null;
+
 export interface Hashed extends ToHash {
-  readonly digest: ArrayBuffer;
+  readonly digest: ArrayBuffer | null;
 }
 
 interface Waiting {
@@ -25,6 +28,8 @@ interface Waiting {
 
 export class BlockHasher {
   private worker: Worker | null = null;
+  /** Until it has begun, and where it never does, blocks are hashed here: its script may be out of reach. */
+  private state: "unknown" | "begun" | "failed" = "unknown";
   private readonly waiting = new Map<number, Waiting>();
   private next = 0;
 
@@ -44,31 +49,44 @@ export class BlockHasher {
   stop(): void {
     this.worker?.terminate();
     this.worker = null;
-    for (const { reject } of this.waiting.values()) reject(refusal("interrupted", "It was stopped."));
-    this.waiting.clear();
+    this.state = "unknown";
+    this.rejectAll(refusal("interrupted", "It was stopped."));
   }
 
   private async hash(data: Uint8Array): Promise<[Uint8Array, Uint8Array]> {
     if (data.length < LEAST_BYTES || typeof Worker === "undefined") return [await sha256(data), data];
-    this.worker ??= this.start();
+    if (this.state !== "failed") this.worker ??= this.start();
+    if (this.worker === null || this.state !== "begun") return [await sha256(data), data];
     const id = this.next++;
     const octets = data as Bytes;
     const hashed = new Promise<Hashed>((resolve, reject) => this.waiting.set(id, { resolve, reject }));
     this.worker.postMessage({ id, octets } satisfies ToHash, [octets.buffer]);
     const back = await hashed;
-    return [new Uint8Array(back.digest), back.octets];
+    const { digest } = back;
+    return [digest === null ? await sha256(back.octets) : new Uint8Array(digest), back.octets];
   }
 
   private start(): Worker {
     const worker = new Worker(new URL("./hash-worker.ts", import.meta.url), { type: "module" });
-    worker.onmessage = ({ data }: MessageEvent<Hashed>) => {
+    worker.onmessage = ({ data }: MessageEvent<FromHasher>) => {
+      if (data === null) {
+        this.state = "begun";
+        return;
+      }
       this.waiting.get(data.id)?.resolve(data);
       this.waiting.delete(data.id);
     };
     worker.onerror = () => {
-      for (const { reject } of this.waiting.values()) reject(refusal("failed", "A part could not be hashed."));
-      this.waiting.clear();
+      this.state = "failed";
+      worker.terminate();
+      this.worker = null;
+      this.rejectAll(refusal("unavailable", "A part could not be hashed."));
     };
     return worker;
+  }
+
+  private rejectAll(error: unknown): void {
+    for (const { reject } of this.waiting.values()) reject(error);
+    this.waiting.clear();
   }
 }
