@@ -15,6 +15,12 @@ const NOTHING: CopiesView = { status: "unknown", items: [], tested: 0, total: 0,
 
 export class Copies {
   readonly view = new Source<CopiesView>(NOTHING);
+  private testing = 0;
+
+  /** Whether a test is under way: the vault does not lock by itself meanwhile. */
+  get isBusy(): boolean {
+    return this.testing > 0;
+  }
 
   /** Reads what the server's checks have found. */
   async refresh(vault: Vault): Promise<void> {
@@ -31,6 +37,15 @@ export class Copies {
 
   /** Asks for each report's parts now; a report that no place has is `missing`. */
   async test(vault: Vault): Promise<void> {
+    this.testing++;
+    try {
+      await this.testEach(vault);
+    } finally {
+      this.testing--;
+    }
+  }
+
+  private async testEach(vault: Vault): Promise<void> {
     const entries = [...reportsOf(vault.index.state)].filter(({ deleted }) => deleted === null);
     const known = new Map(this.view.current.items.map((item) => [item.report, item]));
     const items = new Map(known);

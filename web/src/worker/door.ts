@@ -48,7 +48,7 @@ export class Door {
       if (this.opened !== null) void this.comeBack(this.opened.vault);
     };
     this.autoLock = new AutoLock(this.lockingIn, {
-      isBusy: () => this.opened?.uploads.isBusy === true,
+      isBusy: () => [this.opened?.uploads, this.downloads, this.copies, this.sharing].some((each) => each?.isBusy),
       lock: () => this.close("quiet"),
     });
   }

@@ -73,6 +73,11 @@ export class Downloads {
     this.jobs.get(id)?.stop.abort();
   }
 
+  /** Whether something is under way: the vault does not lock by itself meanwhile. */
+  get isBusy(): boolean {
+    return [...this.jobs.values()].some(({ shown }) => shown.state === "running");
+  }
+
   /** The vault is locked: what is under way stops. */
   close(): void {
     for (const { stop } of this.jobs.values()) stop.abort();

@@ -63,9 +63,15 @@ export class Sharing implements SharingEngine {
   private readonly postponed = new Set<string>();
   private trail = new ActivityList();
   private goneOn: Vault | null = null;
+  private running = 0;
 
   constructor(door: Doorway) {
     this.door = door;
+  }
+
+  /** Whether readers or keys of reports are being changed: the vault does not lock by itself meanwhile. */
+  get isBusy(): boolean {
+    return this.running > 0;
   }
 
   /** The index has changed: the contacts are told as it has them now. */
@@ -261,9 +267,11 @@ export class Sharing implements SharingEngine {
   /** Runs what may change the index; the screens see what became of it, whether it went well or not. */
   private async changing<T>(run: (vault: Vault) => Promise<T>): Promise<T> {
     const { vault } = this.door;
+    this.running++;
     try {
       return await run(vault);
     } finally {
+      this.running--;
       this.door.show(vault);
       await this.show(vault);
     }
