@@ -30,7 +30,7 @@ class Client {
       isPaused: false,
     }),
     downloads: new Source<Feeds["downloads"]>([]),
-    connection: new Source<Feeds["connection"]>({ kind: "online", waiting: 0, gateways: [], retryAt: null }),
+    connection: new Source<Feeds["connection"]>({ kind: "online", waiting: 0, dropped: 0, gateways: [], retryAt: null }),
     settings: new Source<Feeds["settings"]>({
       gateways: [],
       lockMinutes: 15,

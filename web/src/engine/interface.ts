@@ -45,6 +45,8 @@ export interface Connection {
   readonly kind: "online" | "gateways" | "offline";
   /** Changes that wait to be sent. */
   readonly waiting: number;
+  /** Of those that waited, how many could not be made and wait no more. */
+  readonly dropped: number;
   readonly gateways: readonly GatewayUse[];
   /** The server asks to come back only then. */
   readonly retryAt: number | null;

@@ -3,7 +3,7 @@
  * on. What cannot reach the server waits, sealed, and is sent in order when it is back.
  */
 import { formatTime, nowSeconds } from "../crypto/times.ts";
-import { isRefusal, refusal } from "../refusal.ts";
+import { isRefusal, refusal, type ErrorCode } from "../refusal.ts";
 import { requireReport } from "../vault/index/state.ts";
 import { editReport, nextMeta } from "../vault/report-build.ts";
 import { checkCategory, checkTitle } from "../vault/words.ts";
@@ -14,6 +14,9 @@ import { BatchSender, withUpload } from "./sending.ts";
 import type { Vault } from "./vault.ts";
 
 export const CONTEXT = "waiting change 1";
+
+/** What they are about is gone, or is no longer hers to change: they can never be made. */
+const NEVER: readonly ErrorCode[] = ["not-found", "forbidden", "invalid-input", "conflict"];
 
 /** A change that a person asked for, by report ids. */
 export type Wish =
@@ -29,6 +32,8 @@ export type Wish =
 export class Changer {
   /** Those that wait, oldest first. */
   waiting: readonly Wish[] = [];
+  /** How many of those that waited could not be made, since the last change that was asked for. */
+  dropped = 0;
   private readonly vault: Vault;
   private turn: Promise<unknown> = Promise.resolve();
 
@@ -62,7 +67,8 @@ export class Changer {
   async wish(wish: Wish): Promise<void> {
     this.check(wish);
     await this.inTurn(async () => {
-      if (this.waiting.length === 0) {
+      if (this.dropped > 0) this.told(this.waiting, 0);
+      if (!this.waiting.some((each) => touch(each, wish))) {
         try {
           await this.apply(wish);
           return;
@@ -71,26 +77,53 @@ export class Changer {
         }
       }
       await this.vault.store.addChange(await this.vault.session.stateKey.seal(CONTEXT, wish));
-      this.waiting = [...this.waiting, wish];
-      this.vault.onWaiting();
+      this.told([...this.waiting, wish]);
     });
   }
 
-  /** Sends what waits; stops at the first that still cannot reach the server. */
+  /**
+   * Sends what waits; stops at the first that still cannot reach the server. One that cannot be made now
+   * goes on waiting, with those on the same reports; one that never can is dropped, and counted.
+   */
   async sendWaiting(): Promise<void> {
     await this.inTurn(async () => {
-      for (const { id, wish } of await this.kept()) {
+      const kept = await this.kept();
+      this.waiting = kept.map(({ wish }) => wish);
+      const stuck: Wish[] = [];
+      for (const { id, wish } of kept) {
+        if (stuck.some((each) => touch(each, wish))) continue;
+        let lost: number;
         try {
-          await this.apply(wish);
+          lost = await this.applyAll(wish);
         } catch (error) {
           if (isRefusal(error, "unreachable", "unavailable", "too-many-attempts", "not-signed-in")) return;
-          // It cannot be done any more (the report is gone, the labels are as wished): let it go.
+          stuck.push(wish);
+          continue;
         }
         await this.vault.store.dropChange(id);
-        this.waiting = this.waiting.slice(1);
-        this.vault.onWaiting();
+        this.told(this.waiting.filter((each) => each !== wish), this.dropped + lost);
       }
     });
+  }
+
+  private told(waiting: readonly Wish[], dropped = this.dropped): void {
+    this.waiting = waiting;
+    this.dropped = dropped;
+    this.vault.onWaiting();
+  }
+
+  /** Makes it for each report that it can still be made for; for how many it never can. */
+  private async applyAll(wish: Wish): Promise<number> {
+    try {
+      await this.apply(wish);
+      return 0;
+    } catch (error) {
+      if (!isRefusal(error, ...NEVER)) throw error;
+      if (wish.kind === "edit" || wish.reports.length === 1) return 1;
+    }
+    let lost = 0;
+    for (const id of wish.reports) lost += await this.applyAll({ kind: wish.kind, reports: [id] });
+    return lost;
   }
 
   private check(wish: Wish): void {
@@ -168,4 +201,10 @@ export class Changer {
     this.turn = result.catch(() => {});
     return result;
   }
+}
+
+/** Whether both are about a same report: then they are made in their order. */
+function touch(one: Wish, other: Wish): boolean {
+  const of = (wish: Wish): readonly string[] => (wish.kind === "edit" ? [wish.report] : wish.reports);
+  return of(one).some((id) => of(other).includes(id));
 }

@@ -96,7 +96,7 @@ export class Door {
     }
     await uploads.load();
     this.show(vault);
-    this.parts.reach.setWaiting(vault.changer.waiting.length);
+    this.parts.reach.setWaiting(vault.changer);
     const person = this.person(vault.session);
     const hasKit = vault.session.profile.sealedKit !== null;
     this.state.set(hasKit ? { kind: "kit", person, isFirst: true } : { kind: "open", person });
@@ -156,7 +156,7 @@ export class Door {
       if (view.items.some(({ state }) => state === "saved") && vault.isRead) this.show(vault);
     });
     vault.onWaiting = () => {
-      this.parts.reach.setWaiting(vault.changer.waiting.length);
+      this.parts.reach.setWaiting(vault.changer);
       this.show(vault);
     };
   }

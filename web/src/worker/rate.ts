@@ -16,6 +16,6 @@ export class Rate {
     if (first === undefined) return null;
     const seconds = (Date.now() - first.at) / 1000;
     const moved = this.steps.reduce((sum, step) => sum + step.bytes, 0);
-    return seconds < 0.5 ? null : Math.ceil((bytes * seconds) / moved);
+    return seconds < 0.5 || moved === 0 ? null : Math.ceil((bytes * seconds) / moved);
   }
 }

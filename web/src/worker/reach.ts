@@ -7,12 +7,13 @@ import type { Connection } from "../engine/interface.ts";
 const ASK_AGAIN_MS = 5000;
 
 export class Reach {
-  readonly view = new Source<Connection>({ kind: "online", waiting: 0, gateways: [], retryAt: null });
+  readonly view = new Source<Connection>({ kind: "online", waiting: 0, dropped: 0, gateways: [], retryAt: null });
   /** Told when the server answers again. */
   onReturn: () => void = () => {};
   private readonly transport: Transport;
   private readonly gateways: Gateways;
   private waiting = 0;
+  private dropped = 0;
   private again: ReturnType<typeof setTimeout> | undefined;
 
   constructor(transport: Transport, gateways: Gateways) {
@@ -22,9 +23,10 @@ export class Reach {
     gateways.onChange = () => this.tell();
   }
 
-  /** How many changes wait to be sent. */
-  setWaiting(waiting: number): void {
-    this.waiting = waiting;
+  /** How many changes wait to be sent, and how many that waited can never be made. */
+  setWaiting({ waiting, dropped }: { readonly waiting: readonly unknown[]; readonly dropped: number }): void {
+    this.waiting = waiting.length;
+    this.dropped = dropped;
     this.tell();
   }
 
@@ -32,6 +34,7 @@ export class Reach {
   rest(): void {
     clearTimeout(this.again);
     this.waiting = 0;
+    this.dropped = 0;
   }
 
   private reached(isReached: boolean): void {
@@ -58,6 +61,7 @@ export class Reach {
     this.view.set({
       kind,
       waiting: this.waiting,
+      dropped: this.dropped,
       gateways: this.gateways.records.map(({ url, blocks, bytes, state }) => ({ url, blocks, bytes, state })),
       retryAt: null,
     });

@@ -10,9 +10,11 @@ export function isUnderWay(upload: Upload): boolean {
   return !isEnded(upload) && upload.state !== "duplicate";
 }
 
-/** How many are added; when none is, how many are there already, or are finished. */
+/** How many are added; when none is, how many failed, are there already, or are finished. */
 export function headingWords({ items }: Uploads): string {
   if (items.some(isUnderWay)) return t("uploads.adding", { count: items.length });
+  const failed = items.filter(({ state }) => state === "failed").length;
+  if (failed > 0) return t("uploads.failed", { count: failed });
   const twice = items.filter(({ state }) => state === "duplicate").length;
   return twice > 0 ? t("uploads.twice", { count: twice }) : t("uploads.finished", { count: items.length });
 }

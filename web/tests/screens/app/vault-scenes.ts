@@ -120,12 +120,12 @@ export const vaultScenes: readonly Scene[] = [
   {
     name: "vault-offline",
     path: "/reports",
-    prepare: (engine) => engine.connection.set({ kind: "offline", waiting: 2, gateways: [], retryAt: null }),
+    prepare: (engine) => engine.connection.set({ kind: "offline", waiting: 2, dropped: 0, gateways: [], retryAt: null }),
   },
   {
     name: "vault-gateways",
     path: "/reports",
-    prepare: (engine) => engine.connection.set({ kind: "gateways", waiting: 1, gateways: [], retryAt: null }),
+    prepare: (engine) => engine.connection.set({ kind: "gateways", waiting: 1, dropped: 0, gateways: [], retryAt: null }),
   },
   { name: "vault-locks-soon", path: "/reports", prepare: (engine) => engine.lockingIn.set(42) },
   { name: "vault-row-menu", path: "/reports", act: openMenuOf },

@@ -38,7 +38,7 @@ export class TestEngine extends TestSharing implements Engine {
   readonly state = new Source<VaultState>({ kind: "open", person: sample.mira });
   readonly uploads = new Source<Uploads>(noUploads);
   readonly downloads = new Source<readonly Download[]>([]);
-  readonly connection = new Source<Connection>({ kind: "online", waiting: 0, gateways: [], retryAt: null });
+  readonly connection = new Source<Connection>({ kind: "online", waiting: 0, dropped: 0, gateways: [], retryAt: null });
   readonly settings = new Source<Settings>({
     gateways: ["https://ipfs.northgate.example"],
     lockMinutes: 15,

@@ -1,0 +1,78 @@
+/** Changes that waited for the server, when it is back: made, kept, or dropped and told. */
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { Browser, signedUp, type Page } from "./running.ts";
+import { fileOf, PASSWORD, Server } from "./serving.ts";
+
+let server: Server;
+beforeAll(async () => {
+  server = await Server.start();
+});
+afterAll(() => server.remove());
+
+const isDown = (): never => {
+  throw new TypeError("network");
+};
+
+/** Somebody with three reports, and offline. */
+async function offline(browser: Browser): Promise<{ page: Page; email: string }> {
+  const page = await signedUp(browser);
+  await page.store(fileOf("one.txt", 10, 1), fileOf("two.txt", 20, 2), fileOf("three.txt", 30, 3));
+  const { email } = (page.state as { person: { email: string } }).person;
+  browser.meddle = isDown;
+  return { page, email };
+}
+
+function connectionOf(page: Page): { waiting: number; dropped: number } {
+  const { waiting, dropped } = page.engine.connection.current;
+  return { waiting, dropped };
+}
+
+it("those that can never be made are dropped and counted, and the others are made", async () => {
+  const browser = new Browser(server);
+  const { page, email } = await offline(browser);
+  const [one, two, three] = ["one", "two", "three"].map((title) => page.row(title).id);
+  await page.engine.edit(one!, { title: "One" });
+  await page.engine.trash([two!, three!]);
+  expect(connectionOf(page)).toEqual({ waiting: 2, dropped: 0 });
+  page.engine.lock();
+  const other = new Browser(server);
+  const elsewhere = await other.page();
+  await elsewhere.engine.signIn({ email, password: PASSWORD });
+  for (const id of [one!, two!]) {
+    await elsewhere.engine.trash([id]);
+    await elsewhere.engine.purge([id]);
+  }
+  elsewhere.engine.lock();
+  browser.meddle = () => null;
+  const again = await browser.page();
+  await again.engine.unlock(PASSWORD);
+  await vi.waitFor(() => expect(connectionOf(again)).toEqual({ waiting: 0, dropped: 2 }), 60_000);
+  await again.engine.refresh();
+  expect(again.rows.map(({ title }) => title)).toEqual(["three"]);
+  expect(again.row("three").deleted).not.toBeNull();
+  await again.engine.restore([three!]);
+  expect(connectionOf(again)).toEqual({ waiting: 0, dropped: 0 });
+});
+
+it("those that cannot be made now wait on, and hold up no change of another report", async () => {
+  const browser = new Browser(server);
+  const { page } = await offline(browser);
+  const [one, two] = ["one", "two"].map((title) => page.row(title).id);
+  await page.engine.edit(one!, { title: "One" });
+  await page.engine.edit(two!, { title: "Two" });
+  browser.meddle = (request) => {
+    if (request.method !== "PUT" || !request.url.endsWith(one!)) return null;
+    return new Response(JSON.stringify({ code: "quota-exceeded" }), { status: 507 });
+  };
+  await vi.waitFor(() => expect(connectionOf(page)).toEqual({ waiting: 1, dropped: 0 }), 60_000);
+  expect(page.row("One").state).toBe("waiting");
+  expect(page.row("Two")).toMatchObject({ state: "saved", revision: 2 });
+  await page.engine.trash([two!]);
+  expect(page.row("Two").state).toBe("saved");
+  browser.meddle = () => null;
+  page.engine.lock();
+  const again = await browser.page();
+  await again.engine.unlock(PASSWORD);
+  await vi.waitFor(() => expect(again.row("One")).toMatchObject({ state: "saved", revision: 2 }), 60_000);
+  expect(connectionOf(again)).toEqual({ waiting: 0, dropped: 0 });
+});
