@@ -29,6 +29,7 @@ from hygieia.vault.report import Expected, Report, UploadRight
 from hygieia.vault.report_entry import ReportEntry
 from hygieia.vault.report_read import read_report
 from hygieia.vault.share_note import Readers
+from hygieia.vault.sharing import own_packets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -132,7 +133,10 @@ async def _readers(
     if len(report.packets) > 1:
         found = await readers_of(sync.transport, report, listed, people)
     reading = {each.key for each in found.readers}
-    gone = [each.key for each in listed.readers if each.key not in reading]
+    own = own_packets(report, people)
+    gone = [
+        each.key for each in listed.readers if each.key not in reading and each.pkesk not in own
+    ]
     return replace(found, removed=tuple(dict.fromkeys([*listed.removed, *gone])))
 
 

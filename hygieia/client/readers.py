@@ -16,6 +16,7 @@ from hygieia.errors import NoteRefused
 from hygieia.openpgp.notes import Verdict
 from hygieia.openpgp.packets import pkesk_digest
 from hygieia.vault.share_note import Reader, Readers, VerifiedShare, open_share
+from hygieia.vault.sharing import own_packets
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -31,8 +32,11 @@ _MOST_PAGES: Final = 20
 async def readers_of(
     transport: Transport, report: Report, listed: Readers, people: People
 ) -> Readers:
-    """The readers that ``listed``, the index's entry, and the server's verified notes tell of."""
-    packets = {pkesk_digest(packet) for packet in report.packets}
+    """The readers that ``listed``, the index's entry, and the server's verified notes tell of.
+
+    The owner is not among those of her own report, whomever a note names for her packet.
+    """
+    packets = {pkesk_digest(packet) for packet in report.packets} - own_packets(report, people)
     found = {each.pkesk: each for each in listed.readers if each.pkesk in packets}
     async for said in notes_of(transport, report.meta.id, people):
         share = said.share

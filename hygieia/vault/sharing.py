@@ -18,12 +18,14 @@ from hygieia.errors import (
     Forbidden,
     InvalidInput,
     LimitExceeded,
+    RecipientRefused,
 )
 from hygieia.ipld.block import Block
 from hygieia.ipld.builder import Built, directory, join, leaf
 from hygieia.ipld.shapes import DATA_NAME, META_NAME
 from hygieia.openpgp.certificates import Certificate
 from hygieia.openpgp.envelope import rewrap
+from hygieia.openpgp.packets import pkesk_digest
 from hygieia.vault.contacts import check_recipients
 from hygieia.vault.people import Contact
 from hygieia.vault.report_build import Recipient
@@ -104,12 +106,15 @@ def drop_readers(report: Report, packets: Collection[str], people: People) -> Re
     """Take packets, by digest, off the report's header. Only its owner may, and never her own.
 
     Whoever could read it keeps what she has: the session key stays the same until a re-key.
-    Raises ``Forbidden``, and ``InvalidInput`` when there is nothing to drop.
+    Raises ``Forbidden``, ``InvalidInput`` when there is nothing to drop, and ``RecipientRefused``
+    for the packet that the owner's own key opens.
     """
     if not people.is_me(report.meta.owner):
         raise Forbidden("Only the owner of a report can take readers off it.")
     if not packets:
         raise InvalidInput("Nobody is taken off the report: it is not shared with them.")
+    if own_packets(report, people) & set(packets):
+        raise RecipientRefused("Your own key is not taken off your report.")
     return _with_header(
         report, rewrap(b"".join(report.packets), report.session_key, drop=packets).octets
     )
@@ -247,6 +252,13 @@ def with_added(readers: Readers, added: Sequence[Reader]) -> Readers:
         readers=(*readers.readers, *added),
         removed=tuple(key for key in readers.removed if key not in back),
     )
+
+
+def own_packets(report: Report, people: People) -> frozenset[str]:
+    """Digest of the packet by which the owner opened her own report: no note makes it another's."""
+    if report.own_packet is None or not people.is_me(report.meta.owner):
+        return frozenset()
+    return frozenset({pkesk_digest(report.own_packet)})
 
 
 def packets_of(readers: Readers, people: People, person: str) -> list[str]:

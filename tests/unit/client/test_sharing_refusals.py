@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hygieia.client import Vault
+from hygieia.client import readers as client_readers
 from hygieia.client import sharing as client_sharing
 from hygieia.client.contacts import Contacts
 from hygieia.client.received import Standing
@@ -17,15 +19,27 @@ from hygieia.client.transport import Answer
 from hygieia.errors import CertificateRefused, HygieiaError, InvalidInput, NoteRefused
 from hygieia.openpgp.certificates import Certificate
 from hygieia.openpgp.notes import Verdict
+from hygieia.openpgp.packets import pkesk_digest
 from hygieia.openpgp.recovery_code import make_code
 from hygieia.openpgp.sealing import open_revocation, seal_revocation
-from hygieia.openpgp.times import now
+from hygieia.openpgp.times import format_time, now
 from hygieia.recovery.recover import Password, recover_from
 from hygieia.vault.index import PutContact
 from hygieia.vault.people import ContactState
+from hygieia.vault.share_note import Share, sign_share
 from tests.unit.client.conftest import Person
 from tests.unit.client.delegating import email as email_of
-from tests.unit.client.people import contact_of, meet, received, share, stored
+from tests.unit.client.people import (
+    CONTENT,
+    contact_of,
+    content_of,
+    meet,
+    received,
+    share,
+    stored,
+    two_who_share,
+    unshare,
+)
 from tests.unit.client.vaults import PASSWORD
 from tests.unit.openpgp import forge
 
@@ -143,3 +157,31 @@ async def test_a_pinned_key_is_not_moved_to_another_email(
     assert list(ana.contacts.list()) == before
     seen = await ana.contacts.look_up("boris@example.org")
     assert (seen.contact.state, seen.contact.key) == (ContactState.CHANGED, before[0].key)
+
+
+@pytest.mark.parametrize("also_shared", [True, False])
+async def test_a_note_that_calls_the_owners_own_packet_somebody_elses_locks_nobody_out(
+    also_shared: bool, person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A contact signed it, and the server shows it: taking him off would take her off."""
+    if also_shared:
+        ana, boris, entry = await two_who_share(person, tmp_path)
+    else:
+        ana, boris = await person("Ana"), await person("Boris")
+        await meet(ana, boris)
+        entry = await stored(ana, tmp_path)
+    own = (await ana.read(entry)).own_packet
+    assert own is not None
+    him, notes = boris.session.key, client_readers._notes
+    share = Share(entry.id, him.key_id, pkesk_digest(own), None, format_time(now()))
+
+    async def lying(*asked: Any) -> AsyncIterator[Mapping[str, Any]]:  # noqa: ANN401  (passed on)
+        async for each in notes(*asked):
+            yield each
+        yield {"sharer": him.key_id, "note": sign_share(him, share).decode()}
+
+    monkeypatch.setattr(client_readers, "_notes", lying)
+    await unshare(ana, entry, boris)
+    [left] = (await ana.sharing.changer.current(ana.find(entry.id))).report.packets
+    assert left == own
+    assert await content_of(ana, ana.find(entry.id), tmp_path) == CONTENT

@@ -12,6 +12,7 @@ from hygieia.errors import (
     InvalidInput,
     MetaMismatch,
     NoteRefused,
+    RecipientRefused,
 )
 from hygieia.openpgp.notes import Verdict
 from hygieia.openpgp.packets import pkesk_digest
@@ -142,10 +143,13 @@ def test_only_the_owner_takes_readers_off() -> None:
         drop_readers(report, [pkesk_digest(report.packets[0])], known)
 
 
-def test_the_last_packet_is_never_dropped_and_a_stranger_to_the_header_is_named() -> None:
-    report = open_built(make_report())
-    with pytest.raises(EnvelopeRefused):
-        drop_readers(report, [pkesk_digest(report.packets[0])], people())
+def test_the_owners_own_packet_is_never_dropped_and_a_stranger_to_the_header_is_named() -> None:
+    report = open_built(make_report(recipients=[ana().certificate, boris().certificate]))
+    every = [pkesk_digest(packet) for packet in report.packets]
+    own = pkesk_digest(report.own_packet or b"")
+    for packets in ([own], every):
+        with pytest.raises(RecipientRefused):
+            drop_readers(report, packets, people())
     for nothing in ([], ["00" * 32]):
         with pytest.raises(InvalidInput):
             drop_readers(report, nothing, people())
