@@ -155,14 +155,14 @@ def _trash_is_over(known: ReportEntry | None) -> bool:
 async def _open(
     sync: IndexSync, people: People, report_id: str, root: str, known: ReportEntry | None
 ) -> Report:
-    expected = Expected(id=report_id, entry=known, upload_right=_right_to_upload(sync, people))
+    expected = Expected(id=report_id, entry=known, upload_right=right_to_upload(sync, people))
     report = await read_from(read_report(CID.parse(root), sync.key, people, expected), sync.source)
     if report.verdict is not Verdict.VALID:
         raise NoteRefused(f"The report is from a stranger: {report.verdict.value}.")
     return report
 
 
-def _right_to_upload(sync: IndexSync, people: People) -> UploadRight:
+def right_to_upload(sync: IndexSync, people: People) -> UploadRight:
     """Judges others' uploads by the user's own index: when they were made, and now (17.5)."""
 
     def holds(author: str, meta: ReportMeta) -> bool:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from hygieia.client import answers
+from hygieia.client.index_repair import right_to_upload
 from hygieia.client.index_sync import IndexSync
 from hygieia.client.session import Session
 from hygieia.errors import HygieiaError, IntegrityError, InvalidInput, NoteRefused, NotFound
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
     from hygieia.vault.people import People
+    from hygieia.vault.report_meta import ReportMeta
 
 _PAGE_ITEMS: Final = 200
 _MOST_PAGES: Final = 500
@@ -124,7 +126,14 @@ class Inbox:
     async def _open(
         self, report_id: str, root: str, known: ReportEntry | None, people: People
     ) -> Report:
-        expected = Expected(id=report_id, entry=known)
+        may_upload = right_to_upload(self.index, people)
+
+        def may_be_hers(author: str, meta: ReportMeta) -> bool:
+            # In the account of a contact nobody has asked whether it may be hers (16.2).
+            return not people.is_me(meta.owner) or may_upload(author, meta)
+
+        right = may_be_hers if known is None else None
+        expected = Expected(id=report_id, entry=known, upload_right=right)
         reading = read_report(CID.parse(root), self.session.key, people, expected)
         return await read_from(reading, self.source)
 

@@ -7,10 +7,14 @@ from pathlib import Path
 import pytest
 
 from hygieia.client import delegates
+from hygieia.client import sharing as client_sharing
+from hygieia.client.received import Standing
+from hygieia.client.recipients import OwnRecipients
 from hygieia.errors import (
     DelegationRefused,
     Failed,
     Forbidden,
+    NoteRefused,
 )
 from hygieia.openpgp.notes import Verdict
 from hygieia.vault.delegation import Right, Scope
@@ -24,7 +28,7 @@ from tests.unit.client.delegating import (
     put,
     readers,
 )
-from tests.unit.client.people import content_of, meet, received
+from tests.unit.client.people import content_of, meet, received, share
 from tests.unit.client.vaults import file_in
 
 
@@ -140,6 +144,29 @@ async def test_what_a_server_lets_in_without_her_delegation_stays_out(
     await opened_again(ana)
     assert list(ana.list().reports) == []
     assert [each.report for each in ana.index.refused] == [entry.id]
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+async def test_what_a_contact_shares_with_her_as_hers_needs_her_delegation(
+    allowed: bool, person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In his own account nobody asks whether he may: he names her as the owner and notes her."""
+    ana, boris = await person("Ana"), await person("Boris")
+    await meet(ana, boris)
+    if allowed:
+        await give(ana, boris, rights=frozenset({Right.UPLOAD}))
+    with monkeypatch.context() as patched:
+        patched.setattr(OwnRecipients, "owner", key(ana))
+        planted = await put(boris, tmp_path, "advert")
+    assert (planted.owner, planted.author) == (key(ana), key(boris))
+    monkeypatch.setattr(client_sharing, "_not_yet", lambda *asked: asked[-1])
+    await share(boris, planted, ana)
+    [found] = await ana.inbox.look()
+    assert [each.id for each in ana.list().reports] == ([planted.id] if allowed else [])
+    if not allowed:
+        assert found.standing is Standing.REFUSED
+        with pytest.raises(NoteRefused):
+            await ana.inbox.accept(found)
 
 
 async def test_an_edit_adds_who_is_a_delegate_now_and_closes_it_to_who_is_not(
