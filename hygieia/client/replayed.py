@@ -33,33 +33,61 @@ async def refuse_replayed(
 ) -> None:
     """Hold the readers of one's own ``report``, as served, against those of ``entry``'s root.
 
-    Every packet that the index's root has must be there; what came to it since must be noted, and
-    not by this user for somebody whom she has taken off since (``listed``). The reports of others
-    are theirs to watch.
+    Every packet that the index's root has must be there; what came to it since is judged as
+    ``refuse_added`` does. The reports of others are theirs to watch.
 
     Raises:
         Rollback: an older header.
         RecipientRefused: a packet that nobody noted.
     """
-    served_before = str(report.encrypted.root) == entry.cid
-    if served_before or not people.is_me(report.meta.owner):
-        return
-    if report.meta.revision != entry.revision:
-        return  # a revision of her own, signed with its payloads; an older one is refused already
-    known = await read_from(read_packets(CID.parse(entry.cid)), source)
-    served = {pkesk_digest(packet) for packet in report.packets}
-    if known - served:
+    lacking, added = await changed_packets(source, report, entry, people)
+    if lacking:
         raise _older()
-    if not served - known:
+    await refuse_added(transport, report.meta.id, added, listed, people)
+
+
+async def changed_packets(
+    source: BlockSource, report: Report, entry: ReportEntry, people: People
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Digests that one's own ``report`` lacks of ``entry``'s root, and those that came to it.
+
+    Both are empty for another revision of hers: it is signed with its payloads.
+    """
+    served_before = str(report.encrypted.root) == entry.cid
+    other = report.meta.revision != entry.revision
+    if served_before or other or not people.is_me(report.meta.owner):
+        return frozenset(), frozenset()
+    known = await read_from(read_packets(CID.parse(entry.cid)), source)
+    served = frozenset(pkesk_digest(packet) for packet in report.packets)
+    return known - served, served - known
+
+
+async def refuse_added(
+    transport: Transport, report_id: str, added: frozenset[str], listed: Readers, people: People
+) -> None:
+    """Hold packets that came to a header against ``listed`` and the server's notes.
+
+    None may be one that was dropped, whatever is noted for it; each must be noted, and by none of
+    the owner's own notes for somebody whom she has taken off.
+
+    Raises:
+        Rollback: an older header.
+        RecipientRefused: a packet that nobody noted.
+    """
+    if not added:
         return
-    notes = {note.share.pkesk: note async for note in notes_of(transport, report.meta.id, people)}
-    for packet in served - known:
-        note = notes.get(packet)
-        if note is None:
-            raise RecipientRefused("The server shows a reader of this report whom nobody noted.")
-        gone = any(people.same(note.share.reader, key) for key in listed.removed)
-        if gone and people.is_me(note.signer):
+    if not added.isdisjoint(listed.removed_packets):
+        raise _older()
+    noted: set[str] = set()
+    async for said in notes_of(transport, report_id, people):
+        if said.share.pkesk not in added:
+            continue
+        gone = any(people.same(said.share.reader, key) for key in listed.removed)
+        if gone and people.is_me(said.signer):
             raise _older()
+        noted.add(said.share.pkesk)
+    if added - noted:
+        raise RecipientRefused("The server shows a reader of this report whom nobody noted.")
 
 
 def _older() -> Rollback:

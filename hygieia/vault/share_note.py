@@ -127,21 +127,26 @@ class Readers:
     """The entry of the table ``readers`` that runs parallel to a report's.
 
     ``removed`` lists those who were unshared since the session key was last new: until the next
-    one, an edit has to make it new (docs/spec/12-report.md §4).
+    one, an edit has to make it new (docs/spec/12-report.md §4). ``removed_packets`` lists the
+    digests of the packets dropped for them: no later header has one (docs/spec/16-sharing.md §4).
     """
 
     id: str
     readers: tuple[Reader, ...] = ()
     removed: tuple[str, ...] = ()
     extra: tuple[tuple[str, Any], ...] = ()
+    removed_packets: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The entry as it stands in a segment."""
-        return {
+        body = {
             "id": self.id,
             "readers": [reader.to_json() for reader in self.readers],
             "removed": list(self.removed),
-        } | dict(self.extra)
+        }
+        if self.removed_packets:
+            body["removed_packets"] = list(self.removed_packets)
+        return body | dict(self.extra)
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Readers:
@@ -150,6 +155,11 @@ class Readers:
         removed = fields.list("removed", MAX_PKESKS)
         if not all(isinstance(key, str) and words.is_key_id(key) for key in removed):
             raise fields.refused("removed")
+        packets = body.get("removed_packets", [])
+        if not isinstance(packets, list) or not all(
+            isinstance(each, str) and is_sha256(each) for each in packets
+        ):
+            raise fields.refused("removed_packets")
         return cls(
             id=fields.text("id", words.is_report_id),
             readers=tuple(
@@ -157,10 +167,11 @@ class Readers:
             ),
             removed=tuple(removed),
             extra=tuple(unknown(body, _READERS_FIELDS).items()),
+            removed_packets=tuple(packets),
         )
 
 
-_READERS_FIELDS: Final = frozenset({"id", "readers", "removed"})
+_READERS_FIELDS: Final = frozenset({"id", "readers", "removed", "removed_packets"})
 _READER_FIELDS: Final = frozenset({"key", "pkesk", "delegation"})
 
 

@@ -271,7 +271,8 @@ def without(readers: Readers, people: People, person: str) -> Readers:
     gone = [reader for reader in readers.readers if people.same(reader.key, person)]
     kept = tuple(reader for reader in readers.readers if reader not in gone)
     removed = dict.fromkeys((*readers.removed, *(reader.key for reader in gone)))
-    return replace(readers, readers=kept, removed=tuple(removed))
+    packets = dict.fromkeys((*readers.removed_packets, *(reader.pkesk for reader in gone)))
+    return replace(readers, readers=kept, removed=tuple(removed), removed_packets=tuple(packets))
 
 
 def _with_header(report: Report, header: bytes) -> Reshared:

@@ -88,6 +88,30 @@ def test_an_old_header_is_not_taken_for_the_current_one(
     assert nothing_was_written(proxy)
 
 
+@pytest.mark.parametrize("own_note", ["shown too", "hidden"])
+def test_a_strangers_note_does_not_put_back_who_was_taken_off(
+    own_note: str, sharers: Sharers, proxy: HostileProxy, ana: Person
+) -> None:
+    """The server has Eve, a key of its own, say that the packet dropped for Cleo is hers."""
+    path, eve = f"/api/v1/reports/{sharers.report}", key_of("eve@example.org")
+    [cleos] = [note for note in sharers.notes if note["reader"] == contact_key(sharers.cleo)]
+    share = Share(sharers.report, eve.key_id, cleos["pkesk"], None, format_time(now()))
+    forged_note = cleos | {"sharer": eve.key_id, "note": sign_share(eve, share).decode()}
+    shown = [note for note in sharers.notes if note != cleos or own_note == "shown too"]
+    proxy.change("GET", path, saying(root=sharers.roots["with cleo"]))
+    proxy.change("GET", f"{path}/shares", saying(items=[*shown, forged_note]))
+    with unchanged(ana.home):
+        refused(ana, "share", sharers.report, "--with", DORA, code="rollback")
+    assert nothing_was_written(proxy)
+
+
+def contact_key(person: Person) -> str:
+    async def work(session: Session, _: IndexSync, __: GatewayReader) -> str:
+        return session.key.key_id
+
+    return in_vault(person, work)
+
+
 def test_who_was_taken_off_is_not_carried_into_a_new_session_key(
     sharers: Sharers, proxy: HostileProxy, ana: Person, opened: Opened
 ) -> None:

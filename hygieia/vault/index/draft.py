@@ -116,7 +116,12 @@ class Draft:
         if same_key and isinstance(known, Readers):
             back = {each.key for each in readers.readers}
             gone = (key for key in known.removed if key not in back)
-            readers = replace(readers, removed=tuple(dict.fromkeys((*readers.removed, *gone))))
+            packets = (*readers.removed_packets, *known.removed_packets)
+            readers = replace(
+                readers,
+                removed=tuple(dict.fromkeys((*readers.removed, *gone))),
+                removed_packets=tuple(dict.fromkeys(packets)),
+            )
         self._set(READERS, place, readers)
 
     def _set_deleted(self, report_id: str, time: str | None) -> None:

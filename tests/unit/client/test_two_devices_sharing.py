@@ -71,10 +71,12 @@ async def test_sharing_elsewhere_does_not_forget_who_was_taken_off(
     other = await second()
     stale = other.find(entry.id)
     await share(ana, entry, boris)
+    [his] = (await ana.index.readers(entry.id)).readers
     await unshare(ana, entry, boris)
     await share(other, stale, cleo)
     await ana.index.refresh()
-    assert (await ana.index.readers(entry.id)).removed == (key(boris),)
+    readers = await ana.index.readers(entry.id)
+    assert (readers.removed, readers.removed_packets) == ((key(boris),), (his.pkesk,))
 
 
 @pytest.mark.parametrize("how", ["rekey", "edit"])

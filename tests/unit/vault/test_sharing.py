@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hygieia.errors import (
     EnvelopeRefused,
     Forbidden,
+    IntegrityError,
     InvalidInput,
     MetaMismatch,
     NoteRefused,
@@ -132,7 +133,19 @@ def test_who_was_taken_off_no_longer_opens_the_new_root() -> None:
         read_now(read_report(dropped.root.cid, boris(), people(me=boris())), blocks.get)
     after = without(readers, known, boris().key_id)
     assert (after.readers, after.removed) == ((), (boris().key_id,))
-    assert with_added(after, shared.added).removed == ()
+    again = with_added(after, shared.added)
+    assert again.removed == ()
+    packets = tuple(each.pkesk for each in shared.added)
+    assert after.removed_packets == again.removed_packets == packets, "never to be served again"
+    assert Readers.from_json(after.to_json()) == after
+
+
+@pytest.mark.parametrize("packets", ["no list", ["AB" * 32], ["ab"], [7]])
+def test_dropped_packets_are_digests(packets: object) -> None:
+    entry = Readers(open_built(make_report()).meta.id).to_json()
+    assert "removed_packets" not in entry, "absent when empty, as older clients write it"
+    with pytest.raises(IntegrityError):
+        Readers.from_json(entry | {"removed_packets": packets})
 
 
 def test_only_the_owner_takes_readers_off() -> None:
