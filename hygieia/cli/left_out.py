@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hygieia.cli.invocation import Invocation
+    from hygieia.client.sdk import Vault
     from hygieia.vault.sharing import LeftOut, NextReaders
 
 _WORDS: Final = {
@@ -37,6 +40,21 @@ def warn_of_left_out(invocation: Invocation, report: str, going_on: NextReaders)
     if going_on.unnamed:
         invocation.warn(
             f"{report[:8]}: {going_on.unnamed} recipient(s) that nobody you know had noted were left out."
+        )
+
+
+def warn_of_taken_off(vault: Vault, warn: Callable[[str], object]) -> None:
+    """Name who is off a report of the user's without her index having said so (16.4)."""
+    from hygieia.cli.text import printable
+
+    emails = {each.key: each.email for each in vault.contacts.list()}
+    for each in vault.index.taken_off:
+        who = [printable(emails.get(key, f"the key {key[:16]}…")) for key in each.readers]
+        if each.unnamed:
+            who.append(f"{each.unnamed} whom nobody you know had noted")
+        warn(
+            f"{each.report[:8]} is no longer read by {', '.join(who)}. If it was not you who took "
+            "them off, the server did: share it with them again with hygieia share."
         )
 
 

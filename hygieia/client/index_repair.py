@@ -14,8 +14,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from hygieia.client import answers
-from hygieia.client.index_sync import IndexSync, Refused
+from hygieia.client.index_sync import IndexSync, Refused, TakenOff
 from hygieia.client.readers import readers_of
+from hygieia.client.replayed import changed_packets, refuse_added
 from hygieia.errors import IntegrityError, InvalidInput, NoteRefused, NotFound
 from hygieia.ipld.cid import CID
 from hygieia.limits import TRASH_DAYS
@@ -52,6 +53,7 @@ class Repaired:
 
     entered: list[ReportEntry] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
+    taken_off: list[TakenOff] = field(default_factory=list)
 
 
 async def repair(sync: IndexSync) -> Repaired:
@@ -84,7 +86,7 @@ async def repair(sync: IndexSync) -> Repaired:
         if cursor is not None:
             changes.append(SetCursor(cursor))
         await sync.change(changes)
-    sync.refused = tuple(done.refused)
+    sync.refused, sync.taken_off = tuple(done.refused), tuple(done.taken_off)
     return done
 
 
@@ -103,13 +105,16 @@ async def _change_for(
     if known is None or known.cid != root:
         try:
             report = await _open(sync, people, report_id, root, known)
+            lacking = await _lacking(sync, people, report, known)
         except (IntegrityError, InvalidInput, NotFound) as error:
             done.refused.append(Refused(report_id, root, error))
             return []
         entry = ReportEntry.of(
             report.meta, cid=root, meta_payload_cid=str(report.encrypted.meta.cid)
         )
-        changes.append(PutReport(entry, await _readers(sync, people, report, known)))
+        if lacking:
+            done.taken_off.append(await _taken_off(sync, report_id, lacking))
+        changes.append(PutReport(entry, await _readers(sync, people, report, known, lacking)))
         done.entered.append(entry)
     was_deleted = known is not None and known.deleted is not None
     if bool(item.get("deleted")) != was_deleted:
@@ -117,8 +122,35 @@ async def _change_for(
     return changes
 
 
-async def _readers(
+async def _lacking(
     sync: IndexSync, people: People, report: Report, known: ReportEntry | None
+) -> frozenset[str]:
+    """Digests of packets that another root of the same revision lacks (16.4).
+
+    Those that came to it are judged: an old header is no more the current one here than before a
+    change. Raises ``Rollback``, ``RecipientRefused``.
+    """
+    if known is None:
+        return frozenset()
+    lacking, added = await changed_packets(sync.source, report, known, people)
+    if added:
+        listed = await sync.readers(known.id)
+        await refuse_added(sync.transport, known.id, added, listed, people)
+    return lacking
+
+
+async def _taken_off(sync: IndexSync, report_id: str, lacking: frozenset[str]) -> TakenOff:
+    listed = (await sync.readers(report_id)).readers
+    named = {each.pkesk: each.key for each in listed if each.pkesk in lacking}
+    return TakenOff(report_id, tuple(dict.fromkeys(named.values())), len(lacking - named.keys()))
+
+
+async def _readers(
+    sync: IndexSync,
+    people: People,
+    report: Report,
+    known: ReportEntry | None,
+    lacking: frozenset[str],
 ) -> Readers | None:
     """Who reads a report of hers besides her, by verified notes.
 
@@ -137,7 +169,11 @@ async def _readers(
     gone = [
         each.key for each in listed.readers if each.key not in reading and each.pkesk not in own
     ]
-    return replace(found, removed=tuple(dict.fromkeys([*listed.removed, *gone])))
+    return replace(
+        found,
+        removed=tuple(dict.fromkeys([*listed.removed, *gone])),
+        removed_packets=tuple(dict.fromkeys([*listed.removed_packets, *sorted(lacking)])),
+    )
 
 
 def _trash_is_over(known: ReportEntry | None) -> bool:

@@ -86,6 +86,19 @@ class Refused:
     error: HygieiaError
 
 
+@dataclass(frozen=True, slots=True)
+class TakenOff:
+    """Readers, by key, whom the server's root of a report leaves out, and how many nobody noted.
+
+    Another device of hers took them off and never came to its index; or the server shows an old
+    header. Only she can tell: whoever shows it has to name them.
+    """
+
+    report: str
+    readers: tuple[str, ...]
+    unnamed: int
+
+
 @dataclass(slots=True)
 class IndexSync:
     """The open index of a signed-in account. ``state`` is the newest that was verified."""
@@ -100,6 +113,8 @@ class IndexSync:
     """The server's counter; None while the index is known from gateways only."""
     refused: Sequence[Refused] = ()
     """Reports that the server names and that the last repair left out, with the reason."""
+    taken_off: Sequence[TakenOff] = ()
+    """Readers whom the last repair found to be off reports, which no index said."""
     inbox_waits: bool = False
     """Whether the server said, at the last repair, that something waits in the inbox."""
     warnings: Sequence[str] = ()

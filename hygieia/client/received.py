@@ -102,7 +102,8 @@ class Inbox:
         known = self.index.state.find(report_id) if words.is_report_id(report_id) else None
         if isinstance(known, Purged):
             return None
-        if known is not None and known.cid == root:
+        # Her own follows her own changes: what others say they share is no way into it (16.4).
+        if known is not None and (known.cid == root or people.is_me(known.owner)):
             return Received(report_id, sharer, Standing.ACCEPTED, known)
         try:
             report = await self._open(report_id, root, known, people)

@@ -17,6 +17,7 @@ from hygieia.client.changing import Changer
 from hygieia.client.index_sync import IndexSync
 from hygieia.client.received import Inbox, Received, Standing
 from hygieia.client.session import Session
+from hygieia.openpgp.packets import pkesk_digest
 from hygieia.openpgp.times import format_time, now
 from hygieia.vault.share_note import Share, sign_share
 from hygieia.vault.sharing import Why
@@ -85,6 +86,30 @@ def test_an_old_header_is_not_taken_for_the_current_one(
     proxy.change("GET", f"{path}/shares", saying(items=sharers.notes))
     with unchanged(ana.home):
         refused(ana, command, sharers.report, "--with", person, code="rollback")
+    assert nothing_was_written(proxy)
+
+
+@pytest.mark.parametrize("where", ["changes", "shared"])
+def test_an_old_header_does_not_get_into_the_index_by_another_list(
+    where: str, sharers: Sharers, proxy: HostileProxy, ana: Person, opened: Opened
+) -> None:
+    """The list of changes, or of what others share with her, names the root that Cleo could open."""
+    root, eve = sharers.roots["with cleo"], key_of("eve@example.org")
+    own = pkesk_digest(opened.reports["with cleo"].own_packet or b"")
+    share = Share(sharers.report, opened.now.meta.owner, own, None, format_time(now()))
+    note = {"sharer": eve.key_id, "note": sign_share(eve, share).decode()}
+    lies: dict[str, dict[str, Any]] = {
+        "changes": {"report": sharers.report, "root": root, "rev": 99, "deleted": False},
+        "shared": {"root": root, "share": {"report": sharers.report, **note}},
+    }
+    page = {"items": [lies[where]], "next": "z" if where == "changes" else None, "more": False}
+    proxy.answer("GET", f"/api/v1/{where}", json_reply(page))
+    path = f"/api/v1/reports/{sharers.report}"
+    proxy.change("GET", path, saying(root=root))
+    proxy.change("GET", f"{path}/shares", saying(items=sharers.notes))
+    with unchanged(ana.home):
+        looked(ana)
+        refused(ana, "share", sharers.report, "--with", DORA, code="rollback")
     assert nothing_was_written(proxy)
 
 

@@ -13,12 +13,14 @@ from typing import Any
 
 import pytest
 
+from hygieia.cli.left_out import warn_of_taken_off
 from hygieia.client import Device, Vault
+from hygieia.client.index_sync import IndexSync, TakenOff
 from hygieia.client.reading import ReportFetcher
 from tests.factories.servers import Api
 from tests.unit.client.conftest import Person
-from tests.unit.client.delegating import give, key
-from tests.unit.client.people import meet, received, share, stored, unshare
+from tests.unit.client.delegating import give, key, opened_again
+from tests.unit.client.people import meet, received, share, stored, two_who_share, unshare
 from tests.unit.client.test_rekeying import opens, session_key_kept_by
 from tests.unit.client.vaults import PASSWORD
 
@@ -77,6 +79,32 @@ async def test_sharing_elsewhere_does_not_forget_who_was_taken_off(
     await ana.index.refresh()
     readers = await ana.index.readers(entry.id)
     assert (readers.removed, readers.removed_packets) == ((key(boris),), (his.pkesk,))
+
+
+async def test_an_unshare_whose_index_never_followed_is_entered_and_named(
+    person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that shows an old header looks the same: so she is told whom it leaves out."""
+    ana, boris, entry = await two_who_share(person, tmp_path)
+    [his] = (await ana.index.readers(entry.id)).readers
+
+    async def crash(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(IndexSync, "change", crash)
+        with pytest.raises(KeyboardInterrupt):
+            await unshare(ana, entry, boris)
+    await opened_again(ana)
+    assert ana.index.taken_off == (TakenOff(entry.id, (key(boris),), 0),)
+    readers = await ana.index.readers(entry.id)
+    assert (readers.readers, readers.removed) == ((), (key(boris),))
+    assert readers.removed_packets == (his.pkesk,)
+    said: list[str] = []
+    warn_of_taken_off(ana, said.append)
+    assert "boris@example.org" in said[0]
+    await opened_again(ana)
+    assert not ana.index.taken_off, "it is said once"
 
 
 @pytest.mark.parametrize("how", ["rekey", "edit"])
