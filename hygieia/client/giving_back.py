@@ -144,14 +144,18 @@ class GivingBack:
         return new
 
     async def _held(self, contact: Contact) -> list[ReportEntry]:
-        """What is hers and has no packet noted for the key that she has now."""
+        """What is hers and has no packet noted for the key that she has now.
+
+        Not what she was taken off: a new key of hers does not undo that.
+        """
         index, missing = self.contacts.index, []
+        hers = {contact.key, *keys_before(contact)}
         for entry in theirs(contact, index.state.reports()):
             readers = await index.readers(entry.id)
             reading = contact.state is not ContactState.CHANGED and any(
                 each.key == contact.key for each in readers.readers
             )
-            if not reading:
+            if not reading and hers.isdisjoint(readers.removed):
                 missing.append(entry)
         return missing
 

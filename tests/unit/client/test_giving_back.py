@@ -13,8 +13,9 @@ from hygieia.client import Device, Vault
 from hygieia.errors import CertificateChanged, InvalidInput, NotFound, StaleRevision
 from hygieia.openpgp.keys import UnlockedKey
 from hygieia.openpgp.notes import Verdict
-from hygieia.vault.index import PutContact
+from hygieia.vault.index import PutContact, PutReport
 from hygieia.vault.people import ContactState
+from hygieia.vault.share_note import Readers
 from tests.factories.servers import Api
 from tests.unit.client.conftest import Person
 from tests.unit.client.people import contact_of, content_of, meet, share, stored
@@ -192,6 +193,20 @@ async def test_what_fails_is_named_and_giving_back_again_goes_on_with_it(
     assert ([each.entry.id for each in again.shared], again.failed) == ([lost.shared[0]], {})
     [found] = await lost.ingrid.giving_back.found()
     assert {entry.id for entry in found.reports} == set(lost.shared)
+
+
+@pytest.mark.parametrize("taken_off", [False, True])
+async def test_an_unshare_is_not_undone_by_giving_back(
+    taken_off: bool, lost: Lost, tmp_path: Path
+) -> None:
+    """She wrote it, and he, whose report it is, took her off it before she lost her key."""
+    boris, old = lost.boris, lost.former.key_id
+    written = replace(await stored(boris, tmp_path), author=old)
+    removed = (old,) if taken_off else ()
+    await boris.index.change([PutReport(written, Readers(written.id, removed=removed))])
+    [request] = await boris.giving_back.requests()
+    expected = {*lost.shared} if taken_off else {*lost.shared, written.id}
+    assert {entry.id for entry in request.reports} == expected
 
 
 async def test_only_a_verified_contact_gives_anything_back(lost: Lost) -> None:
