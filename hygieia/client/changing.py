@@ -142,7 +142,7 @@ class Changer:
             add=added,
         )
         readers, notes = self.noted(built, chosen.delegations)
-        entered = with_added(listed, readers.readers)
+        entered = with_added(listed, readers.readers, self.people)
         async with upload_for(self.session.transport) as upload:
             sender = BatchSender(self.session.transport, upload)
             return await self._commit(built, current, upload, sender, _EDIT, entered, notes)

@@ -164,10 +164,12 @@ async def _readers(
     found = replace(listed, readers=())
     if len(report.packets) > 1:
         found = await readers_of(sync.transport, report, listed, people)
-    reading = {each.key for each in found.readers}
+    reading = {people.person(each.key) for each in found.readers}
     own = own_packets(report, people)
     gone = [
-        each.key for each in listed.readers if each.key not in reading and each.pkesk not in own
+        each.key
+        for each in listed.readers
+        if people.person(each.key) not in reading and each.pkesk not in own
     ]
     return replace(
         found,

@@ -139,7 +139,7 @@ class Sharer:
                 created=format_time(now()),
                 former=(former or {}).get(meta.owner) or (former or {}).get(meta.author),
             )
-            return _Step(built, with_added(readers, built.added))
+            return _Step(built, with_added(readers, built.added, self.changer.people))
 
         return plan
 
@@ -166,7 +166,7 @@ class Sharer:
                 created=format_time(now()),
                 delegations=found.delegations,
             )
-            return _Step(built, with_added(readers, built.added))
+            return _Step(built, with_added(readers, built.added, self.changer.people))
 
         return await self._each(entries, plan, retry=True, progress=None)
 

@@ -244,13 +244,16 @@ def not_removed(
     return [each for each in certificates if people.person(each.key_id) not in gone]
 
 
-def with_added(readers: Readers, added: Sequence[Reader]) -> Readers:
-    """The index's entry once ``added`` read the report too; who is added again is no more removed."""
-    back = {reader.key for reader in added}
+def with_added(readers: Readers, added: Sequence[Reader], people: People) -> Readers:
+    """The index's entry once ``added`` read the report too.
+
+    Who is added again is no more removed, under whichever of her keys.
+    """
+    back = {people.person(reader.key) for reader in added}
     return replace(
         readers,
         readers=(*readers.readers, *added),
-        removed=tuple(key for key in readers.removed if key not in back),
+        removed=tuple(key for key in readers.removed if people.person(key) not in back),
     )
 
 

@@ -41,6 +41,7 @@ from hygieia.vault.share_note import Readers
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from hygieia.openpgp.certificates import Certificate
     from hygieia.vault.index.keys import KeysFile
     from hygieia.vault.index.state import IndexState
     from hygieia.vault.reading import Reading
@@ -49,8 +50,9 @@ if TYPE_CHECKING:
 class Draft:
     """Takes changes one after the other. ``touched`` holds whole segments, by table and number."""
 
-    def __init__(self, state: IndexState) -> None:
+    def __init__(self, state: IndexState, me: Certificate) -> None:
         self._state = state
+        self._me = me
         self._new_places: dict[str, dict[str, int]] = {}
         self._entries = {name: table.entries for name, table in state.tables.items()}
         self.touched: dict[str, dict[int, list[Row]]] = {}
@@ -110,12 +112,15 @@ class Draft:
     def _set_readers(self, place: int, readers: Readers, *, same_key: bool) -> None:
         """Whoever was taken off stays so until the session key is new, or she reads it again.
 
-        A device that had not heard of it must not put her back (docs/spec/13-index.md §6).
+        Under whichever of her keys. A device that had not heard of it must not put her back (docs/spec/13-index.md §6).
         """
         known = self._row(READERS, place)
         if same_key and isinstance(known, Readers):
-            back = {each.key for each in readers.readers}
-            gone = (key for key in known.removed if key not in back)
+            gone: Iterable[str] = ()
+            if known.removed:
+                people = self._state.people(self._me)
+                back = {people.person(each.key) for each in readers.readers}
+                gone = (key for key in known.removed if people.person(key) not in back)
             packets = (*readers.removed_packets, *known.removed_packets)
             readers = replace(
                 readers,

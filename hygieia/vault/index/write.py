@@ -57,7 +57,7 @@ def apply(
     Segments of ``readers`` that they need have to be read first (``load_for``). ``above`` lifts
     the sequence over one that a device remembers after the server was restored from a backup.
     """
-    draft = Draft(state)
+    draft = Draft(state, key.certificate)
     for change in changes:
         draft.apply(change)
     if not draft.changed and not above:

@@ -205,6 +205,20 @@ class TestChanges:
         state = read_now(load_all(vault.reopen()), vault.blocks.get)
         assert state.readers(found.id) == readers
 
+    @pytest.mark.parametrize("same_person", [True, False])
+    def test_who_reads_again_under_a_new_key_is_no_more_removed(self, same_person: bool) -> None:
+        vault, found = Vault.new(), entry()
+        old, new = key_of("Old"), key_of("New")
+        former = (FormerKey(old.key_id, old.certificate.armored),) if same_person else ()
+        removed = Readers(found.id, (), (old.key_id,), removed_packets=("a" * 64,))
+        vault.change(PutContact(contact(new, former_keys=former)), PutReport(found, removed))
+        reading = Readers(found.id, (Reader(new.key_id, "b" * 64),))
+        vault.change(PutReaders(reading))
+        state = read_now(load_all(vault.reopen()), vault.blocks.get)
+        after = state.readers(found.id)
+        assert after.removed == (() if same_person else (old.key_id,))
+        assert (after.readers, after.removed_packets) == (reading.readers, ("a" * 64,))
+
     def test_unread_readers_are_not_changed_blindly(self) -> None:
         vault = Vault.new()
         found = entry()

@@ -124,7 +124,7 @@ def test_who_was_taken_off_no_longer_opens_the_new_root() -> None:
     shared = add_readers(open_built(built), [boris().certificate], key=ana(), created=NOW)
     blocks.add(*shared.blocks)
     report = read_now(read_report(shared.root.cid, ana(), people()), blocks.get)
-    readers = with_added(Readers(report.meta.id), shared.added)
+    readers = with_added(Readers(report.meta.id), shared.added, people())
     known = people(boris())
     dropped = drop_readers(report, packets_of(readers, known, boris().key_id), known)
     blocks.add(*dropped.blocks)
@@ -133,7 +133,7 @@ def test_who_was_taken_off_no_longer_opens_the_new_root() -> None:
         read_now(read_report(dropped.root.cid, boris(), people(me=boris())), blocks.get)
     after = without(readers, known, boris().key_id)
     assert (after.readers, after.removed) == ((), (boris().key_id,))
-    again = with_added(after, shared.added)
+    again = with_added(after, shared.added, known)
     assert again.removed == ()
     packets = tuple(each.pkesk for each in shared.added)
     assert after.removed_packets == again.removed_packets == packets, "never to be served again"
@@ -175,9 +175,14 @@ def test_a_person_is_taken_off_under_all_her_keys() -> None:
     report = open_built(make_report())
     first = add_readers(report, [old.certificate], key=ana(), created=NOW)
     second = add_readers(report, [new.certificate], key=ana(), created=NOW)
-    readers = with_added(with_added(Readers(report.meta.id), first.added), second.added)
+    readers = Readers(report.meta.id)
+    for step in (first, second):
+        readers = with_added(readers, step.added, known)
     assert len(packets_of(readers, known, new.key_id)) == 2
-    assert set(without(readers, known, new.key_id).removed) == {old.key_id, new.key_id}
+    after = without(readers, known, new.key_id)
+    assert set(after.removed) == {old.key_id, new.key_id}
+    # Shared again on purpose, she is taken off under none of her keys.
+    assert with_added(after, second.added, known).removed == ()
 
 
 @settings(max_examples=20)
@@ -198,7 +203,7 @@ def test_any_order_of_adding_and_dropping_keeps_who_should_read(count: int, rnd:
             readers = without(readers, known, key.key_id)
         else:
             step = add_readers(report, [key.certificate], key=ana(), created=NOW)
-            readers = with_added(readers, step.added)
+            readers = with_added(readers, step.added, known)
         reading ^= {name}
         blocks.add(*step.blocks)
         root = step.root.cid
