@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
-from hygieia.errors import DelegationRefused, LimitExceeded
+from hygieia.client.contacts import Contacts
+from hygieia.errors import CertificateChanged, DelegationRefused, LimitExceeded
 from hygieia.openpgp.certificates import Certificate
 from hygieia.openpgp.times import now
 from hygieia.vault.contacts import check_recipients
@@ -134,6 +135,8 @@ class ForAnother:
         self._session = session
         self._index = index
         self._contact = contact
+        self._reports = reports
+        self._read = time.monotonic()
         [self._certificate] = check_recipients([contact], reports)
 
     @property
@@ -147,7 +150,23 @@ class ForAnother:
         return self._contact.email
 
     async def refresh(self) -> None:
-        """Her index decides in the end, which cannot be read here."""
+        """Read the index and her certificate again, unless they were just read.
+
+        Her key may have been revoked or have changed while a long file was on its way. Raises as
+        ``check_recipients``, ``Contacts.look_up`` and ``IndexSync.refresh``.
+        """
+        if time.monotonic() - self._read <= _FRESH_SECONDS:
+            return
+        await self._index.refresh()
+        contact = (await Contacts(self._session, self._index).look_up(self._contact.email)).contact
+        [certificate] = check_recipients([contact], self._reports)
+        if certificate.key_id != self.owner:
+            raise CertificateChanged(
+                f"The key of {contact.email} changed while this was stored for them. "
+                "The rest was not stored.",
+                hint="Run the same command again: it goes on with their new key.",
+            )
+        self._contact, self._certificate, self._read = contact, certificate, time.monotonic()
 
     def of(self, draft: Draft) -> Sealing:
         """The two of them. Raises ``DelegationRefused`` where she gave no right to store this."""

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from hygieia.client import delegates
+from hygieia.client import delegates, recipients
 from hygieia.client import sharing as client_sharing
+from hygieia.client.contacts import Contacts
+from hygieia.client.content import upload_content
 from hygieia.client.received import Standing
 from hygieia.client.recipients import OwnRecipients
+from hygieia.client.transport import Answer
 from hygieia.errors import (
+    CertificateRefused,
     DelegationRefused,
     Failed,
     Forbidden,
     NoteRefused,
 )
 from hygieia.openpgp.notes import Verdict
+from hygieia.openpgp.recovery_code import make_code
+from hygieia.openpgp.sealing import open_revocation, seal_revocation
 from hygieia.vault.delegation import Right, Scope
 from tests.unit.client.conftest import Person
 from tests.unit.client.delegating import (
@@ -127,6 +134,35 @@ async def test_without_the_right_nothing_is_stored_for_another(
     await opened_again(boris)
     with pytest.raises(DelegationRefused):
         await put(boris, tmp_path, "letter", owner=email(ana), category="cardiology")
+    assert list(ana.list().reports) == []
+
+
+async def test_a_key_revoked_during_a_long_upload_for_her_is_encrypted_to_no_more(
+    person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana, boris = await person("Ana"), await person("Boris")
+    await meet(ana, boris)
+    await give(ana, boris, rights=frozenset({Right.UPLOAD}))
+    await opened_again(boris)
+    code, hers, find = make_code(), ana.session.key, Contacts._find
+    revocation = open_revocation(seal_revocation(hers, code), code)
+    revoked = hers.certificate.with_revocation(revocation).armored
+
+    async def revoking(self: Contacts, email: str) -> Answer:
+        answer = await find(self, email)
+        answer.document["certificate"] = revoked
+        return answer
+
+    async def slowly(*given: Any, **more: Any) -> Any:  # noqa: ANN401  (as it is given)
+        sealed = await upload_content(*given, **more)
+        monkeypatch.setattr(Contacts, "_find", revoking)
+        return sealed
+
+    monkeypatch.setattr(recipients, "_FRESH_SECONDS", -1.0)
+    monkeypatch.setattr("hygieia.client.put.upload_content", slowly)
+    with pytest.raises(CertificateRefused):
+        await boris.put([file_in(tmp_path, "long.bin", bytes(2_000_000))], owner=email(ana))
+    await opened_again(ana)
     assert list(ana.list().reports) == []
 
 
