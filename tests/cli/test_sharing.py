@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.shell import by, sign_up, store
+from tests.cli.shell import by, environment_of, sign_up, store
+from tests.cli.terminal import at_terminal
 from tests.running import Person, RunningServer
 
 
@@ -100,6 +101,17 @@ def test_a_report_is_shared_read_and_unshared(
     assert f"{BEN} has no access to {report['id'][:8]} already." in second.err
     assert "hygieia rekey" not in second.err
     assert by(ben, "shared", "--json").json["reports"] == []
+
+
+@pytest.mark.parametrize(("command", "label"), [("share", "Sharing"), ("unshare", "Unsharing")])
+def test_at_a_terminal_it_shows_how_far_it_is(
+    command: str, label: str, ana: Person, met: str
+) -> None:
+    report = store(ana, **{f"{command}.txt": command.encode()})[f"{command}.txt"]
+    environ = environment_of(ana)
+    with at_terminal(command, report["id"], "--with", BEN, environ=environ) as terminal:
+        assert terminal.end() == 0
+    assert label in terminal.shown
 
 
 def test_what_cannot_be_shared_is_said_and_changes_nothing(ana: Person, met: str) -> None:

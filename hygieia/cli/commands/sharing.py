@@ -63,13 +63,17 @@ def unshare(invocation: Invocation, names: tuple[str, ...], people: tuple[str, .
     They get no new version. What they could read they may have kept, and an old encrypted copy on
     the network may still open with their key. "hygieia rekey" encrypts the report anew.
     """
+    from hygieia.cli.progress import progress
+
     reports, emails = _told_apart(names, people)
 
     async def work(vault: Vault, entries: list[ReportEntry]) -> list[Shared]:
         done: dict[str, Shared] = {}
         for contact in [_known(vault, email) for email in emails]:
             current = [vault.index.state.report(entry.id) for entry in entries]
-            for each in await vault.sharing.unshare(current, contact):
+            with progress(invocation, "Unsharing", unit="items") as show:
+                unshared = await vault.sharing.unshare(current, contact, progress=show)
+            for each in unshared:
                 done[each.entry.id] = each
                 ended.append((contact.email, each))
         return [*done.values()]
