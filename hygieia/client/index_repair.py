@@ -135,6 +135,10 @@ async def _lacking(
     lacking, added = await changed_packets(sync.source, report, known, people)
     if added:
         listed = await sync.readers(known.id)
+        if listed.removed_packets:
+            # What was dropped is known: her own note for another packet is a share whose index
+            # never followed. Who is removed stays so until the next session key all the same.
+            listed = replace(listed, removed=())
         await refuse_added(sync.transport, known.id, added, listed, people)
     return lacking
 

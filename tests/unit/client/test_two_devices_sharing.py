@@ -107,6 +107,27 @@ async def test_an_unshare_whose_index_never_followed_is_entered_and_named(
     assert not ana.index.taken_off, "it is said once"
 
 
+async def test_sharing_again_whose_index_never_followed_is_entered(
+    person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The packet is a new one, none of those that were dropped: no old header."""
+    ana, boris, entry = await two_who_share(person, tmp_path)
+    await unshare(ana, entry, boris)
+
+    async def crash(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(IndexSync, "change", crash)
+        with pytest.raises(KeyboardInterrupt):
+            await share(ana, ana.find(entry.id), boris)
+    await opened_again(ana)
+    assert (ana.index.refused, ana.index.taken_off) == ((), ())
+    readers = await ana.index.readers(entry.id)
+    assert [each.key for each in readers.readers] == [key(boris)]
+    await unshare(ana, ana.find(entry.id), boris)
+
+
 @pytest.mark.parametrize("how", ["rekey", "edit"])
 async def test_a_delegation_that_ends_while_the_content_flows_gets_no_new_key(
     how: str,
