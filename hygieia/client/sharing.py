@@ -51,11 +51,15 @@ _TRIES: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What became of one report: its entry, who reads it besides the owner, and whether it changed."""
+    """What became of one report: its entry, who reads it besides the owner, and whether it changed.
+
+    ``before`` is the entry that the caller knew, where somebody had changed the report since.
+    """
 
     entry: ReportEntry
     readers: Readers
     changed: bool = True
+    before: ReportEntry | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,11 +237,13 @@ class Sharer:
             current = await self.changer.current(entry)
             listed = await self.changer.listed(current)
             readers = await self.changer.readers(current, listed)
+            before = None if current.entry.cid == entry.cid else entry
             step = await plan(current, readers)
             if step is None:
                 # Nothing to write; but somebody else may have changed it since the index was.
                 known = current.entry
-                return Shared(known, readers, changed=(known.cid, readers) != (entry.cid, listed))
+                changed = (known.cid, readers) != (entry.cid, listed)
+                return Shared(known, readers, changed, before)
             tries -= 1
             try:
                 await self._commit(step.built, current)
@@ -245,7 +251,7 @@ class Sharer:
                 if not tries:
                     raise
             else:
-                return Shared(step.built.entry, step.readers)
+                return Shared(step.built.entry, step.readers, before=before)
 
     async def _commit(self, built: Reshared, current: Current) -> None:
         transport = self.changer.session.transport

@@ -147,12 +147,38 @@ def _run(
     done = run(opened())
     document = {
         "reports": [
-            describe(each.entry) | {"readers": [reader.key for reader in each.readers.readers]}
+            describe(each.entry)
+            | {"readers": [reader.key for reader in each.readers.readers]}
+            | {"meanwhile": _meanwhile(each)}
             for each in done
         ]
     }
     invocation.result(document, lambda: report_table([each.entry for each in done]))
+    for each in done:
+        if (changed := _meanwhile(each)) is not None:
+            what = " and ".join(words for field, words in _CHANGED.items() if changed[field])
+            what = what or "its labels"
+            invocation.message(
+                f"{each.entry.id[:8]} had been changed meanwhile ({what}): this is about what is "
+                "there now."
+            )
     return done
+
+
+_CHANGED = {"title": "its title", "content": "its content", "readers": "its readers"}
+
+
+def _meanwhile(shared: Shared) -> dict[str, Any] | None:
+    """What somebody had changed in a report since it was listed, or None."""
+    before, now = shared.before, shared.entry
+    if before is None:
+        return None
+    return {
+        "revision": before.revision,
+        "title": None if before.title == now.title else before.title,
+        "content": before.data_payload_cid != now.data_payload_cid,
+        "readers": before.meta_payload_cid == now.meta_payload_cid,
+    }
 
 
 def _known(vault: Vault, email: str) -> Contact:

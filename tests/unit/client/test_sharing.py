@@ -23,6 +23,7 @@ from hygieia.vault.report_entry import ReportEntry
 from tests.unit.client.conftest import Person
 from tests.unit.client.people import (
     CONTENT,
+    contact_of,
     content_of,
     meet,
     received,
@@ -123,7 +124,8 @@ async def test_sharing_again_with_the_same_person_writes_nothing(
 ) -> None:
     ana, boris, entry = await two_who_share(person, tmp_path)
     sequence = ana.index.state.sequence
-    assert (await share(ana, entry, boris)).cid == entry.cid
+    [again] = await ana.sharing.share([entry], [contact_of(ana, boris)])
+    assert (again.entry.cid, again.before) == (entry.cid, None)
     assert ana.index.state.sequence == sequence
 
 
@@ -224,4 +226,6 @@ async def test_a_stale_share_is_a_conflict_and_an_explicit_retry_goes_through(
     assert await boris.inbox.look() == []
     [done] = await ana.sharing.share([ana.find(entry.id)], contacts, retry=True)
     assert done.entry.title == "second"
+    assert done.before is not None
+    assert done.before.title == "first", "so it can be shown what changed"
     assert (await received(boris)).title == "second"
