@@ -8,7 +8,6 @@ import { requireReport } from "../vault/index/state.ts";
 import { editReport, nextMeta } from "../vault/report-build.ts";
 import { checkCategory, checkTitle } from "../vault/words.ts";
 import { joiningReaders } from "./recipients.ts";
-import { editAnew } from "./rekeying.ts";
 import { commitRevision, currentOf } from "./revisions.ts";
 import { BatchSender, withUpload } from "./sending.ts";
 import type { Vault } from "./vault.ts";
@@ -157,7 +156,10 @@ export class Changer {
     const current = await currentOf(vault, entry);
     const meta = nextMeta(current.report, vault.key.keyId, formatTime(nowSeconds()), wish);
     const joining = await joiningReaders(vault, current.report, meta);
-    if (joining === null) return editAnew(vault, current, wish);
+    if (joining === null) {
+      const { editAnew } = await import("./rekeying.ts");
+      return editAnew(vault, current, wish);
+    }
     const built = await editReport(current.report, meta, vault.key, joining.header);
     await withUpload(vault.transport, (upload) => {
       const sender = new BatchSender(vault.transport, upload);

@@ -29,7 +29,6 @@ import { DelegationDesk } from "./delegation-desk.ts";
 import { GivingBack } from "./giving-back.ts";
 import { named, readersByReport, showReaders } from "./readers.ts";
 import { Inbox } from "./received.ts";
-import { planRekey, rekey } from "./rekeying.ts";
 import { Sharer } from "./sharer.ts";
 import type { Vault } from "./vault.ts";
 
@@ -136,6 +135,8 @@ export class Sharing implements SharingEngine {
   }
 
   async planRekey(report: string): Promise<RekeyPlan> {
+    // Loaded when it is needed: who signs in should not wait for it.
+    const { planRekey } = await import("./rekeying.ts");
     return planRekey(this.door.vault, report);
   }
 
@@ -144,7 +145,7 @@ export class Sharing implements SharingEngine {
     options: { keep: readonly string[]; earlier?: boolean },
     onProgress?: Progress<{ doneBytes: number; totalBytes: number }>,
   ): Promise<Readers> {
-    return this.changing((vault) => rekey(vault, report, options, onProgress));
+    return this.changing(async (vault) => (await import("./rekeying.ts")).rekey(vault, report, options, onProgress));
   }
 
   // -- shared with me
