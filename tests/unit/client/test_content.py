@@ -153,8 +153,9 @@ async def test_octets_given_back_are_written_anew_and_what_is_sent_stays_the_sam
                     self.recycle(block)
 
     made, giving, keeping = ReportSecrets.make(), GivingBack(), Sender()
+    # Eight pieces, of which no more than four are ever under way before the first comes back.
     for sender in (giving, keeping):
-        await upload_content(io.BytesIO(CONTENT), made, cast("BatchSender", sender))
+        await upload_content(io.BytesIO(CONTENT * 3), made, cast("BatchSender", sender))
     assert [block.cid for block in giving.sent] == [block.cid for block in keeping.sent]
     assert len(giving.buffers) < len(giving.sent) - 4
 
