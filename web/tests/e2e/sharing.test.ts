@@ -4,49 +4,23 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import type { Browser, Locator, Page } from "playwright-core";
+import type { Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { PASSWORD, Server } from "../server/serving.ts";
-import { choose, openWindow, report, signUp, startBrowser } from "./window.ts";
+import { find, mira, okafor, place, startThree, tomas, type Three } from "./three.ts";
+import { choose, report } from "./window.ts";
 
-const mira = { email: "mira@halvorsen.example", name: "Mira Halvorsen", password: PASSWORD };
-const okafor = { email: "okafor@heart.example", name: "Samuel Okafor", password: PASSWORD };
-const tomas = "tomas@berg.example";
-
-let server: Server;
-let browser: Browser;
+let three: Three;
 let hers: Page;
 let his: Page;
-let faults: (readonly string[])[];
-let shell: (...args: string[]) => string;
+let shell: Three["shell"];
 
 // One story: each test goes on where the one before ended.
 beforeAll(async () => {
-  [server, browser] = await Promise.all([Server.start(), startBrowser()]);
-  const origin = server.origin.replace("127.0.0.1", "localhost");
-  const windows = [await openWindow(browser, origin), await openWindow(browser, origin)];
-  [hers, his] = windows.map(({ page }) => page) as [Page, Page];
-  faults = windows.map((window) => window.faults);
-  await signUp(hers, mira);
-  await signUp(his, okafor);
-  shell = server.person("tomas");
-  shell("signup", tomas, "--name", "Tomas Berg", "--kit", join(server.folder, "kit"));
+  three = await startThree();
+  ({ hers, his, shell } = three);
 });
-afterAll(async () => {
-  await browser.close();
-  await server.remove();
-});
-
-const place = (page: Page, name: string): Locator =>
-  page.getByRole("navigation", { name: "Main", exact: true }).getByRole("link", { name });
-
-async function find(page: Page, email: string): Promise<void> {
-  await place(page, "People").click();
-  await page.getByRole("button", { name: "Add a person" }).click();
-  await page.getByLabel("Email").fill(email);
-  await page.getByRole("button", { name: "Find" }).click();
-}
+afterAll(() => three.leave());
 
 async function safetyNumber(page: Page): Promise<string> {
   const list = page.getByRole("list", { name: "Safety number" });
@@ -118,8 +92,8 @@ test("a picture without a code says so, and changes nothing", async () => {
 });
 
 test("a stranger's report waits closed, and comes in only when she says so", async () => {
-  writeFileSync(join(server.folder, "note.txt"), "From nobody you know\n");
-  const { reports } = JSON.parse(shell("--json", "put", join(server.folder, "note.txt"))) as { reports: { id: string }[] };
+  writeFileSync(join(three.server.folder, "note.txt"), "From nobody you know\n");
+  const { reports } = JSON.parse(shell("--json", "put", join(three.server.folder, "note.txt"))) as { reports: { id: string }[] };
   shell("contacts", "show", mira.email);
   shell("share", reports[0]!.id, "--with", mira.email);
 
@@ -264,5 +238,5 @@ test("the trail tells who did what, and hangs together", async () => {
 });
 
 test("no rule of the page was broken meanwhile, and nobody else was asked for anything", () => {
-  expect(faults).toEqual([[], []]);
+  expect(three.faults).toEqual([[], []]);
 });

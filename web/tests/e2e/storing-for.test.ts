@@ -1,52 +1,29 @@
 // A doctor in a browser adds reports to the vaults of two patients who let him: one has a browser, the other a shell.
 
-import { join } from "node:path";
-
-import type { Browser, Locator, Page } from "playwright-core";
+import type { Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { PASSWORD, Server } from "../server/serving.ts";
-import { openVault, openWindow, report, signUp, startBrowser } from "./window.ts";
+import { PASSWORD } from "../server/serving.ts";
+import { find, mira, okafor, place, startThree, tomas, type Three } from "./three.ts";
+import { openVault, report } from "./window.ts";
 
-const mira = { email: "mira@halvorsen.example", name: "Mira Halvorsen", password: PASSWORD };
-const okafor = { email: "okafor@heart.example", name: "Samuel Okafor", password: PASSWORD };
-const tomas = "tomas@berg.example";
-
-let server: Server;
-let browser: Browser;
+let three: Three;
 let hers: Page;
 let his: Page;
-let faults: (readonly string[])[];
-let shell: (...args: string[]) => string;
+let shell: Three["shell"];
 
 // One story: each test goes on where the one before ended.
 beforeAll(async () => {
-  [server, browser] = await Promise.all([Server.start(), startBrowser()]);
-  const origin = server.origin.replace("127.0.0.1", "localhost");
-  const windows = [await openWindow(browser, origin), await openWindow(browser, origin)];
-  [hers, his] = windows.map(({ page }) => page) as [Page, Page];
-  faults = windows.map((window) => window.faults);
-  await signUp(hers, mira);
-  await signUp(his, okafor);
-  shell = server.person("tomas");
-  shell("signup", tomas, "--name", "Tomas Berg", "--kit", join(server.folder, "kit"));
+  three = await startThree();
+  ({ hers, his, shell } = three);
   for (const [page, email] of [[hers, okafor.email], [his, mira.email], [his, tomas]] as const) await compare(page, email);
   const { safety_number: number } = JSON.parse(shell("--json", "contacts", "show", okafor.email)) as { safety_number: string };
   shell("contacts", "verify", okafor.email, "--number", number);
 });
-afterAll(async () => {
-  await browser.close();
-  await server.remove();
-});
-
-const place = (page: Page, name: string): Locator =>
-  page.getByRole("navigation", { name: "Main", exact: true }).getByRole("link", { name });
+afterAll(() => three.leave());
 
 async function compare(page: Page, email: string): Promise<void> {
-  await place(page, "People").click();
-  await page.getByRole("button", { name: "Add a person" }).click();
-  await page.getByLabel("Email").fill(email);
-  await page.getByRole("button", { name: "Find" }).click();
+  await find(page, email);
   await page.getByRole("button", { name: "They match" }).click();
   await page.getByText(/^Checked\. This is the key of/).first().waitFor();
   await page.keyboard.press("Escape");
@@ -127,6 +104,6 @@ test("what he has no right to any more is refused in words, and nothing is added
 });
 
 test("no rule of the page was broken meanwhile, and nobody else was asked for anything", () => {
-  const broken = faults.map((each) => each.filter((fault) => !/status of 40[34]/.test(fault)));
+  const broken = three.faults.map((each) => each.filter((fault) => !/status of 40[34]/.test(fault)));
   expect(broken).toEqual([[], []]);
 });
