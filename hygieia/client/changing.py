@@ -345,7 +345,7 @@ class Changer:
         shares = [note.decode() for note in notes]
         await self.replace_root(built.entry, current, upload, change, shares)
         await read_back(self.source, sender.sample, [built.root.cid])
-        await self.index.change([PutReport(built.entry, readers)])
+        await self.index.change([PutReport(built.entry, readers)], upload)
         return built.entry
 
     async def replace_root(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -214,16 +215,17 @@ class IndexSync:
         await sync._commit(update)
         return sync
 
-    async def change(self, changes: Sequence[Change]) -> IndexState:
+    async def change(self, changes: Sequence[Change], upload: str | None = None) -> IndexState:
         """Apply ``changes``, durable on the server when this returns; the new state.
 
         Coalesce: one call for many reports writes little more than one for each of them.
+        ``upload``: one of the caller's that is open still, to send the new blocks in.
 
         Raises ``Conflict`` when other devices win the race eight times running, ``Rollback``.
         """
         if not changes and not self._above:
             return self.state
-        return await self._change(lambda: self._apply(changes))
+        return await self._change(lambda: self._apply(changes), upload)
 
     async def set_recovery_parts(self, parts: Mapping[str, str]) -> IndexState:
         """Remember the digests of a new kit's recovery parts."""
@@ -253,7 +255,7 @@ class IndexSync:
                 await self._read_again()
             return self.state
 
-    async def _change(self, make: Callable[[], Any]) -> IndexState:
+    async def _change(self, make: Callable[[], Any], upload: str | None = None) -> IndexState:
         async with self._lock:
             if self.rev is None:
                 await self._read_again()
@@ -262,7 +264,7 @@ class IndexSync:
                 if update is None:
                     return self.state
                 try:
-                    await self._commit(update)
+                    await self._commit(update, upload)
                 except StaleRevision:
                     await self._read_again()
                     if self.state.root == update.state.root:
@@ -309,11 +311,11 @@ class IndexSync:
         self.trail_error = None
         return head
 
-    async def _commit(self, update: IndexUpdate) -> None:
+    async def _commit(self, update: IndexUpdate, begun: str | None = None) -> None:
         """Upload what is new and move the server on to it. Raises ``StaleRevision``."""
         state = update.state
         record = self.ipns_key.sign_record(state.root, state.sequence, now())
-        async with upload_for(self.transport) as upload:
+        async with nullcontext(begun) if begun else upload_for(self.transport) as upload:
             sender = BatchSender(self.transport, upload)
             await sender.send_all(update.blocks)
             answer = await self.transport.call(

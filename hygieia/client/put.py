@@ -117,7 +117,7 @@ class Putter:
             except BaseException:
                 await sender.abandon()
                 raise
-        await self._renew_index()
+            await self._renew_index()
         return entry
 
     async def _run(self, files: Sequence[FoundFile], journal: Journal) -> None:
@@ -323,7 +323,7 @@ class Putter:
     async def _renew_index(self) -> None:
         changes, self._unindexed = self._unindexed, []
         if changes:
-            await self.index.change(changes)
+            await self.index.change(changes, self._upload)
 
     @property
     def _digests(self) -> StoredDigests:
