@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _MOST_NAMED = 3
+_MOST_ASKED = 1000
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -124,14 +125,13 @@ def _import_vault() -> None:
 
 
 async def states_of(vault: Vault, entries: Sequence[ReportEntry]) -> dict[str, str]:
-    """Whether the server has the blocks of the first 1,365 reports, by id.
+    """Whether the server has the blocks of the first 1,000 reports, by id.
 
-    One request, so that a long list stays quick; nothing is known without the server.
+    No more, so that a long list stays quick; nothing is known without the server.
     """
     from hygieia.cli.reports import MISSING, STORED
-    from hygieia.client.presence import REPORTS_A_REQUEST
 
-    asked = entries[:REPORTS_A_REQUEST]
+    asked = entries[:_MOST_ASKED]
     if vault.index.rev is None or not asked:
         return {}
     try:

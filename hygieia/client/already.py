@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from hygieia.client.index_sync import IndexSync
-from hygieia.client.presence import missing_reports
+from hygieia.client.presence import missing_or_held
 from hygieia.client.read_back import Sample, read_back
 from hygieia.client.session import Session
 from hygieia.client.sources import check_unchanged, reading
@@ -73,7 +73,7 @@ class AlreadyStored:
             if same:
                 found[file.source.path] = same[-1]
         # What the server has lost is worth storing again: she still has the file.
-        lost = await missing_reports(self.session.transport, self.upload, list(found.values()))
+        lost = await missing_or_held(self.session.transport, self.upload, list(found.values()))
         kept = {path: entry for path, entry in found.items() if entry.id not in lost}
         # That it has the others is its claim, as after an upload (THREATS MS-24).
         tops = [cid for entry in kept.values() for cid in (entry.cid, entry.data_payload_cid)]

@@ -20,7 +20,8 @@ COMMITTED = Path(__file__).parents[2] / "docs" / "api" / "openapi.json"
 
 def test_the_committed_document_is_the_one_served() -> None:
     assert COMMITTED.read_text(encoding="utf-8") == openapi_text(), (
-        "the API has changed: write docs/api/openapi.json anew with `make openapi`"
+        "the API has changed: write docs/api/openapi.json anew with "
+        "hygieia.server.site.openapi_text()"
     )
 
 

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 
+from hygieia.limits import MAX_ASKED_CIDS
+from tests.dags import raw
 from tests.factories.dags import new_report, report_parts
 from tests.factories.servers import Api, Member, new_id
 from tests.people import BOB
@@ -29,6 +31,21 @@ async def test_only_missing_blocks_are_asked_for(ada: Member) -> None:
     assert asked.json == {"missing": [str(block.cid) for block in rest]}
     again = await ada.put(upload, some)
     assert again.json == {"stored_blocks": 3, "stored_bytes": 0}
+
+
+async def test_what_is_missing_is_told_without_an_upload(ada: Member) -> None:
+    here, elsewhere = new_report(), new_report()
+    await ada.upload(here)
+    cids = [str(cid) for cid in (elsewhere.root, here.root, *elsewhere.cids)][:MAX_ASKED_CIDS]
+    asked = await ada.call("GET", f"/api/v1/blocks/missing?cids={','.join(cids)}")
+    assert asked.json == {"missing": [cid for cid in dict.fromkeys(cids) if cid != str(here.root)]}
+    most = ",".join(str(raw(seed).cid) for seed in range(MAX_ASKED_CIDS))
+    asked = await ada.call("GET", f"/api/v1/blocks/missing?cids={most}")
+    assert len(asked.json["missing"]) == MAX_ASKED_CIDS, "as many as may be asked for fit an address"
+    for refused in (f"{most},{here.root}", f"{here.root},", f"{here.root}aa", "b" + "a" * 58, ""):
+        asked = await ada.call("GET", f"/api/v1/blocks/missing?cids={refused}")
+        assert asked.status == 400, refused
+    assert (await ada.api.call("GET", f"/api/v1/blocks/missing?cids={most}")).status == 401
 
 
 async def test_a_large_report_of_many_leaves_is_committed(ada: Member) -> None:

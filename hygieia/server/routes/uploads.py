@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from hygieia.errors import (
     BlockRefused,
+    InvalidInput,
     LimitExceeded,
     NotFound,
     QuotaExceeded,
@@ -14,11 +15,14 @@ from hygieia.errors import (
     TooManyAttempts,
 )
 from hygieia.ipld.cid import CID
+from hygieia.limits import MAX_ASKED_CIDS
 from hygieia.openpgp.times import format_time
 from hygieia.server.api import Call, Repeats, Routes
 from hygieia.server.car_batches import PUT_BLOCKS_MAX_BYTES
 from hygieia.server.schemas.fields import Nothing
 from hygieia.server.schemas.reports import (
+    AbsentOut,
+    AbsentQuery,
     MissingIn,
     MissingOut,
     StoredOut,
@@ -97,6 +101,16 @@ async def put_blocks(call: Call, path: UploadPath) -> StoredOut:
 async def end_upload(call: Call, path: UploadPath) -> None:
     """End an upload. Blocks of it that no report needs are swept."""
     await call.services.uploads.end(call.caller.account_id, path.upload)
+
+
+@routes.add("GET", "/api/v1/blocks/missing", AbsentOut)
+async def find_missing(call: Call, query: AbsentQuery) -> AbsentOut:
+    """Tell which of these blocks the server does not have. Nothing is kept for anybody by asking."""
+    texts = query.cids.split(",")
+    if len(texts) > MAX_ASKED_CIDS:
+        raise InvalidInput(f"At most {MAX_ASKED_CIDS} blocks are asked for at once.")
+    missing = await call.services.stores.blocks.missing(_parse(texts))
+    return AbsentOut(missing=[str(cid) for cid in missing])
 
 
 def _parse(texts: Sequence[str]) -> list[CID]:

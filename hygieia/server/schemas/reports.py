@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
-from hygieia.limits import MAX_BATCH_CIDS, MAX_COMMIT_REPORTS, MAX_EARLIER_REVISIONS
+from hygieia.limits import (
+    MAX_ASKED_CIDS,
+    MAX_BATCH_CIDS,
+    MAX_COMMIT_REPORTS,
+    MAX_EARLIER_REVISIONS,
+)
 from hygieia.server.api import Model, Parameters
 from hygieia.server.schemas.fields import Bytes, CidText, Email, Id, PageQuery, Problem, Rev, Time
+
+# A CID of ours has 59 characters, and a request's first line 8 KiB here and behind most proxies.
+_ASKED_CHARACTERS: Final = 64 * MAX_ASKED_CIDS
 
 ChangeKind = Literal["create", "update", "edit", "readers", "rekey"]
 
@@ -41,6 +49,22 @@ class MissingIn(Model):
 
 class MissingOut(Model):
     """Those to send; the others are had and kept for this upload."""
+
+    missing: list[str]
+
+
+class AbsentQuery(Parameters):
+    """Names the blocks that are asked for."""
+
+    cids: Annotated[
+        str,
+        StringConstraints(pattern=r"^b[a-z2-7]{50}[a-z2-7,]*$", max_length=_ASKED_CHARACTERS),
+        Field(description=f"CIDs with commas between them, at most {MAX_ASKED_CIDS}."),
+    ]
+
+
+class AbsentOut(Model):
+    """Blocks that are not here."""
 
     missing: list[str]
 
