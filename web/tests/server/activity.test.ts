@@ -1,15 +1,13 @@
 /** The activity trail: read, checked, anchored in the index, and a server that changes it. */
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { Browser, newEmail, signedUp, type Page } from "./running.ts";
-import { fileOf, Server } from "./serving.ts";
+import { newEmail, startVault, type Browser, type Page } from "./running.ts";
+import { fileOf, type Server } from "./serving.ts";
 
 let server: Server;
 let browser: Browser;
 let page: Page;
 beforeAll(async () => {
-  server = await Server.start();
-  browser = new Browser(server);
-  page = await signedUp(browser);
+  ({ server, browser, page } = await startVault());
   await page.store(fileOf("blood.txt", 100, 1));
 });
 afterAll(() => server.remove());

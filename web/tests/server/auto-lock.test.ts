@@ -1,7 +1,7 @@
 /** The vault locks by itself after quiet time, and not under work that goes on by itself. */
 import { afterAll, afterEach, beforeAll, expect, it, vi } from "vitest";
-import { Browser, signedUp, type Page } from "./running.ts";
-import { fileOf, PASSWORD, Server } from "./serving.ts";
+import { startVault, type Browser, type Page } from "./running.ts";
+import { fileOf, PASSWORD, type Server } from "./serving.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -9,11 +9,9 @@ let server: Server;
 let browser: Browser;
 let page: Page;
 beforeAll(async () => {
-  server = await Server.start();
-  browser = new Browser(server);
-  const first = await signedUp(browser);
-  await first.store(fileOf("note.txt", 100));
-  first.engine.lock();
+  ({ server, browser, page } = await startVault());
+  await page.store(fileOf("note.txt", 100));
+  page.engine.lock();
 });
 afterEach(() => {
   vi.useRealTimers();

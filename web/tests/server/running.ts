@@ -5,7 +5,7 @@ import type { ReportRow, Uploads, VaultState } from "../../src/engine/interface.
 import { EngineInWorker } from "../../src/worker/engine.ts";
 import type { ReportsMessage } from "../../src/worker/protocol.ts";
 import { Store } from "../../src/worker/store.ts";
-import { networkFetch, PASSWORD, type Server } from "./serving.ts";
+import { networkFetch, PASSWORD, Server } from "./serving.ts";
 
 /**
  * What a browser keeps between pages: cookies and IndexedDB. `page` opens a page, as a reload does.
@@ -109,4 +109,11 @@ export async function signedUp(browser: Browser, email = newEmail()): Promise<Pa
   await page.engine.signUp({ email, name: "Ana", password: PASSWORD });
   await page.engine.confirmKit({ kind: "code", text: (await page.engine.pendingKit())!.code });
   return page;
+}
+
+/** A server of its own with one person, whose browser has her vault open. */
+export async function startVault(email = newEmail()): Promise<{ server: Server; browser: Browser; page: Page }> {
+  const server = await Server.start();
+  const browser = new Browser(server);
+  return { server, browser, page: await signedUp(browser, email) };
 }

@@ -1,12 +1,11 @@
 /** A page that has not looked for a while changes a report: first it reads what another device decided (FORMATS §7). */
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
-import { Browser, newEmail, signedUp, type Page } from "./running.ts";
-import { fileOf, Server } from "./serving.ts";
+import { newEmail, startVault, type Page } from "./running.ts";
+import { fileOf, type Server } from "./serving.ts";
 
 const [mira, boris, cleo] = [newEmail(), newEmail(), newEmail()];
 let server: Server;
-let browser: Browser;
 let page: Page;
 /** Her other device, and those she shares with. */
 let other: (...args: string[]) => string;
@@ -15,9 +14,7 @@ let reports = 0;
 let id: string;
 
 beforeAll(async () => {
-  server = await Server.start();
-  browser = new Browser(server);
-  page = await signedUp(browser, mira);
+  ({ server, page } = await startVault(mira));
   other = server.person("mira-elsewhere");
   other("login", mira);
   for (const [name, email] of [["boris", boris], ["cleo", cleo]] as const) {

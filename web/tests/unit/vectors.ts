@@ -1,11 +1,12 @@
 /** The vectors that Python reads too, and how their octets are written (tests/vectors/README.md). */
 import { readdirSync, readFileSync } from "node:fs";
+import { expect } from "vitest";
 import { concat, fromHex, type Bytes } from "../../src/bytes.ts";
 import { Certificate } from "../../src/crypto/certificates.ts";
 import { UnlockedKey } from "../../src/crypto/keys.ts";
 import { encryptBytes } from "../../src/crypto/payload.ts";
 import { verifyBlock, type Cid } from "../../src/ipld/cid.ts";
-import { refusal } from "../../src/refusal.ts";
+import { EngineError, refusal } from "../../src/refusal.ts";
 import type { BlockSource } from "../../src/vault/reading.ts";
 
 const FOLDER = new URL("../../../tests/vectors/", import.meta.url);
@@ -51,6 +52,19 @@ export function vectorsOf(room: keyof typeof READ_BY): { name: string; vector: V
       name: `${room}/${name.slice(0, -5)}`,
       vector: JSON.parse(readFileSync(new URL(name, folder), "utf8")),
     }));
+}
+
+/** Reads a vector and holds the outcome against what is written in it; gives the refusal, null where there is none. */
+export async function judge(vector: Vector, read: (vector: Vector) => Promise<Vector>): Promise<EngineError | null> {
+  const { refused } = vector.expect;
+  if (refused === undefined) {
+    expect(await read(vector)).toEqual(vector.expect);
+    return null;
+  }
+  const error: unknown = await read(vector).catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(EngineError);
+  expect((error as EngineError).code).toBe(refused);
+  return error as EngineError;
 }
 
 /** Hex, equal octets, repeated octets, or pieces of a payload that is encrypted anew. */
