@@ -89,7 +89,8 @@ async function listCopies(vault: Vault): Promise<ReportCopies[]> {
     const query = { limit: PAGE_ITEMS, after };
     const answer: Answer = await vault.transport.call("GET", "/copies", { query });
     const found = answers.parts(answer, "items");
-    items.push(...found.map(copiesOf));
+    // The index is kept and verified like a report, and stands among them as none.
+    items.push(...found.filter((item) => item["report"] !== null).map(copiesOf));
     const next = answers.textOrNull(answer, "next");
     if (found.length === 0 || next === null || next === after) break;
     after = next;

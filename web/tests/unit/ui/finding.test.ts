@@ -25,6 +25,14 @@ describe("searching", () => {
     expect(filterRows(accented, { ...noFilter, words: "rontgen frontalis" }, nameOf, now)).toHaveLength(1);
   });
 
+  test("goes by the kind's name in the language of now, also for rows searched in another before", () => {
+    const scan = row(0, { title: "Knee", fileName: "knee.dcm", category: "imaging" });
+    const found = (words: string, name: string): number => filterRows([scan], { ...noFilter, words }, () => name, now).length;
+    expect(found("imaging", "Imaging")).toBe(1);
+    expect(found("bildgebung", "Bildgebung")).toBe(1);
+    expect(found("imaging", "Bildgebung")).toBe(0);
+  });
+
   test("leaves all rows, in their order, when nothing is asked", () => {
     const all = rows(9);
     expect(filterRows(all, { ...noFilter, words: "  " }, nameOf, now)).toEqual(all);
