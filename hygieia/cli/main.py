@@ -12,9 +12,9 @@ from typing import NoReturn
 import click
 
 from hygieia import __version__
+from hygieia.cli import INTERRUPTED, INTERRUPTED_WORDS
 from hygieia.cli.invocation import Invocation
 from hygieia.cli.options import LazyGroup
-from hygieia.cli.start import INTERRUPTED, INTERRUPTED_WORDS
 from hygieia.errors import Failed, HygieiaError, UsageError
 from hygieia.memory import use_one_heap
 

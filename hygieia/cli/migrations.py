@@ -19,9 +19,9 @@ from hygieia.documents.guarded import SETTLE_SECONDS
 from hygieia.documents.migration import Migrated, migrate, unlock
 from hygieia.domain.quotas import COLLECTION as USAGE
 from hygieia.errors import ConfigError, UsageError
-from hygieia.server.blocks_home import blocks_kind
 from hygieia.server.storage import (
     blocks_folder,
+    blocks_kind,
     open_blocks,
     open_document_store,
     open_replicas,

@@ -1,7 +1,7 @@
 """Where the command begins: until it has loaded what it needs, Ctrl-C ends it without a trace.
 
-It imports nothing of ours, and of the rest only what Python has loaded already: each import is a
-moment in which it could not yet answer.
+It imports only what Python has loaded already: each import is a moment in which it could not yet
+answer.
 """
 
 from __future__ import annotations
@@ -9,12 +9,11 @@ from __future__ import annotations
 import os
 import sys
 
+from hygieia.cli import INTERRUPTED, INTERRUPTED_WORDS
+
 TYPE_CHECKING = False  # typing takes longer to import than all of this
 if TYPE_CHECKING:
     from typing import NoReturn
-
-INTERRUPTED = 130
-INTERRUPTED_WORDS = "interrupted; run again to resume."
 
 
 def main() -> NoReturn:

@@ -6,16 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 from hygieia.documents.guarded import COLLECTION, HOME, GuardedDocumentStore, read_home
 from hygieia.errors import ConfigError, Unavailable
+from hygieia.server.storage import blocks_kind
 
 if TYPE_CHECKING:
     from hygieia.server.services import Services
 
 _KINDS: Final = {"directory": "a directory", "kubo": "Kubo"}
-
-
-def blocks_kind(address: str) -> str:
-    """``directory`` or ``kubo``: the kind of block store that HYGIEIA_BLOCKS names by an address."""
-    return "directory" if address.startswith("directory:") else "kubo"
 
 
 async def require_blocks_here(services: Services) -> None:

@@ -19,7 +19,6 @@ from hygieia.domain.shares import Shares
 from hygieia.domain.stores import Stores
 from hygieia.errors import ConfigError
 from hygieia.openpgp.times import now
-from hygieia.server.blocks_home import blocks_kind
 from hygieia.server.logs import get_log
 
 if TYPE_CHECKING:
@@ -35,6 +34,11 @@ if TYPE_CHECKING:
 SQLITE_FILE = "documents.sqlite"
 BLOCKS_FOLDER = "blocks"
 SECRETS_FILE = "secrets.json"
+
+
+def blocks_kind(address: str) -> str:
+    """``directory`` or ``kubo``: the kind of block store that HYGIEIA_BLOCKS names by an address."""
+    return "directory" if address.startswith("directory:") else "kubo"
 
 
 def make_data_folder(settings: Settings) -> None:
