@@ -18,6 +18,7 @@ from bench.pulse import Span, beating, longest_beyond_ms, longest_ms
 from bench.vault import Command, Seen, Vault
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from bench.rows import Table
@@ -27,6 +28,16 @@ PEAK_MIB = 150
 STALL_MS = 10
 
 
+@dataclass(frozen=True)
+class Watched:
+    """A round in which client and server watched their event loops."""
+
+    client: Seen
+    server: Seen
+    holes: list[Span]
+    """When the machine itself stood still meanwhile."""
+
+
 @dataclass
 class Runs:
     """Some rounds of one direction: the floor's seconds, the commands, what the server saw."""
@@ -34,10 +45,8 @@ class Runs:
     floors: list[float] = field(default_factory=list)
     commands: list[Command] = field(default_factory=list)
     server: Seen | None = None
-    watched: dict[str, Seen] = field(default_factory=dict)
-    """What client and server saw of their event loops, in a round that is not timed."""
-    holes: list[Span] = field(default_factory=list)
-    """When the machine itself stood still in that round."""
+    watched: list[Watched] = field(default_factory=list)
+    """What was seen of event loops, in rounds that are not timed."""
 
     @property
     def floor(self) -> float:
@@ -61,14 +70,17 @@ def measure(table: Table, folder: Path, size_mib: float, rounds: int) -> None:
         start = min(vault.run("whoami").seconds for _ in range(rounds))
         puts = _puts(vault, floor, folder, size_mib, rounds)
     puts.server = vault.served
-    _watch(puts, vault, folder, size_mib, "put", "--again", source)
+    for _ in range(rounds):
+        puts.watched.append(_watched(vault, folder, size_mib, "put", "--again", source))
     _rows(table, f"put {size}", puts, start)
     report = _id_of(puts.commands[0])
     with vault.serving():
         gets = _gets(vault, floor, folder, size_mib, report, rounds)
     gets.server = vault.served
-    _watch(gets, vault, folder, size_mib, "get", report, "-o", folder / "watched")
-    (folder / "watched").unlink()
+    for _ in range(rounds):
+        target = folder / "watched"
+        gets.watched.append(_watched(vault, folder, size_mib, "get", report, "-o", target))
+        target.unlink()
     _rows(table, f"get {size}", gets, start)
     table.add("start of a command (whoami), not in the rows above", f"{start:.2f} s")
     for what, runs in (("put", puts), ("get", gets)):
@@ -101,15 +113,13 @@ def memory_at(table: Table, folder: Path, size_mib: float) -> None:
     shutil.rmtree(vault.folder)
 
 
-def _watch(runs: Runs, vault: Vault, folder: Path, size_mib: float, *arguments: str | Path) -> None:
-    """One more round, with the event loops watched."""
+def _watched(vault: Vault, folder: Path, size_mib: float, *arguments: str | Path) -> Watched:
     settle(folder, size_mib)
     watching = replace(vault, watching=True)
     with watching.serving(), beating() as holes:
         client = watching.run(*arguments).seen
     assert watching.served is not None
-    runs.watched = {"client": client, "server": watching.served}
-    runs.holes = holes
+    return Watched(client, watching.served, holes)
 
 
 def _puts(vault: Vault, floor: Floor, folder: Path, size_mib: float, rounds: int) -> Runs:
@@ -148,16 +158,30 @@ def _rows(table: Table, what: str, runs: Runs, start: float) -> None:
     for name, seen in (("client", client), ("server", [runs.server])):
         peak = max(one.peak_mib for one in seen)
         table.at_most(f"{what}: {name}'s peak memory", peak, "MiB", PEAK_MIB)
-        loop = runs.watched[name]
-        table.add(f"{what}: {name}'s longest loop stall", f"{longest_ms(loop.late):.1f} ms")
-        beyond = f"{what}: {name}'s longest loop stall, less the machine's own"
-        table.at_most(beyond, longest_beyond_ms(loop.late, runs.holes), "ms", STALL_MS)
-        own = f"{what}: {name}'s longest turn of the loop by its own CPU"
-        table.at_most(own, loop.worst_own_ms, "ms", STALL_MS)
-        late = sum(end - begin > STALL_MS / 1000 for begin, end in loop.late) / loop.turns
-        table.add(f"{what}: {name}'s turns over {STALL_MS} ms late", f"{late:.2%}")
-    stood = f"{what}: longest stall of a process that only sleeps, meanwhile"
-    table.add(stood, f"{longest_ms(runs.holes):.1f} ms")
+    for name in ("client", "server"):
+        _stalls(table, f"{what}: {name}'s", [getattr(each, name) for each in runs.watched], runs)
+    stood = ", ".join(f"{longest_ms(each.holes):.0f}" for each in runs.watched)
+    table.add(f"{what}: longest stall of a process that only sleeps, by round", f"{stood} ms")
+
+
+def _stalls(table: Table, whose: str, loops: Sequence[Seen], runs: Runs) -> None:
+    """What a loop's turns took: the best round, and each, since the machine's part differs."""
+    beyond = [
+        longest_beyond_ms(loop.late, each.holes)
+        for loop, each in zip(loops, runs.watched, strict=True)
+    ]
+    own = [loop.worst_own_ms for loop in loops]
+    late = min(
+        sum(end - begin > STALL_MS / 1000 for begin, end in loop.late) / loop.turns
+        for loop in loops
+    )
+    stall = min(longest_ms(loop.late) for loop in loops)
+    table.add(f"{whose} longest loop stall", f"{stall:.1f} ms")
+    table.at_most(f"{whose} longest stall, less the machine's own", min(beyond), "ms", STALL_MS)
+    table.at_most(f"{whose} longest turn by its own CPU", min(own), "ms", STALL_MS)
+    each = " / ".join(f"{one:.0f} {two:.0f}" for one, two in zip(beyond, own, strict=True))
+    table.add(f"{whose} last two rows, by round", f"{each} ms")
+    table.add(f"{whose} turns over {STALL_MS} ms late", f"{late:.2%}")
 
 
 def _others(
