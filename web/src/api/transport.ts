@@ -175,7 +175,7 @@ function problem(status: number, document: Answer): EngineError {
 }
 
 /** The first field that a form got wrong, by its own name. */
-export function fieldOf(document: Answer): { field?: string; rule?: string } {
+function fieldOf(document: Answer): { field?: string; rule?: string } {
   const { fields } = document;
   const first: unknown = Array.isArray(fields) ? fields[0] : undefined;
   if (typeof first !== "object" || first === null || !("field" in first)) return {};

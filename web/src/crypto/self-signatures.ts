@@ -225,7 +225,7 @@ function reasonOf(signature: Signature): RevocationKind {
 }
 
 /** Creation time of a signature that a `Checker` let through, so it has one. */
-export function made(signature: Signature): number {
+function made(signature: Signature): number {
   return createdOf(signature) ?? 0;
 }
 

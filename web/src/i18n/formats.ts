@@ -77,15 +77,6 @@ export function formatPercent(fraction: number): string {
   );
 }
 
-/** Seconds with one digit, or milliseconds below a tenth: 0.2 s. */
-export function formatSeconds(seconds: number): string {
-  return once(
-    "seconds",
-    (tag) =>
-      new Intl.NumberFormat(tag, { style: "unit", unit: "second", unitDisplay: "short", minimumFractionDigits: 1, maximumFractionDigits: 1 }),
-  ).format(seconds);
-}
-
 export function formatList(items: readonly string[]): string {
   return once("list", (tag) => new Intl.ListFormat(tag)).format(items);
 }

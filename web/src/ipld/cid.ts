@@ -81,7 +81,7 @@ function base32(data: Uint8Array): string {
   return count > 0 ? text + ALPHABET[(bits << (5 - count)) & 31] : text;
 }
 
-export function cidFromDigest(codec: number, digest: Uint8Array): Cid {
+function cidFromDigest(codec: number, digest: Uint8Array): Cid {
   return "b" + base32(concat([1, codec, 0x12, 0x20], digest));
 }
 

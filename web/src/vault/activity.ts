@@ -31,7 +31,7 @@ export interface ActivityEntry {
 }
 
 /** Reads one line of a trail; throws `activity-altered` for what is no entry. */
-export async function readEntry(line: string): Promise<ActivityEntry> {
+async function readEntry(line: string): Promise<ActivityEntry> {
   const body = readLine(line);
   const fields = new Fields(body, "activity-altered", "An entry of the activity trail");
   if (body["what"] !== KIND || line.includes("\n")) throw fields.refused("what");

@@ -15,7 +15,7 @@ import { Fields } from "./fields.ts";
 import type { People } from "./people.ts";
 import * as words from "./words.ts";
 
-export const DELEGATION_CONTEXT = "hygieia delegation 1";
+const DELEGATION_CONTEXT = "hygieia delegation 1";
 export const END_CONTEXT = "hygieia delegation-end 1";
 export const ALL = "*";
 export const RIGHTS = ["read", "redelegate", "upload"] as const;
@@ -94,7 +94,7 @@ function listed(found: Words): string | string[] {
 }
 
 /** Reads a note's body; throws `note-refused`. */
-export function readDelegation(body: JsonObject): Delegation {
+function readDelegation(body: JsonObject): Delegation {
   const fields = new Fields(body, "note-refused", "The delegation");
   const parent = fields.textOrNull("parent", words.isReportId);
   const isPassedOn = parent !== null;

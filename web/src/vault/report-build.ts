@@ -130,7 +130,7 @@ async function sealMeta(
  * the note that introduced it names another key: whoever never knew that would refuse it, so the
  * content counts as introduced anew (docs/spec/19-re-key-and-give-back.md §5).
  */
-export function originOf(report: Report, owner: string): NonNullable<ReportMeta["origin"]> | null {
+function originOf(report: Report, owner: string): NonNullable<ReportMeta["origin"]> | null {
   const introduced = report.origin ?? report.meta;
   return introduced.owner === owner ? (report.meta.origin ?? report.note) : null;
 }

@@ -11,7 +11,7 @@ import { Fields } from "./fields.ts";
 import { isArmored, type FormerKey, type People } from "./people.ts";
 import * as words from "./words.ts";
 
-export const SHARE_CONTEXT = "hygieia share 1";
+const SHARE_CONTEXT = "hygieia share 1";
 
 /**
  * What a share note says; `delegation` is the id of the one it was added for. `former` stands in a note

@@ -179,7 +179,7 @@ async function fill(access: FileSystemSyncAccessHandle, sizeBytes: number, write
  * The name under which `name`, stored by anybody, may be saved (THREATS SN-05): one component,
  * neither hidden nor a device, with nothing that reverses or hides text.
  */
-export function safeFileName(name: string): string {
+function safeFileName(name: string): string {
   const base = name.replace(/\\/g, "/").replace(/\/+$/, "").split("/").at(-1)!;
   let safe = base
     // eslint-disable-next-line no-control-regex -- control characters are what is replaced

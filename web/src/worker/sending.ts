@@ -198,7 +198,7 @@ export async function commitReports(
   if (left.size > 0) throw refusal("failed", "The server did not commit all reports of a batch.");
 }
 
-export async function isCommitted(transport: Transport, id: string, root: Cid): Promise<boolean> {
+async function isCommitted(transport: Transport, id: string, root: Cid): Promise<boolean> {
   try {
     return (await transport.call("GET", `/reports/${id}`))["root"] === root;
   } catch (error) {

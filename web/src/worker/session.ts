@@ -302,7 +302,7 @@ export class Sessions {
   }
 }
 
-export async function makeRecovery(key: UnlockedKey): Promise<Recovery> {
+async function makeRecovery(key: UnlockedKey): Promise<Recovery> {
   const code = await makeCode();
   const seal = await sealForRecovery(key, code);
   const revocation = await sealRevocation(key, code);
