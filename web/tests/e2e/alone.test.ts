@@ -1,13 +1,15 @@
 // Everything that a person does alone, in Chromium, on the built bundle and a real server.
 
+import { mkdirSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 
 import type { Browser, Page } from "playwright-core";
 import encodeQR from "qr";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { PASSWORD, Server } from "../server/serving.ts";
-import { openWindow, signUp, startBrowser, type MadeVault } from "./window.ts";
+import { keepKit, openWindow, report, signIn, signUp, startBrowser, type MadeVault } from "./window.ts";
 
 const email = "mira@halvorsen.example";
 const hostile = '<img src=x onerror="document.title=1">.html';
@@ -80,6 +82,30 @@ test("the same file again is noticed, and not added twice", async () => {
   await page.getByRole("button", { name: "Cancel Blood test copy.txt" }).click();
   await page.getByText("Cancelled. Nothing was added.", { exact: true }).waitFor();
   expect(await page.locator("tr[data-report]").count()).toBe(2);
+  await page.getByRole("button", { name: "Clear the list" }).click();
+});
+
+test("a folder is added with all in it but what systems leave there", async () => {
+  const folder = join(server.folder, "Old reports");
+  mkdirSync(join(folder, "2019"), { recursive: true });
+  for (const name of ["Discharge.txt", "2019/Ankle X-ray.txt", ".DS_Store"]) writeFileSync(join(folder, name), name);
+  await page.locator("input[webkitdirectory]").first().setInputFiles(folder);
+  await page.getByText("Saved. 1 copy checked.", { exact: true }).nth(1).waitFor();
+  for (const title of ["Discharge", "Ankle X-ray"]) await report(page, title).waitFor();
+  expect(await page.locator("tr[data-report]").count()).toBe(4);
+  await page.getByRole("button", { name: "Clear the list" }).click();
+});
+
+test("a picture is added by pasting it", async () => {
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"], { origin });
+  await page.evaluate(async () => {
+    const picture = await new OffscreenCanvas(8, 8).getContext("2d")!.canvas.convertToBlob({ type: "image/png" });
+    await navigator.clipboard.write([new ClipboardItem({ "image/png": picture })]);
+  });
+  await page.keyboard.press("Control+V");
+  await page.getByText("Saved. 1 copy checked.", { exact: true }).waitFor();
+  await page.getByText("5 reports", { exact: true }).waitFor();
+  await page.locator("tr[data-report]").first().getByText("image", { exact: true }).waitFor();
 });
 
 test("a report is renamed, and its versions tell of it", async () => {
@@ -115,13 +141,13 @@ test("the download is the file, bit for bit, under its own name", async () => {
 test("what is in the trash can be put back, after a reload as well", async () => {
   await page.getByRole("button", { name: "More for Complete blood count" }).click();
   await page.getByRole("menuitem", { name: "Move to trash" }).click();
-  await page.getByText("1 report", { exact: true }).waitFor();
+  await page.getByText("4 reports", { exact: true }).waitFor();
   await page.goto(`${origin}/trash`);
   await unlock(PASSWORD);
   await page.getByRole("button", { name: "Put back: Complete blood count" }).click();
   await page.getByText("The trash is empty").waitFor();
   await place("Reports").click();
-  await page.getByText("2 reports", { exact: true }).waitFor();
+  await page.getByText("5 reports", { exact: true }).waitFor();
 });
 
 test("a wrong password opens nothing, and says so", async () => {
@@ -131,10 +157,47 @@ test("a wrong password opens nothing, and says so", async () => {
   await unlock(PASSWORD);
 });
 
-test("settings apply at once and outlive a reload", async () => {
+test("left alone it warns and stays if told to, else it locks by itself and nothing of it is on the page", async () => {
+  await report(page, "Complete blood count").waitFor();
+  const warning = page.locator("strong", { hasText: /^Your vault locks in \d+ seconds?\.$/ });
+  await laterBy(14);
+  await warning.waitFor();
+  await page.getByRole("button", { name: "Stay open" }).click();
+  await warning.waitFor({ state: "detached" });
+  await laterBy(15);
+  await page.getByText("It locked by itself after a quiet time. Nothing is lost.").waitFor();
+  expect(await page.title()).toBe("Locked · Hygieia");
+  expect(await page.locator("body").innerText()).not.toContain("blood");
+  await page.reload(); // to the time that it is
+  await unlock(PASSWORD);
+});
+
+/** Puts the clock of the vault's worker so many minutes on and stops it there, as when the computer had slept. */
+async function laterBy(minutes: number): Promise<void> {
+  const worker = page.workers().find((each) => each.url().includes("/assets/worker-main"));
+  await worker!.evaluate((milliseconds) => {
+    const then = Date.now() + milliseconds;
+    Date.now = () => then;
+  }, minutes * 60_000);
+}
+
+/** Types into the search, and waits for the list to be that one report's. */
+async function searchFinds(words: string, title: string): Promise<void> {
+  await page.getByRole("searchbox").fill(words);
+  await report(page, title).waitFor();
+  await expect.poll(() => page.locator("tr[data-report]").count()).toBe(1);
+}
+
+test("settings apply at once, to the search as well, and outlive a reload", async () => {
+  await searchFinds("lab results", "Complete blood count");
   await place("Settings").click();
   await page.getByLabel("Language", { exact: true }).selectOption("de");
   await page.getByRole("heading", { name: "Einstellungen" }).waitFor();
+  await page.getByRole("link", { name: "Berichte" }).first().click();
+  await searchFinds("laborwerte", "Complete blood count");
+  await page.getByRole("searchbox").fill("lab results");
+  await report(page, "Complete blood count").waitFor({ state: "detached" });
+  await page.getByRole("link", { name: "Einstellungen" }).first().click();
   await page.getByLabel("Dunkel").check();
   await page.waitForFunction(() => document.documentElement.dataset.theme === "dark");
   await page.reload();
@@ -157,19 +220,61 @@ test("the password changes, and the old one is refused", async () => {
   await unlock(nextPassword);
 });
 
-test("signing out everywhere ends the other device's session too", async () => {
-  const other = await openWindow(browser, origin);
-  await other.page.getByRole("link", { name: "Sign in" }).click();
-  await other.page.getByLabel("Email").fill(email);
-  await other.page.getByLabel("Password", { exact: true }).fill(nextPassword);
-  await other.page.getByRole("button", { name: "Sign in" }).click();
-  await other.page.getByText("2 reports", { exact: true }).waitFor();
-
+test("a new kit is printed, and opens the vault from then on", async () => {
   await place("Security").click();
+  await page.getByRole("button", { name: "Make a new kit" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Your password now").fill(nextPassword);
+  await dialog.getByRole("button", { name: "Make a new kit" }).click();
+  await page.getByText("Now destroy the old one. It still opens what it could open before.").waitFor();
+  await page.getByRole("button", { name: "Print or save the kit first" }).waitFor();
+  await page.evaluate(() => {
+    window.print = () => document.body.setAttribute("data-printed", "");
+  });
+  await page.getByRole("button", { name: "Print", exact: true }).click();
+  await page.getByText("Code printed").waitFor();
+  await page.locator("body[data-printed]").waitFor();
+  await onlyTheKitIsPrinted();
+  const old = vault;
+  vault = await keepKit(page);
+  expect(vault.code).not.toBe(old.code);
+  await place("Security").waitFor();
+});
+
+/** What paper shows: the code, the square and how to go on without us, on one sheet, and nothing to press. */
+async function onlyTheKitIsPrinted(): Promise<void> {
+  await page.emulateMedia({ media: "print" });
+  for (const words of [`Vault of ${email} at ${origin}`, "Without Hygieia, on any Debian computer:"]) {
+    await page.getByText(words).waitFor();
+  }
+  expect(await page.locator(".kit-code .code").first().isVisible()).toBe(true);
+  expect(await page.getByRole("img", { name: "QR picture of your recovery code" }).isVisible()).toBe(true);
+  expect(await page.getByRole("button").count()).toBe(0);
+  const pages = (await page.pdf({ format: "A4" })).toString("latin1").match(/\/Type \/Page\b/g);
+  expect(pages).toHaveLength(1);
+  await page.emulateMedia({ media: null });
+}
+
+test("another device is signed out by itself, and signing out everywhere ends all sessions", async () => {
+  const other = await openWindow(browser, origin);
+  await signIn(other.page, email, nextPassword);
+  await other.page.getByText("5 reports", { exact: true }).waitFor();
+
+  await place("Reports").click();
+  await place("Security").click();
+  await page.getByRole("button", { name: /^Sign out: / }).click();
+  await page.getByText("That device is signed out").waitFor();
+  await other.page.getByRole("link", { name: "Security" }).click();
+  await other.page.getByText("This device was signed out").waitFor();
+  await other.page.getByLabel("Password", { exact: true }).fill(nextPassword);
+  await other.page.getByRole("button", { name: "Open vault" }).click();
+  await other.page.getByRole("heading", { name: "Where you are signed in" }).waitFor();
+
   await page.getByRole("button", { name: "Sign out everywhere" }).click();
   await page.getByRole("alertdialog").getByRole("button", { name: "Sign out everywhere" }).click();
   await page.getByText("You are signed out.").waitFor();
 
+  await other.page.getByRole("link", { name: "Reports" }).first().click();
   await other.page.getByRole("link", { name: "Security" }).click();
   await other.page.getByText("This device was signed out").waitFor();
   await other.context.close();
@@ -195,7 +300,7 @@ test("kit file and code, typed in any fashion, set a new password", async () => 
   await page.getByLabel("New password").fill(lastPassword);
   await page.getByText(/^(?:Strong|Good)\.$/).waitFor();
   await page.getByRole("button", { name: "Set the new password" }).click();
-  await page.getByText("2 reports", { exact: true }).waitFor();
+  await page.getByText("5 reports", { exact: true }).waitFor();
 });
 
 test("in all of this the page broke no rule and asked nobody else", () => {

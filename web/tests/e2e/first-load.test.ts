@@ -71,3 +71,23 @@ test("without a network the app still opens, says so, and shows nothing of the v
   expect(await page.locator("body").innerText()).not.toContain("Mira");
   await context.close();
 });
+
+test("a page that came over plain HTTP from elsewhere says why it cannot work and what to do, and asks for nothing", async () => {
+  const far = await startBrowser("--host-resolver-rules=MAP vault.example 127.0.0.1");
+  const { page, faults } = await openWindow(far, server.origin.replace("127.0.0.1", "vault.example"));
+  await page.getByRole("heading", { name: "This page cannot keep secrets" }).waitFor();
+  expect(await page.evaluate(() => isSecureContext)).toBe(false);
+  for (const words of [
+    "This page came over a connection that anyone on the way could change.",
+    "Open the same address with https:// in front.",
+    "On the computer that runs Hygieia, open http://localhost with its port.",
+    "Your reports are not touched by this.",
+  ]) {
+    await page.getByText(words).waitFor();
+  }
+  expect(await page.locator("input, button").count()).toBe(0);
+  expect(page.workers()).toHaveLength(0);
+  // Chromium says that it heeds no policy of such a page's about other windows.
+  expect(faults.filter((fault) => !fault.includes("Cross-Origin-Opener-Policy"))).toEqual([]);
+  await far.close();
+});

@@ -6,6 +6,7 @@ import { createServer, type Server as HttpServer } from "node:http";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 
+import { makeDicom } from "../screens/engine/contents.ts";
 import { PASSWORD, Server } from "../server/serving.ts";
 import { pdf, programs, scannedPdf, type Program } from "./programs.ts";
 import { choose, openVault, openWindow, report, signUp, startBrowser, type Window } from "./window.ts";
@@ -150,5 +151,22 @@ test("a scanned page is drawn, although its picture needs a decoder of pdf.js's 
     if (canvas === null) return false;
     const [red, green, blue] = canvas.getContext("2d")!.getImageData(canvas.width / 2, canvas.height / 2, 1, 1).data;
     return red! > 150 && green! < 80 && blue! < 80;
+  });
+});
+
+test("a scan is drawn, with what its header says of whom and when", async () => {
+  await page.goto(`${new URL(page.url()).origin}/reports`);
+  await openVault(page, PASSWORD);
+  await page.locator(".page-head p").waitFor(); // tells how many reports there are, once that is known
+  await add("Knee.dcm", "", Buffer.from(makeDicom())); // few systems know a media type for it
+  await report(page, "Knee").click();
+  const drawer = page.getByRole("dialog");
+  for (const words of ["The only picture. Not for diagnosis.", "Halvorsen Mira", "St Brigid Hospital", "4 Nov 2026"]) {
+    await drawer.getByText(words, { exact: true }).waitFor();
+  }
+  await page.waitForFunction(() => {
+    const canvas = document.querySelector<HTMLCanvasElement>("[role=dialog] canvas");
+    const shade = (x: number, y: number): number => canvas!.getContext("2d")!.getImageData(x, y, 1, 1).data[0]!;
+    return canvas?.width === 64 && shade(20, 32) > 150 && shade(2, 2) < 20;
   });
 });

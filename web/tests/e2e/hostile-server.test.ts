@@ -4,7 +4,7 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 
 import { PASSWORD, type Server } from "../server/serving.ts";
-import { Middle, rewriting, type Fate } from "./middle.ts";
+import { flipped, Middle, rewriting, type Fate } from "./middle.ts";
 import { choose, openVault, openWindow, report, signIn, signUp, startBrowser, type Window } from "./window.ts";
 
 const email = "mira@halvorsen.example";
@@ -173,9 +173,3 @@ describe("a device that knows its vault", () => {
     expect(await owner.page.getByText(/^Saved\./).count()).toBe(0);
   });
 });
-
-function flipped(body: Buffer): Buffer {
-  const octets = Buffer.from(body);
-  octets[octets.length - 1]! ^= 1;
-  return octets;
-}

@@ -29,6 +29,7 @@ export class Middle {
   readonly asked: Asked[] = [];
   readonly origin: string;
   private readonly listener: HttpServer;
+  private server: Server | null = null;
 
   private constructor(listener: HttpServer, origin: string) {
     this.listener = listener;
@@ -37,16 +38,27 @@ export class Middle {
 
   /** Stands before a new server that takes this address for its own. */
   static async start(settings: Readonly<Record<string, string>> = {}): Promise<[Middle, Server]> {
+    const middle = await Middle.open();
+    const server = await Server.start({ HYGIEIA_PUBLIC_URL: middle.origin, ...settings });
+    middle.standBefore(server);
+    return [middle, server];
+  }
+
+  /** One with an address, and nobody behind it yet. */
+  static async open(): Promise<Middle> {
     const listener = createServer();
     listener.listen(0, "127.0.0.1");
     await once(listener, "listening");
     const { port } = listener.address() as { port: number };
     const middle = new Middle(listener, `http://localhost:${port}`);
-    const server = await Server.start({ HYGIEIA_PUBLIC_URL: middle.origin, ...settings });
     listener.on("request", (request: IncomingMessage, response: ServerResponse) => {
-      void middle.handle(server.origin, request, response).catch(() => request.socket.destroy());
+      void middle.handle(request, response).catch(() => request.socket.destroy());
     });
-    return [middle, server];
+    return middle;
+  }
+
+  standBefore(server: Server): void {
+    this.server = server;
   }
 
   async stop(): Promise<void> {
@@ -60,15 +72,15 @@ export class Middle {
     return this.asked.filter((one) => one.method === method && path.test(one.path)).length;
   }
 
-  private async handle(origin: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  private async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const asked = { method: request.method!, path: request.url! };
     this.asked.push(asked);
     const fate = this.meddle(asked);
-    if (fate === "cut") {
+    if (fate === "cut" || this.server === null) {
       request.socket.destroy();
       return;
     }
-    const given = await forward(origin, request);
+    const given = await forward(this.server.origin, request);
     if (fate === "cut-answer") {
       given.resume();
       await once(given, "end");
@@ -111,4 +123,11 @@ export function rewriting(change: (document: Record<string, unknown>) => unknown
     const document = JSON.parse(given.body.toString()) as Record<string, unknown>;
     return { ...given, body: Buffer.from(JSON.stringify(change(document))) };
   };
+}
+
+/** The same octets but for one bit of the last. */
+export function flipped(body: Buffer): Buffer {
+  const octets = Buffer.from(body);
+  octets[octets.length - 1]! ^= 1;
+  return octets;
 }

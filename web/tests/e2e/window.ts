@@ -12,8 +12,8 @@ const FLAGS = [
   "--no-first-run",
 ];
 
-export function startBrowser(): Promise<Browser> {
-  return chromium.launch({ executablePath: CHROMIUM, args: FLAGS, headless: true });
+export function startBrowser(...flags: readonly string[]): Promise<Browser> {
+  return chromium.launch({ executablePath: CHROMIUM, args: [...FLAGS, ...flags], headless: true });
 }
 
 export interface Window {
@@ -67,6 +67,13 @@ export async function signUp(page: Page, person: { email: string; name: string; 
   await page.getByText("Strong.").waitFor();
   await page.getByRole("checkbox", { name: /I understand/ }).check();
   await page.getByRole("button", { name: "Make my keys" }).click();
+  const made = await keepKit(page);
+  await page.getByRole("heading", { name: "Reports" }).waitFor();
+  return made;
+}
+
+/** Saves the kit that the page shows, and proves that its code is in hand. */
+export async function keepKit(page: Page): Promise<MadeVault> {
   await page.getByRole("heading", { name: "Save your recovery kit now" }).waitFor();
   const [download] = await Promise.all([
     page.waitForEvent("download"),
@@ -81,7 +88,6 @@ export async function signUp(page: Page, person: { email: string; name: string; 
     if ((await field.count()) > 0) await field.fill(groups[number - 1]!);
   }
   await page.getByRole("button", { name: "Open my vault" }).click();
-  await page.getByRole("heading", { name: "Reports" }).waitFor();
   return { code, kitFile };
 }
 

@@ -85,6 +85,15 @@ export class Server {
     };
   }
 
+  /** Runs `hygieia admin` beside it, with its settings: how that ended. The test goes on meanwhile, and may serve it. */
+  async admin(...args: string[]): Promise<number> {
+    const env = { ...withoutSettings(), ...this.settings };
+    const given = ["admin", ...args, "--data", join(this.folder, "data")];
+    const running = spawn(COMMAND, given, { cwd: this.folder, env, stdio: "ignore" });
+    const [status] = (await once(running, "exit")) as [number | null];
+    return status ?? -1;
+  }
+
   /** How `person(name)` runs a command, for who wants to run it herself. */
   command(name: string, ...args: string[]): [string, string[], { env: Record<string, string> }] {
     const env = {
