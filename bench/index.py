@@ -3,8 +3,8 @@
     python -m bench.index [REPORTS] [--gateway]
 
 Made-up entries of median size with two readers each. ``--gateway`` also opens it through our own
-gateway over the embedded store, on loopback. docs/spec/13-index.md §6; FORMATS §7 asks for at most
-64 KiB a change and 5 s a cold open at 100,000 reports.
+gateway over the embedded store, on loopback (docs/spec/13-index.md §6). Wanted: at most 64 KiB a
+change and 5 s a cold open at 100,000 reports.
 """
 
 from __future__ import annotations

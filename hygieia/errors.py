@@ -149,19 +149,19 @@ class IntegrityError(HygieiaError):
 
 
 class KdfRefused(IntegrityError):
-    """The server asks for password stretching outside the accepted bounds (FORMATS §1)."""
+    """The server asks for password stretching outside the accepted bounds (docs/spec/02)."""
 
     code = "kdf-refused"
 
 
 class KeyMismatch(IntegrityError):
-    """Key material and certificate do not belong together (FORMATS §2)."""
+    """Key material and certificate do not belong together (docs/spec/03)."""
 
     code = "key-mismatch"
 
 
 class SealedKeyRefused(IntegrityError):
-    """The sealed key is not the one this account sealed (FORMATS §2)."""
+    """The sealed key is not the one this account sealed (docs/spec/03)."""
 
     code = "sealed-key-refused"
 
@@ -179,7 +179,7 @@ class CertificateChanged(CertificateRefused):
 
 
 class EnvelopeRefused(IntegrityError):
-    """Not an envelope as FORMATS §3 has it."""
+    """Not an envelope as docs/spec/04 has it."""
 
     code = "envelope-refused"
 
@@ -191,13 +191,13 @@ class LimitExceeded(IntegrityError):
 
 
 class NoteRefused(IntegrityError):
-    """A signed note is invalid, of another context, or from another signer (FORMATS §4)."""
+    """A signed note is invalid, of another context, or from another signer (docs/spec/05)."""
 
     code = "note-refused"
 
 
 class MetaMismatch(IntegrityError):
-    """A report's parts do not belong together (FORMATS §5)."""
+    """A report's parts do not belong together (docs/spec/12)."""
 
     code = "meta-mismatch"
 
@@ -227,7 +227,7 @@ class KitRefused(IntegrityError):
 
 
 class RecipientRefused(IntegrityError):
-    """A recipient is named by no verified delegation or share note (FORMATS §5, §6)."""
+    """A recipient is named by no verified delegation or share note (docs/spec/12, 17)."""
 
     code = "recipient-refused"
 
@@ -261,7 +261,7 @@ class NotSaved(IntegrityError):
 
 
 class Rollback(IntegrityError):
-    """An older state is offered than the one this device has seen (FORMATS §5, §7)."""
+    """An older state is offered than the one this device has seen (docs/spec/12, 13)."""
 
     code = "rollback"
 

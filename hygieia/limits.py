@@ -2,7 +2,7 @@
 
 The numbers stand once, in ``limits.json``, which TypeScript reads too; this module only names
 them, so that a wrong name fails at import and a type checker sees integers. Units are in the
-names. FORMATS §0 asks for the single table.
+names. docs/spec/01 asks for the single table.
 """
 
 from __future__ import annotations

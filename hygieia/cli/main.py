@@ -1,4 +1,4 @@
-"""The entry point: which subcommands there are, and how a call ends (INTERFACES: exit codes)."""
+"""The entry point: which subcommands there are, and how a call ends (docs/guide/command-line.md)."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def run(arguments: list[str], invocation: Invocation) -> int:
         invocation: where results and messages go.
 
     Returns:
-        The exit code (INTERFACES, exit codes).
+        The exit code (docs/guide/command-line.md).
     """
     try:
         returned = hygieia.main(

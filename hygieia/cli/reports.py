@@ -27,7 +27,7 @@ SHORT_ID_CHARACTERS: Final = 8
 
 
 def describe(entry: ReportEntry) -> dict[str, Any]:
-    """A report as ``--json`` shows it (INTERFACES)."""
+    """A report as ``--json`` shows it."""
     document = {name: getattr(entry, name) for name in _FIELDS}
     return document | ({"deleted": entry.deleted} if entry.deleted else {})
 

@@ -143,7 +143,7 @@ async def states_of(vault: Vault, entries: Sequence[ReportEntry]) -> dict[str, s
 
 
 def _say_left_out(invocation: Invocation, vault: Vault) -> None:
-    """Tell of reports that the server names and that do not belong here (THREATS MS-13, MS-18)."""
+    """Tell of reports that the server names and that do not belong here (threats MS-13, MS-18)."""
     from hygieia.cli.left_out import warn_of_taken_off
 
     warn_of_taken_off(vault, invocation.warn)

@@ -39,7 +39,7 @@ _LEAST_PREFIX: Final = 6
 async def change_password(session: Session, *, current: str, new: str) -> None:
     """Seal the same key under a new password; every other session ends.
 
-    The caller renews the index's session key next (FORMATS §7).
+    The caller renews the index's session key next (docs/spec/13).
 
     Raises:
         CredentialsError: the current password is wrong.

@@ -75,7 +75,7 @@ class AlreadyStored:
         # What the server has lost is worth storing again: she still has the file.
         lost = await missing_or_held(self.session.transport, self.upload, list(found.values()))
         kept = {path: entry for path, entry in found.items() if entry.id not in lost}
-        # That it has the others is its claim, as after an upload (THREATS MS-24).
+        # That it has the others is its claim, as after an upload (threat MS-24).
         tops = [cid for entry in kept.values() for cid in (entry.cid, entry.data_payload_cid)]
         await read_back(self.index.source, Sample(), [CID.parse(cid) for cid in tops])
         return kept

@@ -1,4 +1,4 @@
-"""Sends blocks to the server in CAR batches, a few at once, with back-pressure (FORMATS §9)."""
+"""Sends blocks to the server in CAR batches, a few at once, with back-pressure (docs/spec/10)."""
 
 from __future__ import annotations
 

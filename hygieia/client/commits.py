@@ -1,4 +1,4 @@
-"""Uploads begun and roots committed, such that a lost answer does no harm (FORMATS §9)."""
+"""Uploads begun and roots committed, such that a lost answer does no harm (docs/spec/10)."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ async def commit_reports(
     is success. ``owner`` is the email of whom they are for, if not for the caller.
 
     Raises:
-        RecipientRefused: the server counts other recipients than were sealed (THREATS MS-19).
+        RecipientRefused: the server counts other recipients than were sealed (threat MS-19).
         HygieiaError: the first refusal; the other reports of the batch may be committed.
     """
     for part in _parts(roots):

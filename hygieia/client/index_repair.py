@@ -1,4 +1,4 @@
-"""Finds what was committed but is not in the index, and enters it (FORMATS §7).
+"""Finds what was committed but is not in the index, and enters it (docs/spec/13).
 
 A crash between commit and index, another device that never came to its index, someone who
 uploaded for this user: the server's list of changes names such reports. It is only a hint. What

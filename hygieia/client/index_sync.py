@@ -1,4 +1,4 @@
-"""Keeps the vault's index: every change, against a second device, after a crash (FORMATS §7).
+"""Keeps the vault's index: every change, against a second device, after a crash (docs/spec/13).
 
 One ``IndexSync`` is one device's view. A change uploads the few new blocks and then asks the
 server to move from the root it was based on to the new one, with the IPNS record in the same
@@ -80,7 +80,7 @@ class ServerIndex:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A report that the server names and that was not entered: shown, closed (THREATS MS-18)."""
+    """A report that the server names and that was not entered: shown, closed (threat MS-18)."""
 
     report: str
     root: str

@@ -1,6 +1,6 @@
 """Whether a password is strong enough to guard a vault whose ciphertext anyone may hold.
 
-Guessing costs an attacker one Argon2id a try (THREATS G7), which buys a factor, not safety: the
+Guessing costs an attacker one Argon2id a try, which buys a factor, not safety: the
 password itself must not be among the first billions that a guesser tries. zxcvbn estimates that.
 """
 

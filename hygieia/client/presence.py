@@ -1,4 +1,4 @@
-"""Which reports of the index a server has no blocks of (FORMATS §9: the missing-CID query)."""
+"""Which reports of the index a server has no blocks of (docs/spec/10: the missing-CID query)."""
 
 from __future__ import annotations
 

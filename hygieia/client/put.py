@@ -1,4 +1,4 @@
-"""Storing files: encrypt, upload, commit, enter in the index; run again to resume (FORMATS §9).
+"""Storing files: encrypt, upload, commit, enter in the index; run again to resume (docs/spec/10).
 
 Short files travel in groups, sealed in a thread while the group before is being sent and
 committed; a long one is streamed. The index is renewed once for many reports. What the vault has

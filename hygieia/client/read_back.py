@@ -1,4 +1,4 @@
-"""Asks for what the server has just acknowledged (THREATS MS-24).
+"""Asks for what the server has just acknowledged (threat MS-24).
 
 An acknowledgement is a claim. A few blocks, chosen at random after they were sent, are read back
 and verified: who drops what it takes is found out at once, while the person still has her file.

@@ -1,4 +1,4 @@
-"""Who reads a report, as far as share notes tell (docs/spec/12-report.md §4, THREATS RC-04).
+"""Who reads a report, as far as share notes tell (docs/spec/12-report.md §4, threat RC-04).
 
 The index lists the readers that this user added. Others who read a report may have added more:
 the server keeps their notes, and a note counts once its signer is pinned, its signature verifies

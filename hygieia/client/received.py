@@ -2,7 +2,7 @@
 
 A report is entered in the index once its note names this user's key and the very packet that her
 key opened, and both the sharer and the author are pinned. Everything else waits, closed, under
-*from strangers* until she says so herself (THREATS MS-18).
+*from strangers* until she says so herself (threat MS-18).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Counts the sealed keys that sign-ins have refused, and stops asking for more (THREATS MS-08).
+"""Counts the sealed keys that sign-ins have refused, and stops asking for more (threat MS-08).
 
 A server that may change a sealed key again and again, and watch what becomes of each, has in other
 products learned the key bit by bit. Here the MAC gives nothing away; all the same the waits grow,

@@ -1,4 +1,4 @@
-"""A forgotten password: a new one by kit file and code, the server alive (FORMATS §8)."""
+"""A forgotten password: a new one by kit file and code, the server alive (docs/spec/09)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Sign-in, believing the server only as far as password and pins confirm it.
 
 It learns the login secret only after its stretching parameters were found acceptable, and nothing
-it sends is believed about "your" key that the key in hand does not confirm (FORMATS §1, §2;
-THREATS MS-01 to MS-07).
+it sends is believed about "your" key that the key in hand does not confirm (docs/spec/02, 03;
+threats MS-01 to MS-07).
 """
 
 from __future__ import annotations

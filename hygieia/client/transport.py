@@ -1,7 +1,7 @@
 """One HTTP connection to the vault's server: JSON calls, problems turned into our errors.
 
-The server is not trusted (THREATS §1): its words are cut and cleaned before anyone prints them,
-its answers are bounded in size, and redirects are never followed with a token in hand.
+The server is not trusted (docs/threat-model.md): its words are cut and cleaned before anyone prints
+them, its answers are bounded in size, and redirects are never followed with a token in hand.
 """
 
 from __future__ import annotations

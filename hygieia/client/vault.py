@@ -125,7 +125,7 @@ async def _opened(session: Session, reader: GatewayReader, *, by_name: bool) -> 
 
 
 async def change_password(session: Session, *, current: str, new: str, index: IndexSync) -> None:
-    """Change the password and give the index a new session key (FORMATS §7)."""
+    """Change the password and give the index a new session key (docs/spec/13)."""
     await account.change_password(session, current=current, new=new)
     await index.rotate()
 

@@ -143,7 +143,7 @@ class Accounts:
 
         Returns the code that a new sign-up with this email shows within two weeks; anybody who
         has it can take the account over, but read nothing in it. ``forget_index`` is called with
-        the account id: the new key starts an index of its own (FORMATS §8).
+        the account id: the new key starts an index of its own (docs/spec/09).
 
         Raises:
             NotFound: no account has this email.

@@ -1,4 +1,4 @@
-"""Limits on guessing (docs/spec/09-accounts.md §5, THREATS WB-07).
+"""Limits on guessing (docs/spec/09-accounts.md §5, threat WB-07).
 
 An attempt is one small document in the list of what it is counted against: an email, a network
 address, a known device. It is written before the secret is looked at and taken back unless the

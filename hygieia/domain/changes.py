@@ -1,4 +1,4 @@
-"""The cursor by which clients learn what changed (FORMATS §7: a hint, at most 256 octets).
+"""The cursor by which clients learn what changed (docs/spec/13: a hint, at most 256 octets).
 
 One document a report, moved to the end of the account's list at each change. The order is that of
 the servers' clocks, and a change is written a moment after its time was taken, so near the end a

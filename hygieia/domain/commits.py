@@ -1,4 +1,4 @@
-"""Committing reports by their roots, many at once, each standing or falling alone (FORMATS §9).
+"""Committing reports by their roots, many at once, each standing or falling alone (docs/spec/10).
 
 The order of the steps, and why nothing half-done is ever visible, stands in ``claims``.
 """

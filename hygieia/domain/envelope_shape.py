@@ -1,7 +1,7 @@
 """Inspecting an envelope's DAG without a key: complete, exact in every size, ciphertext.
 
 The payload must have the one tree that its size gives under the profile (``ipld.layout``), so an
-inspection visits as many blocks as the claimed size is worth and no more (THREATS BK-03, BK-04).
+inspection visits as many blocks as the claimed size is worth and no more (threats BK-03, BK-04).
 Nothing here does I/O: an inspection is a generator that asks for facts and is sent them.
 """
 

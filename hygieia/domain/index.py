@@ -1,6 +1,6 @@
 """The vault index of each account: its root, the IPNS record that names it, what stays pinned.
 
-FORMATS §7: one request carries root, ``rev`` and record; ``rev`` is the compare-and-set between two
+docs/spec/13: one request carries root, ``rev`` and record; ``rev`` is the compare-and-set between two
 devices, the sequence protects those who read without us. Pinned are the current root, the one
 before, and the one that the latest kit names. The steps and their clean-up follow ``claims``.
 """

@@ -1,4 +1,4 @@
-"""The shape of a vault index's DAG, inspected by its difference from the pinned one (FORMATS §7).
+"""The shape of a vault index's DAG, inspected by its difference from the pinned one (docs/spec/13).
 
 A directory tree of envelopes and nothing else: ``index.pgp``, ``contents`` with ``keys.pgp`` and a
 tree of segments for each table, perhaps ``pairs``. Whatever the pinned root already links under the

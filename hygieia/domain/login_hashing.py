@@ -1,6 +1,6 @@
 """What the server keeps of a login secret, and the bounded work of checking one.
 
-The login secret is 256 bits that Argon2id made of the password on the client (FORMATS §1), so the
+The login secret is 256 bits that Argon2id made of the password on the client (docs/spec/02), so the
 server's hash need not slow down guessing of it: it keeps a stolen database from logging in, and
 every guess of a password still costs the client's Argon2id. RFC 9106 parameters below OWASP's
 minimum would do; this is that minimum.

@@ -2,7 +2,7 @@
 
 A record is public, so an account may be opened with somebody else's name, and bring an older record
 of hers that verifies. What is given out therefore only ever rises, whichever account it comes from
-(THREATS MS-22, FORMATS §7). The document decides; the block store, which no transaction joins to
+(threat MS-22, docs/spec/13). The document decides; the block store, which no transaction joins to
 it, is told again until it has what the document says.
 """
 

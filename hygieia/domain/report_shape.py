@@ -1,4 +1,4 @@
-"""The exact shape of a report's DAG, inspected without a key (FORMATS §5).
+"""The exact shape of a report's DAG, inspected without a key (docs/spec/12).
 
 A directory of ``data.pgp`` and ``meta.pgp``, each a header leaf and a payload, both with the same
 header leaf; headers hold only recipients, payloads start as ciphertext: plaintext is refused.

@@ -1,4 +1,4 @@
-"""Reset of a forgotten password (FORMATS §8, docs/spec/09-accounts.md §4).
+"""Reset of a forgotten password (docs/spec/09-accounts.md §4).
 
 The client opens its kit with the recovery code and signs, with the account's own key, a note that
 names this server, a nonce of ours, and the seal and login secret to come. The nonce carries its

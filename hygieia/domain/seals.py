@@ -1,4 +1,4 @@
-"""What a client submits of its keys: checked for form, never opened (FORMATS §2).
+"""What a client submits of its keys: checked for form, never opened (docs/spec/03).
 
 The server cannot judge what is inside a sealed key; it sees to it that the texts are what they
 claim to be, within their limits, and belong to one certificate.

@@ -1,4 +1,4 @@
-"""Signing in, and proving the password again (docs/spec/09-accounts.md §2, THREATS WB-06, WB-07).
+"""Signing in, and proving the password again (docs/spec/09-accounts.md §2, threats WB-06, WB-07).
 
 An email without an account and a wrong password take the same steps: the same calls on the store,
 the same Argon2, the same refusal.

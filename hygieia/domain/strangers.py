@@ -1,4 +1,4 @@
-"""What emails without an account are answered (docs/spec/09-accounts.md §4, THREATS WB-06).
+"""What emails without an account are answered (docs/spec/09-accounts.md §4, threat WB-06).
 
 Always the same for an email, and of the same kind as for one with an account: an id made with the
 server's secret, and the stretching parameters of the account that lies next to that id. So

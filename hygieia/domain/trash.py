@@ -1,4 +1,4 @@
-"""Trash, restore, purge (FORMATS §7: what the latest kit names stays until the next kit).
+"""Trash, restore, purge (docs/spec/13: what the latest kit names stays until the next kit).
 
 What is to be purged for good is handed to ``purging``, which does it in turns.
 """

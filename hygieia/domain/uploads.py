@@ -1,4 +1,4 @@
-"""Uploads: what a client sends before it commits, kept from being swept (FORMATS §9)."""
+"""Uploads: what a client sends before it commits, kept from being swept (docs/spec/10)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Build files and directories under profile unixfs-v1-2025 (IPIP-0499), block by block.
 
 A vault file is two things under one node: a small leaf with the recipients header, and the
-payload's tree (FORMATS §3, §5). ``FileBuilder`` makes the tree, ``join`` the node.
+payload's tree (docs/spec/04, 12). ``FileBuilder`` makes the tree, ``join`` the node.
 """
 
 from __future__ import annotations

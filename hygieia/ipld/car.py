@@ -25,7 +25,7 @@ _SHARE_FROM_BYTES: Final = 1 << 19
 
 
 def car_header(roots: Sequence[CID] = ()) -> bytes:
-    """Return the header; our own batches name no roots (FORMATS §9)."""
+    """Return the header; our own batches name no roots (docs/spec/10)."""
     header = dagcbor.encode({"roots": list(roots), "version": 1})
     return varint.encode(len(header)) + header
 

@@ -1,7 +1,7 @@
 """The shapes that vault objects have on IPFS: an envelope's file node, a report, an index root.
 
 Structure only, nothing is decrypted: the server that takes a commit, the client and the recovery
-all ask here, so that they give one verdict (THREATS BK-05). docs/spec/12-report.md §2, 13-index.md §2.
+all ask here, so that they give one verdict (threat BK-05). docs/spec/12-report.md §2, 13-index.md §2.
 """
 
 from __future__ import annotations

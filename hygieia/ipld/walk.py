@@ -3,7 +3,7 @@
 No I/O: a walk says which blocks it wants, is fed verified blocks, and hands out the file's bytes
 in order. What a parent promised about a block (a ``Part``: its size, its Tsize, its place in the
 tree) is checked when the block comes, so a false promise is found before anything below it is
-asked for. Vault files have exactly the shape of FORMATS §3 and §5 over profile unixfs-v1-2025:
+asked for. Vault files have exactly the shape of docs/spec/04 and 12 over profile unixfs-v1-2025:
 
     raw leaf  |  profile tree  |  [header leaf, payload root]
 

@@ -4,7 +4,7 @@
 and a salt. Every payload has a fresh random salt of 32 octets, so no two payloads share a key,
 even under one session key. Within a payload the nonce ends in a counter that only rises; the
 final tag has the next value, and nothing is sealed after it. The one way to seal twice under one
-salt is to resume an upload (FORMATS §9), which seals the same octets again, or stops.
+salt is to resume an upload (docs/spec/10), which seals the same octets again, or stops.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Suite:
 
 
 VAULT_SUITE: Final = Suite()
-"""The only suite of vault objects: AES-256, GCM, chunks of 256 KiB (FORMATS §3)."""
+"""The only suite of vault objects: AES-256, GCM, chunks of 256 KiB (docs/spec/04)."""
 
 
 class _Chunks:

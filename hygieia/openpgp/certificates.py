@@ -3,7 +3,7 @@
 docs/spec/03-keys.md, RFC 9580 §10.1. pgpy encrypts to a grafted subkey and looks at no
 revocation, so every check stands here and in :mod:`self_signatures`: each key is bound by a
 signature of this primary key that verifies, is of an accepted algorithm, not revoked, not expired
-and flagged for its use (THREATS MS-12, R7). This module handles no secret.
+and flagged for its use (threat MS-12). This module handles no secret.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class EncryptionSubkey:
 class Certificate:
     """A certificate whose every binding was verified; make one with :meth:`parse`.
 
-    ``key_id`` (64 hex, FORMATS §0) is its identity; ``fingerprint`` (40 hex) is for display and
+    ``key_id`` (64 hex, docs/spec/01) is its identity; ``fingerprint`` (40 hex) is for display and
     other programs. ``name`` and ``email`` are what it says of itself: unverified words.
     """
 
@@ -189,7 +189,7 @@ class Certificate:
         )
 
     def merge(self, other: Certificate, *, now: datetime | None = None) -> Certificate:
-        """This certificate with what ``other`` adds; a revocation seen once stays (FORMATS §2).
+        """This certificate with what ``other`` adds; a revocation seen once stays (docs/spec/03).
 
         Only packets that this key signed are taken over, so whoever serves ``other`` cannot fill
         the pinned certificate with words or signatures of their own. Raises CertificateRefused

@@ -1,4 +1,4 @@
-"""Decompression with a bound on what may come out (RFC 9580 §5.6; THREATS SN-02)."""
+"""Decompression with a bound on what may come out (RFC 9580 §5.6; threat SN-02)."""
 
 from __future__ import annotations
 

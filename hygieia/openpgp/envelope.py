@@ -1,6 +1,6 @@
 """Envelopes: who may read (the recipients header) before what they read (the payload).
 
-FORMATS §3. The header changes when readers are added or dropped; the payload's octets, hence its
+docs/spec/04. The header changes when readers are added or dropped; the payload's octets, hence its
 CID, do not. Both parts together are one OpenPGP message (RFC 9580 §10.3).
 """
 

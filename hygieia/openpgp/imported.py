@@ -1,4 +1,4 @@
-"""Messages that outsiders encrypted to the user: read once, at import (FORMATS §3).
+"""Messages that outsiders encrypted to the user: read once, at import (docs/spec/04).
 
 The second of the two parsers. It takes what other programs write and vault objects never have:
 named recipients, PKESK version 3, SEIPD version 1, OCB, compression, inline signatures, armor,

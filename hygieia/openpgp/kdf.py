@@ -2,7 +2,7 @@
 
 Argon2id (RFC 9106) turns the password into two secrets: ``seal_passphrase`` locks the OpenPGP
 key and never leaves the client, ``login_secret`` goes to the server. The salt is derived from
-email and account id, so a server cannot choose it (THREATS MS-03, R2).
+email and account id, so a server cannot choose it (threat MS-03).
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def salt_for(email: str, account: str) -> str:
 
 
 def stretch(password: str, email: str, account: str, params: KdfParams) -> Stretched:
-    """Argon2id of the password under the account's salt (FORMATS §1).
+    """Argon2id of the password under the account's salt (docs/spec/02).
 
     Blocks for about 150 ms and ``params.m`` KiB: call it in a thread. Raises KdfRefused before
     anything is allocated, and InvalidInput for a password or email outside the rules.

@@ -1,7 +1,7 @@
 """Packets of certificates and keys: framing, MPIs and the two algorithms accepted.
 
 RFC 9580 §4.2 (packet headers), §3.2 (multiprecision integers), §5.5 (key packets). Only the v4
-algorithms of FORMATS §2 are read: Ed25519 as EdDSALegacy (22) and Curve25519 ECDH (18).
+algorithms of docs/spec/03 are read: Ed25519 as EdDSALegacy (22) and Curve25519 ECDH (18).
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def fingerprint_of(body: bytes) -> bytes:
 
 
 def key_id_of(body: bytes) -> str:
-    """FORMATS §0: 64 hex of SHA-256 over the fingerprint's input; the only identity used."""
+    """docs/spec/01: 64 hex of SHA-256 over the fingerprint's input; the only identity used."""
     return hashlib.sha256(_fingerprint_input(body)).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Secret keys in use (docs/spec/03-keys.md, FORMATS §2).
+"""Secret keys in use (docs/spec/03-keys.md).
 
 An :class:`UnlockedKey` is an Ed25519 key that signs and a Curve25519 key that opens, held as
 ``cryptography`` objects. Python cannot wipe memory: :meth:`UnlockedKey.close` drops the
@@ -58,7 +58,7 @@ class UnlockedKey:
         """Join secrets and certificate; raises KeyMismatch unless each derives the other.
 
         The public points are computed from the secrets and compared, so an altered certificate or
-        secret key is caught before a signature or ciphertext exists (THREATS MS-04, MS-05, R1).
+        secret key is caught before a signature or ciphertext exists (threats MS-04, MS-05).
         """
         signing = Ed25519PrivateKey.from_private_bytes(signing_secret)
         decryption = X25519PrivateKey.from_private_bytes(decryption_secret)
@@ -92,7 +92,7 @@ class UnlockedKey:
 
     @property
     def key_id(self) -> str:
-        """64 hex digits (FORMATS §0)."""
+        """64 hex digits (docs/spec/01)."""
         return self.certificate.key_id
 
     def close(self) -> None:

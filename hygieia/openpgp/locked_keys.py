@@ -86,7 +86,7 @@ def unlock(armored: str, passphrase: str) -> OpenedSecrets:
     """Open what :func:`lock` wrote, or OpenPGP.js in the same form; raises SealedKeyRefused.
 
     Exactly one secret primary and one secret subkey, both locked: unprotected, dummy, Argon2 and
-    additional secret keys are refused (THREATS MS-02, MS-06).
+    additional secret keys are refused (threats MS-02, MS-06).
     """
     try:
         data = dearmor(PRIVATE_KEY, armored, max_bytes=MAX_SEALED_KEY_BYTES)

@@ -1,4 +1,4 @@
-"""Signed notes, read and verified (docs/spec/05-notes.md, FORMATS §4, THREATS R3, SN-04).
+"""Signed notes, read and verified (docs/spec/05-notes.md, threat SN-04).
 
 Every statement that must not be forged is a note. Verifying one yields a :class:`Verdict` that
 the caller has to show or act upon; it is an enum and not a boolean, so it cannot be dropped in an
@@ -114,7 +114,7 @@ def _parse_signature(armored: str) -> SignaturePacket:
 def verify_note(note: Note, certificate: Certificate, *, now: datetime | None = None) -> Verdict:
     """Judge a note against the pinned certificate of who should have signed it.
 
-    A note is judged at its signature's time (FORMATS §2): a key superseded, retired or expired
+    A note is judged at its signature's time (docs/spec/03): a key superseded, retired or expired
     since leaves it valid, a key compromised since makes it ``CHANGED_KEY``.
     """
     packet = note.packet
@@ -132,7 +132,7 @@ def verify_note(note: Note, certificate: Certificate, *, now: datetime | None = 
 
 
 def _is_acceptable(note: Note, packet: SignaturePacket, now: datetime) -> bool:
-    """Type, hash, time and notation (THREATS R3), all before the signature itself."""
+    """Type, hash, time and notation, all before the signature itself."""
     notations = [value for name, value in packet.notations() if name == CONTEXT_NOTATION]
     return (
         packet.kind == sp.BINARY_DOCUMENT

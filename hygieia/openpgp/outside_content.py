@@ -1,7 +1,7 @@
 """What is inside a message from outside: found, unpacked and bounded (RFC 9580 §10.3).
 
 At most one Compressed packet, exactly one Literal packet, and signatures, which are counted and
-named but never trusted: authorship comes from signed notes alone (FORMATS §3).
+named but never trusted: authorship comes from signed notes alone (docs/spec/04).
 """
 
 from __future__ import annotations

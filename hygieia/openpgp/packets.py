@@ -1,6 +1,6 @@
 """What anyone may check about a vault object without a key: packet headers, PKESKs, payload start.
 
-Public only: the server imports this module. FORMATS §3; RFC 9580 §4.2 (packet headers), §5.1.2
+Public only: the server imports this module. docs/spec/04; RFC 9580 §4.2 (packet headers), §5.1.2
 (PKESK version 6), §5.13.2 (SEIPD version 2). Bytes come from strangers: each length is checked
 before it is used.
 """
@@ -40,14 +40,14 @@ AES_256: Final = 9
 GCM: Final = 3
 
 ANONYMOUS_ECDH_V6: Final = bytes([6, 0, ECDH])
-"""How every PKESK body of a vault object begins: version 6, no recipient, ECDH (FORMATS §3)."""
+"""How every PKESK body of a vault object begins: version 6, no recipient, ECDH (docs/spec/04)."""
 
 _POINT_MPI: Final = b"\x01\x07\x40"  # 263 bits, prefix 0x40: a native Curve25519 point follows
 _WRAPPED_KEY_BYTES: Final = 48  # AES key wrap of 40: session key, checksum, padding
 _PKESK_BODY_BYTES: Final = 3 + 3 + 32 + 1 + _WRAPPED_KEY_BYTES
 
 SEIPD_START: Final = bytes([2, AES_256, GCM, AEAD_CHUNK_OCTET])
-"""How every payload's body begins: SEIPD version 2, AES-256, GCM, 256 KiB chunks (FORMATS §3)."""
+"""How every payload's body begins: SEIPD version 2, AES-256, GCM, 256 KiB chunks (docs/spec/04)."""
 SALT_BYTES: Final = 32
 AEAD_TAG_BYTES: Final = 16
 
@@ -154,7 +154,7 @@ def _check_first_partial(tag: int, length: BodyLength) -> None:
 def parse_header_leaf(leaf: bytes | memoryview) -> tuple[bytes, ...]:
     """Take a recipients header apart into its PKESK packets, tag and length octets included.
 
-    Vault objects only (FORMATS §3): every packet is a PKESK version 6, anonymous, X25519 ECDH,
+    Vault objects only (docs/spec/04): every packet is a PKESK version 6, anonymous, X25519 ECDH,
     with a definite length; at least one, at most ``MAX_PKESKS`` in ``MAX_HEADER_BYTES``.
 
     Raises:
@@ -217,7 +217,7 @@ def _pkesk_end(data: bytes | memoryview, offset: int) -> int:
 
 
 def check_payload_start(first: bytes | memoryview) -> None:
-    """Check that ``first``, a payload's first leaf, begins the SEIPD packet of FORMATS §3.
+    """Check that ``first``, a payload's first leaf, begins the SEIPD packet of docs/spec/04.
 
     Raises:
         EnvelopeRefused: plaintext, SEIPD version 1, another cipher, mode or chunk size, or a
@@ -236,7 +236,7 @@ def check_payload_start(first: bytes | memoryview) -> None:
 
 
 def pkesk_digest(packet: bytes) -> str:
-    """SHA-256 of one PKESK packet, tag and length octets included, 64 hex digits (FORMATS §5)."""
+    """SHA-256 of one PKESK packet, tag and length octets included, 64 hex digits (docs/spec/16)."""
     return hashlib.sha256(packet).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""How much padding a payload gets, and which octets (FORMATS §3).
+"""How much padding a payload gets, and which octets (docs/spec/04).
 
 PADMÉ (Nikitin and others, "Reducing Metadata Leakage from Encrypted Files", PoPETs 2019, §4): a
 length keeps about its leading half of bits, so that at most log log bits of it are told, for at
@@ -64,7 +64,7 @@ def padding_octets(session_key: SessionKey, salt: bytes, body_bytes: int) -> Ite
     """Yield ``body_bytes`` pseudo-random padding octets in pieces.
 
     They are a function of session key and salt, so that an interrupted upload comes out the same
-    when it is resumed (FORMATS §9): AES-256-CTR from block 0 under HKDF-SHA-256(session key, salt,
+    when it is resumed (docs/spec/10): AES-256-CTR from block 0 under HKDF-SHA-256(session key, salt,
     info ``hygieia padding 1``). The salt is fresh for every payload, hence so is the CTR key; the
     info separates it from the payload's own keys (RFC 9580 §5.13.2 has another one).
     """

@@ -34,7 +34,7 @@ class KdfParams:
     p: int
 
     def check(self) -> None:
-        """Raise KdfRefused outside the accepted bounds (FORMATS §1, THREATS MS-01, MS-02)."""
+        """Raise KdfRefused outside the accepted bounds (docs/spec/02, threats MS-01, MS-02)."""
         bounds = (
             (self.m, limits.MIN_KDF_MEMORY_KIB, limits.MAX_KDF_MEMORY_KIB),
             (self.t, limits.MIN_KDF_TIME, limits.MAX_KDF_TIME),
@@ -52,7 +52,7 @@ DEFAULT_KDF: Final = KdfParams(limits.KDF_MEMORY_KIB, limits.KDF_TIME, limits.KD
 
 
 def normalise_email(text: str) -> str:
-    """Trim, lower ``A-Z`` and check an email address; raises InvalidInput (FORMATS §0)."""
+    """Trim, lower ``A-Z`` and check an email address; raises InvalidInput (docs/spec/01)."""
     email = text.strip(" \t\r\n")
     if not email.isascii():
         raise InvalidInput(
@@ -68,7 +68,7 @@ def normalise_email(text: str) -> str:
 
 
 def check_account_id(text: str) -> str:
-    """The account id itself: 32 lower-case hex digits; raises InvalidInput (FORMATS §0)."""
+    """The account id itself: 32 lower-case hex digits; raises InvalidInput (docs/spec/01)."""
     if not _ACCOUNT_ID.fullmatch(text):
         raise InvalidInput("An account id is 32 lower-case hex digits.")
     return text

@@ -1,4 +1,4 @@
-"""The payload of an envelope: content, padded and encrypted, as it flows (FORMATS §3).
+"""The payload of an envelope: content, padded and encrypted, as it flows (docs/spec/04).
 
 One SEIPD packet of version 2 (RFC 9580 §5.13.2) around one Literal packet (§5.9) and one Padding
 packet (§5.14). Ciphertext comes out as the leaves that IPFS wants, so that a byte is copied about
@@ -75,7 +75,7 @@ class PayloadWriter:
     def finish(self, floor: int = 0) -> list[bytearray]:
         """End the content; the remaining leaves, of which the last may be shorter.
 
-        ``floor`` is the least length in bytes of the two packets inside (FORMATS §7).
+        ``floor`` is the least length in bytes of the two packets inside (docs/spec/13).
         """
         return list(self.finishing(floor))
 
@@ -125,7 +125,7 @@ class PayloadReader:
 
         Raises:
             IntegrityError: a chunk was altered, moved or dropped, or the session key is wrong.
-            EnvelopeRefused: not a payload as FORMATS §3 has it.
+            EnvelopeRefused: not a payload as docs/spec/04 has it.
         """
         content: list[memoryview] = []
         for piece in self._outer.feed(data):
@@ -233,7 +233,7 @@ def decrypt_bytes(payload: bytes, session_key: SessionKey, max_bytes: int) -> by
     Raises:
         LimitExceeded: the content is longer than ``max_bytes``.
         IntegrityError: altered, cut short, or another session key.
-        EnvelopeRefused: not a payload as FORMATS §3 has it.
+        EnvelopeRefused: not a payload as docs/spec/04 has it.
     """
     reader = PayloadReader(session_key)
     content = b"".join(reader.update(payload) + reader.finish())

@@ -1,4 +1,4 @@
-"""The recovery code: 120 random bits that a person can write down and type again (FORMATS §2).
+"""The recovery code: 120 random bits that a person can write down and type again (docs/spec/03).
 
 Eight groups of four Crockford base32 symbols, three random and the fourth a check on its group
 and the group's place: a typo is located, and two groups exchanged are noticed.

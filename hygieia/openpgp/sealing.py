@@ -1,8 +1,7 @@
 """Sealed keys: a secret key locked by the password or by the recovery code (docs/spec/03-keys.md).
 
-FORMATS §2, THREATS R1. The MAC comes first: S2K usage 254 leaves public fields unauthenticated,
-so nothing is parsed before the MAC over certificate, sealed key, account and KDF parameters has
-been checked. Then the points are computed from the secrets and compared with the certificate.
+The MAC comes first: S2K usage 254 leaves public fields unauthenticated, so nothing is parsed before
+the MAC over certificate, sealed key, account and KDF parameters has been checked. Then the points are computed from the secrets and compared with the certificate.
 """
 
 from __future__ import annotations
@@ -117,7 +116,7 @@ def unseal_with_code(
 
 
 def seal_revocation(key: UnlockedKey, code: str) -> str:
-    """A ready-made revocation of ``key``, readable only with the recovery code (FORMATS §8).
+    """A ready-made revocation of ``key``, readable only with the recovery code (docs/spec/14).
 
     It gives no reason, so whoever holds it can end the key for every purpose.
     """

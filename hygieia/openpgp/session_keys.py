@@ -1,4 +1,4 @@
-"""Session keys, wrapped to a recipient by ECDH and unwrapped again (FORMATS §3).
+"""Session keys, wrapped to a recipient by ECDH and unwrapped again (docs/spec/04).
 
 RFC 9580 §11.5 with a version 4 key on legacy Curve25519: an X25519 shared secret, the KDF with
 the recipient's fingerprint in it, AES key wrap (RFC 3394). Written are PKESK packets of version 6

@@ -1,4 +1,4 @@
-"""JSON as the formats allow it (docs/spec/01-words-of-bytes.md, FORMATS §0).
+"""JSON as the formats allow it (docs/spec/01-words-of-bytes.md).
 
 UTF-8 without a byte order mark, no duplicate keys, no floats, integers from 0 to 2^53-1, no lone
 surrogate and no U+0000 in any string, bounded nesting. Two readers that agree on these rules

@@ -1,4 +1,4 @@
-"""Times as the formats write them: ``YYYY-MM-DDTHH:MM:SSZ`` (FORMATS §0)."""
+"""Times as the formats write them: ``YYYY-MM-DDTHH:MM:SSZ`` (docs/spec/01)."""
 
 from __future__ import annotations
 

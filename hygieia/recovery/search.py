@@ -102,7 +102,7 @@ async def find_newest(
 
 
 def _check_sequence(candidate: _Candidate, state: IndexState) -> None:
-    """A record repeats the note's sequence (FORMATS §7); the kit's is only a floor."""
+    """A record repeats the note's sequence (docs/spec/13); the kit's is only a floor."""
     if candidate.from_record and state.sequence != candidate.sequence:
         raise RecordRefused(
             f"The record names index number {candidate.sequence}, found was number {state.sequence}."

@@ -1,4 +1,4 @@
-"""Who calls, from where, and whether a browser was made to (THREATS WB-01, R14)."""
+"""Who calls, from where, and whether a browser was made to (threat WB-01)."""
 
 from __future__ import annotations
 

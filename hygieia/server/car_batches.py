@@ -43,7 +43,7 @@ class BatchReader:
 
         Raises:
             BlockRefused, LimitExceeded: cut short, malformed, with roots, or a block that is too
-                large or not of the vault's kind (THREATS BK-01, BK-06).
+                large or not of the vault's kind (threats BK-01, BK-06).
             RequestRefused: over ``max_bytes``.
         """
         buffer = self._take(request.content_length)

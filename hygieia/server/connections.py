@@ -1,6 +1,6 @@
 """How long a client may take: a header within ten seconds, a body or an answer not at a crawl.
 
-aiohttp keeps a connection that has sent half a header for minutes (THREATS CL-06), so each
+aiohttp keeps a connection that has sent half a header for minutes (threat CL-06), so each
 connection's protocol is wrapped in a ``PatientProtocol`` that watches bytes and clock and closes
 what is too slow:
 

@@ -2,7 +2,7 @@
 
 What is logged is chosen field by field: no bodies, no headers, no query, no email, no token; of a
 path only the route's pattern. An unexpected error leaves its type and the places in our code it
-came through, never its message, which may hold what was sent (THREATS CL-10).
+came through, never its message, which may hold what was sent (threat CL-10).
 """
 
 from __future__ import annotations

@@ -115,7 +115,7 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
 
 
 def _refuse_encoding(request: web.Request) -> None:
-    """Bodies come as they are: unpacking one is a way to be made to work (THREATS CL-07)."""
+    """Bodies come as they are: unpacking one is a way to be made to work (threat CL-07)."""
     if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
         raise RequestRefused(
             "unsupported-media-type", "Bodies are taken without Content-Encoding only."

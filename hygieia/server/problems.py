@@ -1,7 +1,7 @@
 """Errors as RFC 9457 problem documents: one table from an error's code to its HTTP status.
 
 A problem never repeats what was sent: its ``detail`` is the error's own sentence, and validation
-failures name the field and the rule, not the value (THREATS CL-10).
+failures name the field and the rule, not the value (threat CL-10).
 """
 
 from __future__ import annotations

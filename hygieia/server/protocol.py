@@ -1,7 +1,7 @@
 """aiohttp's protocol for one connection, answering what is no HTTP in our own words.
 
 Its own answer to a request it cannot parse quotes the bytes that were sent and names its version;
-no middleware sees it (THREATS CL-10).
+no middleware sees it (threat CL-10).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Whom this user knows: herself, her contacts, and the keys each of them had before.
 
-A key counts as a person only after **this** user confirmed it (FORMATS §2): the entries here come
+A key counts as a person only after **this** user confirmed it (docs/spec/15): the entries here come
 from her own signed index, never from a server.
 """
 

@@ -217,7 +217,7 @@ def _check_binding(meta: ReportMeta, encrypted: EncryptedReport, expected: Expec
 
 
 def _check_author(meta: ReportMeta, people: People, expected: Expected) -> None:
-    """FORMATS §5: the owner, or at revision 1 someone with her delegation to upload."""
+    """docs/spec/12: the owner, or at revision 1 someone with her delegation to upload."""
     entry = expected.entry
     if entry is not None and not people.same(meta.owner, entry.owner):
         raise NoteRefused("The report's note names another owner than the known one.")

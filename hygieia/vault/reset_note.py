@@ -1,4 +1,4 @@
-"""The note with which a forgotten password is reset: ``hygieia reset 1`` (FORMATS §8).
+"""The note with which a forgotten password is reset: ``hygieia reset 1`` (docs/spec/09).
 
 Only the holder of kit file and code can sign it. It names the server, a nonce used once and the
 whole new seal, so that it is good for nothing else.

@@ -78,7 +78,7 @@ _SUBJECT = re.compile(r"(?:[0-9a-f]{64}|person:[0-9a-f]{32})\Z", re.ASCII)
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z\Z", re.ASCII)
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+\Z", re.ASCII)
 
-# U+0000-001F and U+007F-009F, as FORMATS §0 has them, and lone surrogates, which no UTF-8 holds.
+# U+0000-001F and U+007F-009F, as docs/spec/01 has them, and lone surrogates, which no UTF-8 holds.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # Characters that make a name look like another one: bidirectional controls and invisible joints.
 _DECEPTIVE = re.compile("[\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")

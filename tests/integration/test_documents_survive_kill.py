@@ -1,4 +1,4 @@
-"""SIGKILL while writing: what was acknowledged is there, what is there is whole (THREATS CL-08)."""
+"""SIGKILL while writing: what was acknowledged is there, what is there is whole (threat CL-08)."""
 
 from __future__ import annotations
 

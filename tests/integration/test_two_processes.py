@@ -1,7 +1,7 @@
 """Commits, changes, purges, indexes and deleted accounts here; sweeps without pause elsewhere.
 
 Whatever the order turns out to be: what is visible is whole, what is gone is gone, and the room that
-is counted is the room that is used (THREATS CL-03, CL-08; ARCHITECTURE "Scale").
+is counted is the room that is used (threats CL-03, CL-08).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a former reader still opens by hand: her key, a session key she kept, and any gateway.
 
 No client of ours is on her side: she has what she wrote down while she might read, Debian 13's sq
-and the addresses of files on a gateway (THREATS G9, RC-05).
+and the addresses of files on a gateway (threat RC-05).
 """
 
 from __future__ import annotations

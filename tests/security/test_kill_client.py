@@ -1,6 +1,6 @@
 """The client is killed (SIGKILL) while it stores files; the same line is run again.
 
-FORMATS §9: what was sent is not sent again, and no nonce ever meets a second plaintext.
+docs/spec/10: what was sent is not sent again, and no nonce ever meets a second plaintext.
 """
 
 from __future__ import annotations

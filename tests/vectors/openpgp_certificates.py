@@ -237,7 +237,7 @@ def _refused() -> dict[str, list[Packet]]:
 
 
 def _new_ed25519() -> Packet:
-    """The same point as algorithm 27 (RFC 9580 §5.5.5.9): fine, but not what FORMATS fixes."""
+    """The same point as algorithm 27 (RFC 9580 §5.5.5.9): fine, but not what docs/spec/03 fixes."""
     return kp.TAG_PUBLIC_KEY, KEY[1][:5] + b"\x1b" + ANA.key.certificate.signing_point
 
 

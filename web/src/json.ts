@@ -1,5 +1,5 @@
 /**
- * JSON as the formats allow it (FORMATS §0, docs/spec/01-words-of-bytes.md): UTF-8 without a byte
+ * JSON as the formats allow it (docs/spec/01-words-of-bytes.md): UTF-8 without a byte
  * order mark, no duplicate keys, no floats, integers 0 to 2^53 - 1, no lone surrogate and no U+0000
  * in any string, bounded nesting. `JSON.parse` keeps the last of two equal keys and rounds numbers,
  * so this reader walks the text itself.

@@ -1,4 +1,4 @@
-/** Every limit of the formats: the one table that Python reads too (FORMATS §0). */
+/** Every limit of the formats: the one table that Python reads too (docs/spec/01). */
 import table from "../../hygieia/limits.json";
 
 export const LIMITS: Readonly<typeof table> = table;

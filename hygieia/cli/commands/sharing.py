@@ -208,7 +208,7 @@ def _describe(received: Received, *, accepted: bool) -> dict[str, Any]:
     from hygieia.client.received import Standing
 
     standing = Standing.ACCEPTED if accepted else received.standing
-    # Nothing of a stranger's report is shown until she says so (THREATS MS-18).
+    # Nothing of a stranger's report is shown until she says so (threat MS-18).
     shown = received.entry if standing is Standing.ACCEPTED else None
     document = describe(shown) if shown is not None else {"id": received.id}
     return document | {"from": received.sharer, "standing": str(standing)}

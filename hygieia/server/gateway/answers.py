@@ -1,6 +1,6 @@
 """Headers that gateway answers share, and its errors as plain text.
 
-Content is inert whatever it is (THREATS CL-09): a download of ``application/octet-stream`` that no
+Content is inert whatever it is (threat CL-09): a download of ``application/octet-stream`` that no
 browser may sniff, run or show. Anyone may read it from any origin: it is ciphertext, no cookie is
 looked at.
 """

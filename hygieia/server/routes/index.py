@@ -1,4 +1,4 @@
-"""The vault index and its IPNS record (FORMATS §7)."""
+"""The vault index and its IPNS record (docs/spec/13)."""
 
 from __future__ import annotations
 

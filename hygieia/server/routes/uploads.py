@@ -1,4 +1,4 @@
-"""Uploads: which blocks are missing, CAR batches (FORMATS §9)."""
+"""Uploads: which blocks are missing, CAR batches (docs/spec/10)."""
 
 from __future__ import annotations
 

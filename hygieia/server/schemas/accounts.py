@@ -144,7 +144,7 @@ class SessionPath(Parameters):
 
 
 class SealIn(Model):
-    """A new password: the same key sealed again (FORMATS §2)."""
+    """A new password: the same key sealed again (docs/spec/03)."""
 
     current_login_secret: Hex64
     kdf: Kdf
@@ -179,7 +179,7 @@ class ResetStarted(Model):
 
 
 class ResetIn(Model):
-    """A reset proven by the account's key (FORMATS §8, note ``hygieia reset 1``)."""
+    """A reset proven by the account's key (docs/spec/09, note ``hygieia reset 1``)."""
 
     email: Email
     note: Annotated[str, StringConstraints(max_length=MAX_NOTE_BYTES)]

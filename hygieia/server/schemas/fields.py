@@ -50,7 +50,7 @@ class Nothing(Model):
 
 
 class Kdf(Model):
-    """Argon2id parameters of FORMATS §1: memory in KiB, passes, lanes."""
+    """Argon2id parameters of docs/spec/02: memory in KiB, passes, lanes."""
 
     m: int = Field(ge=MIN_KDF_MEMORY_KIB, le=MAX_KDF_MEMORY_KIB, examples=[KDF_MEMORY_KIB])
     t: int = Field(ge=MIN_KDF_TIME, le=MAX_KDF_TIME, examples=[KDF_TIME])

@@ -1,4 +1,4 @@
-"""The vault index (FORMATS §7)."""
+"""The vault index (docs/spec/13)."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ ChangeKind = Literal["create", "update", "edit", "readers", "rekey"]
 MAX_SHARE_NOTE_CHARACTERS: Final = 8192
 Shares = list[Annotated[str, Field(max_length=MAX_SHARE_NOTE_CHARACTERS)]]
 SHARES: Final = (
-    "Signed notes `hygieia share 1` (FORMATS §5), one for each recipient added but the owner."
+    "Signed notes `hygieia share 1` (docs/spec/16), one for each recipient added but the owner."
 )
 
 
@@ -83,7 +83,7 @@ class ReportPath(Parameters):
 
 
 class NewReport(Model):
-    """A report to commit: its id, made by the client, and the root of its DAG (FORMATS §5)."""
+    """A report to commit: its id, made by the client, and the root of its DAG (docs/spec/12)."""
 
     id: Id
     root: CidText

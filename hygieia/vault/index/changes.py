@@ -1,4 +1,4 @@
-"""Changes to an index, each by id, so that it can be applied again to a newer index (FORMATS §7)."""
+"""Changes to an index, each by id, so that it can be applied again to a newer index (docs/spec/13)."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ class KeysFile:
         )
 
     def ipns_key(self, owner: Certificate) -> IpnsKey:
-        """The account's IPNS key, out of a note that ``owner`` signed (THREATS MS-09).
+        """The account's IPNS key, out of a note that ``owner`` signed (threat MS-09).
 
         Raises ``NoteRefused`` if there is none, or one that somebody else signed.
         """

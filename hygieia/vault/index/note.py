@@ -126,7 +126,7 @@ class Floor:
 
 
 def check_floor(note: IndexNote, root: str, floor: Floor | None) -> None:
-    """Refuse an index lower than ``floor``, or a sibling of it (THREATS G5, MS-22).
+    """Refuse an index lower than ``floor``, or a sibling of it (threat MS-22).
 
     Raises ``Rollback`` for a lower sequence, ``Fork`` for an equal one with another root and for
     the next one when it does not follow from the known root.

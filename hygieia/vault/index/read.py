@@ -198,7 +198,7 @@ def _open_file(link: Link, header: CID, session_key: SessionKey, max_bytes: int)
 
 
 def _checked(envelope: EnvelopeNode, header: CID) -> EnvelopeNode:
-    """Everything in an index is to the owner alone, under one header (FORMATS §7)."""
+    """Everything in an index is to the owner alone, under one header (docs/spec/13)."""
     if envelope.header.cid != header:
         raise EnvelopeRefused("A part of the index has recipients of its own.")
     return envelope

@@ -1,4 +1,4 @@
-"""Encrypting and sending one content, and going on where it was interrupted (FORMATS §9)."""
+"""Encrypting and sending one content, and going on where it was interrupted (docs/spec/10)."""
 
 from __future__ import annotations
 

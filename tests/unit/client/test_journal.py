@@ -1,4 +1,4 @@
-"""The memory of an upload under way (FORMATS §9)."""
+"""The memory of an upload under way (docs/spec/10)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A report and an index root have one shape; every other one is refused (THREATS BK-05)."""
+"""A report and an index root have one shape; every other one is refused (threat BK-05)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Certificates: what is made is accepted everywhere, what is forged nowhere (THREATS MS-12, R7)."""
+"""Certificates: what is made is accepted everywhere, what is forged nowhere (threat MS-12)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signed notes: written by us, verified by others, and not to be forged (THREATS SN-04, R3)."""
+"""Signed notes: written by us, verified by others, and not to be forged (threat SN-04)."""
 
 from __future__ import annotations
 

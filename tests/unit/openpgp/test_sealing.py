@@ -1,4 +1,4 @@
-"""Sealed keys: opened by password or code alone, and only as they were sealed (THREATS R1)."""
+"""Sealed keys: opened by password or code alone, and only as they were sealed."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ from tests.unit.vault.forgeries import (
 
 
 class TestFloor:
-    """THREATS G5, MS-22: a device never goes to a lower or sibling index."""
+    """A device never goes to a lower or sibling index (threat MS-22)."""
 
     def test_a_lower_sequence_is_a_roll_back(self) -> None:
         vault = Vault.new()

@@ -133,7 +133,7 @@ def test_what_the_code_covers_cannot_be_exchanged(changes: dict[str, Any]) -> No
 
 
 class TestAgainstTheIndex:
-    """FORMATS §8: digests in keys.pgp, so that nobody slips in a dead recovery part."""
+    """docs/spec/14: digests in keys.pgp, so that nobody slips in a dead recovery part."""
 
     keys = KEYS.with_digests(sealed().kit.recovery_parts)
 

@@ -62,7 +62,7 @@ interface Parts {
 /** A certificate whose every binding was verified. `name` and `email` are its own words. */
 export class Certificate {
   readonly armored: string;
-  /** 64 hex digits (FORMATS §0): its identity. */
+  /** 64 hex digits (docs/spec/01): its identity. */
   readonly keyId: string;
   /** 20 octets: for display and other programs. */
   readonly fingerprint: Bytes;

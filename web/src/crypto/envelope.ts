@@ -1,4 +1,4 @@
-/** Envelopes: who may read before what they read (FORMATS §3). */
+/** Envelopes: who may read before what they read (docs/spec/04). */
 import { isIntegrity, refusal, type EngineError } from "../refusal.ts";
 import type { Bytes } from "../bytes.ts";
 import type { UnlockedKey } from "./keys.ts";

@@ -13,7 +13,7 @@ export async function hkdf(
   return new Uint8Array(await crypto.subtle.deriveBits(algorithm, key, length * 8));
 }
 
-/** HMAC-SHA-256 of `text` under HKDF of the secret's characters, no salt (FORMATS §2); hex. */
+/** HMAC-SHA-256 of `text` under HKDF of the secret's characters, no salt (docs/spec/03); hex. */
 export async function macOf(secret: string, info: string, text: string): Promise<string> {
   const raw = await hkdf(utf8(secret), new Uint8Array(0), utf8(info), 32);
   const key = await crypto.subtle.importKey("raw", raw, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);

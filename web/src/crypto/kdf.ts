@@ -1,4 +1,4 @@
-/** Password stretching (FORMATS §1, docs/spec/02-password-stretching.md). */
+/** Password stretching (docs/spec/02-password-stretching.md). */
 import { hex, sha256Hex, utf8, utf8Length } from "../bytes.ts";
 import { LIMITS } from "../limits.ts";
 import { invalid } from "../refusal.ts";
@@ -34,7 +34,7 @@ export function normalisePassword(text: string): string {
   return password;
 }
 
-/** The account's 32-character salt, which a server cannot choose (THREATS MS-03). */
+/** The account's 32-character salt, which a server cannot choose (threat MS-03). */
 export async function saltFor(email: string, account: string): Promise<string> {
   if (normaliseEmail(email) !== email || !isAccountId(account)) {
     throw invalid("email", "shape", "The email address or account id is not in its normal form.");

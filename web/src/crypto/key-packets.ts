@@ -1,6 +1,6 @@
 /**
  * Packets of certificates and keys: framing, MPIs and the two algorithms accepted (RFC 9580 §4.2,
- * §3.2, §5.5). Only the v4 algorithms of FORMATS §2: Ed25519 (22) and Curve25519 ECDH (18).
+ * §3.2, §5.5). Only the v4 algorithms of docs/spec/03: Ed25519 (22) and Curve25519 ECDH (18).
  */
 import { bigEndian, concat, equal, hex, readBigEndian, sha256, startsWith, type Bytes } from "../bytes.ts";
 import { refusal, type EngineError } from "../refusal.ts";
@@ -117,7 +117,7 @@ export async function fingerprintOf(body: Uint8Array): Promise<Bytes> {
   return new Uint8Array(await crypto.subtle.digest("SHA-1", hashedKey(body)));
 }
 
-/** FORMATS §0: 64 hex of SHA-256 over the fingerprint's input; the only identity used. */
+/** docs/spec/01: 64 hex of SHA-256 over the fingerprint's input; the only identity used. */
 export async function keyIdOf(body: Uint8Array): Promise<string> {
   return hex(await sha256(hashedKey(body)));
 }

@@ -1,5 +1,5 @@
 /**
- * Secret keys locked by a passphrase with plain OpenPGP S2K, usage 254 (FORMATS §2). What may stand
+ * Secret keys locked by a passphrase with plain OpenPGP S2K, usage 254 (docs/spec/03). What may stand
  * in a locked key is checked here; OpenPGP.js derives the S2K key and does the CFB.
  */
 import { bigEndian, concat, type Bytes } from "../bytes.ts";
@@ -71,7 +71,7 @@ async function lockOne(
 
 /**
  * Opens a locked key; throws `sealed-key-refused`. Exactly one secret primary and one secret subkey,
- * both locked: unprotected, dummy, Argon2 and additional keys are refused (THREATS MS-02, MS-06).
+ * both locked: unprotected, dummy, Argon2 and additional keys are refused (threats MS-02, MS-06).
  */
 export async function unlockKey(armored: string, passphrase: string): Promise<OpenedSecrets> {
   let packets: Packet[];

@@ -1,5 +1,5 @@
 /**
- * Signed notes (FORMATS §4, docs/spec/05-notes.md): every statement that must not be forged.
+ * Signed notes (docs/spec/05-notes.md): every statement that must not be forged.
  * Verifying one yields a verdict that the caller has to show or act upon, not a boolean.
  */
 import { utf8 } from "../bytes.ts";
@@ -99,7 +99,7 @@ function readSignature(armored: string): Signature {
 
 /**
  * Judges a note against the pinned certificate of who should have signed it, at its signature's
- * time (FORMATS §2): a key retired since leaves it valid, one compromised since is `changed-key`.
+ * time (docs/spec/03): a key retired since leaves it valid, one compromised since is `changed-key`.
  */
 export async function verifyNote(
   note: Note,
@@ -113,7 +113,7 @@ export async function verifyNote(
   return certificate.revocationKind === "compromised" ? "changed-key" : "valid";
 }
 
-/** Type, hash, time and notation (THREATS R3), all before the signature itself. */
+/** Type, hash, time and notation, all before the signature itself. */
 function isAcceptable({ packet, created, context }: Note, now: number): boolean {
   const notations = notationsOf(packet, CONTEXT_NOTATION);
   return (

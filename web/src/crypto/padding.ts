@@ -1,4 +1,4 @@
-/** How much padding a payload gets, and which octets (FORMATS §3; PADMÉ, PoPETs 2019, §4). */
+/** How much padding a payload gets, and which octets (docs/spec/04; PADMÉ, PoPETs 2019, §4). */
 import { bigEndian, concat, utf8, type Bytes } from "../bytes.ts";
 import { LIMITS } from "../limits.ts";
 import { refusal } from "../refusal.ts";

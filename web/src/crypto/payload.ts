@@ -1,12 +1,12 @@
 /**
- * The payload of an envelope, encrypted and opened as it flows (FORMATS §3): one SEIPD packet of
+ * The payload of an envelope, encrypted and opened as it flows (docs/spec/04): one SEIPD packet of
  * version 2 (RFC 9580 §5.13.2), AES-256-GCM in chunks of 256 KiB, around one Literal and one Padding
  * packet. WebCrypto does the AES; the same session key, salt and content give the same octets.
  *
  * **Why no nonce is used twice.** Key and nonce prefix come from HKDF over session key and salt; every
  * payload has a fresh random salt, the counter only rises, and nothing follows the final tag. The
  * one way to seal twice under one salt is to resume an upload, which seals the same octets again or
- * stops (FORMATS §9).
+ * stops (docs/spec/10).
  */
 import { bigEndian, concat, equal, free, randomBytes, type Bytes } from "../bytes.ts";
 import { LIMITS } from "../limits.ts";
@@ -118,7 +118,7 @@ export class PayloadWriter {
     }
   }
 
-  /** Ends the content. `floor`: the least length of the two packets inside (FORMATS §7). */
+  /** Ends the content. `floor`: the least length of the two packets inside (docs/spec/13). */
   async finish(floor = 0): Promise<void> {
     this.inner.finish();
     const length = paddingBytes(this.inner.writtenBytes, floor);
@@ -178,7 +178,7 @@ export type Release = (plain: Uint8Array) => void | Promise<void>;
 /**
  * Opens one payload from a stream of octets. What `release` gets is authentic, but complete only
  * once `finish` has resolved. Throws `integrity` (altered, cut short, another key) and
- * `envelope-refused` (not a payload as FORMATS §3 has it).
+ * `envelope-refused` (not a payload as docs/spec/04 has it).
  */
 export class PayloadReader {
   private readonly sessionKey: SessionKey;

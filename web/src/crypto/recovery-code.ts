@@ -1,5 +1,5 @@
 /**
- * The recovery code (FORMATS §2): eight groups of four Crockford base32 symbols, three random and
+ * The recovery code (docs/spec/03): eight groups of four Crockford base32 symbols, three random and
  * the fourth a check on its group and the group's place.
  */
 import { randomBelow, sha256, utf8 } from "../bytes.ts";

@@ -1,4 +1,4 @@
-/** A recipients header with other readers: the payload's octets stay as they are (FORMATS §3). */
+/** A recipients header with other readers: the payload's octets stay as they are (docs/spec/04). */
 import { concat, randomBelow, sha256Hex, type Bytes } from "../bytes.ts";
 import { refusal } from "../refusal.ts";
 import type { Certificate } from "./certificates.ts";
@@ -10,7 +10,7 @@ export interface Rewrapped {
   readonly added: readonly Recipient[];
 }
 
-/** SHA-256 of a packet, tag and length octets included (FORMATS §5). */
+/** SHA-256 of a packet, tag and length octets included (docs/spec/16). */
 export function pkeskDigest(packet: Uint8Array): Promise<string> {
   return sha256Hex(packet);
 }

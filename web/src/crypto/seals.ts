@@ -1,5 +1,5 @@
 /**
- * Sealed keys: a secret key locked by the password or by the recovery code (FORMATS §2, THREATS R1).
+ * Sealed keys: a secret key locked by the password or by the recovery code (docs/spec/03).
  * The MAC comes first: S2K usage 254 leaves public fields unauthenticated, so nothing is parsed
  * before the MAC over certificate, sealed key, account and KDF parameters has been checked.
  */
@@ -101,7 +101,7 @@ export async function unsealWithCode(
   return openSecrets(seal.armored, code, certificate);
 }
 
-/** A ready-made revocation without a reason, readable only with the recovery code (FORMATS §8). */
+/** A ready-made revocation without a reason, readable only with the recovery code (docs/spec/14). */
 export async function sealRevocation(key: UnlockedKey, typed: string): Promise<string> {
   const code = await parseCode(typed);
   const reason = plain(SUBPACKET.REVOCATION_REASON, [0]);

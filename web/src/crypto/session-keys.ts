@@ -1,5 +1,5 @@
 /**
- * Recipients headers (FORMATS §3): session keys wrapped by ECDH into anonymous PKESK packets of
+ * Recipients headers (docs/spec/04): session keys wrapped by ECDH into anonymous PKESK packets of
  * version 6 (RFC 9580 §5.1.2, §11.5; AES key wrap, RFC 3394).
  */
 import {
@@ -29,7 +29,7 @@ const KEK_BYTES: Readonly<Record<number, number>> = { 7: 16, 8: 24, 9: 32 };
 
 export type SessionKey = Bytes; // 32 octets of AES-256
 
-/** Whose packet in a header is which; `pkesk` is the packet's digest (FORMATS §5). */
+/** Whose packet in a header is which; `pkesk` is the packet's digest (docs/spec/16). */
 export interface Recipient {
   readonly key: string;
   readonly pkesk: string;

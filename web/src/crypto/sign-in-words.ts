@@ -1,4 +1,4 @@
-/** The public words of sign-in: KDF parameters, email addresses, account ids (FORMATS §0, §1). */
+/** The public words of sign-in: KDF parameters, email addresses, account ids (docs/spec/01, 02). */
 import { LIMITS } from "../limits.ts";
 import { invalid, refusal } from "../refusal.ts";
 
@@ -16,7 +16,7 @@ const LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?";
 const EMAIL = new RegExp(`^${ATOM}(?:\\.${ATOM})*@${LABEL}(?:\\.${LABEL})*$`);
 const MAX_LOCAL_PART_BYTES = 64;
 
-/** The parameters themselves; throws `kdf-refused` outside the bounds (THREATS MS-01, MS-02). */
+/** The parameters themselves; throws `kdf-refused` outside the bounds (threats MS-01, MS-02). */
 export function checkKdf(value: unknown): KdfParams {
   const { m, t, p } = typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
   if (!Number.isInteger(m) || !Number.isInteger(t) || !Number.isInteger(p)) {

@@ -230,7 +230,7 @@ export function critical(kind: number, body: ArrayLike<number>): Subpacket {
   return { kind, isCritical: true, body: Uint8Array.from(body) };
 }
 
-/** A human-readable notation, not critical: sq 1.3 dies on critical ones (FORMATS §4). */
+/** A human-readable notation, not critical: sq 1.3 dies on critical ones (docs/spec/05). */
 export function notation(name: string, value: string): Subpacket {
   const [nameOctets, valueOctets] = [utf8(name), utf8(value)];
   const lengths = concat(bigEndian(nameOctets.length, 2), bigEndian(valueOctets.length, 2));

@@ -1,4 +1,4 @@
-/** Times as the formats write them: `YYYY-MM-DDTHH:MM:SSZ` (FORMATS §0); seconds since 1970 inside. */
+/** Times as the formats write them: `YYYY-MM-DDTHH:MM:SSZ` (docs/spec/01); seconds since 1970 inside. */
 import { refusal } from "../refusal.ts";
 
 const SHAPE = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$/;

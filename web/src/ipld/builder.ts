@@ -12,7 +12,7 @@ export async function leaf(data: Uint8Array): Promise<[Block, Built]> {
   return [block, { cid: block.cid, sizeBytes: data.length, tsize: data.length }];
 }
 
-/** The file node over a header leaf and a payload's root (FORMATS §5). */
+/** The file node over a header leaf and a payload's root (docs/spec/12). */
 export async function join(header: Built, payload: Built): Promise<[Block, Built]> {
   return fileNode([header, payload]);
 }

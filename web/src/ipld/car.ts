@@ -1,4 +1,4 @@
-/** CARv1: batches of blocks to the server, and streams of blocks from gateways (FORMATS §9). */
+/** CARv1: batches of blocks to the server, and streams of blocks from gateways (docs/spec/10). */
 import { concat, startsWith, type Bytes } from "../bytes.ts";
 import { LIMITS } from "../limits.ts";
 import { refusal, type EngineError } from "../refusal.ts";

@@ -1,4 +1,4 @@
-// The kinds of report (FORMATS §0, docs/spec/12-report.md), in the families that share a colour and an icon.
+// The kinds of report (docs/spec/12-report.md), in the families that share a colour and an icon.
 
 import { t, type MessageKey } from "../i18n/language.svelte.ts";
 import type { IconName } from "./icons.ts";

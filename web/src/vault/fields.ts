@@ -1,6 +1,6 @@
 /**
  * Reading JSON objects that others wrote: each field has its type and its rule, or it is refused.
- * Unknown fields are kept by whoever writes an object back (FORMATS §0).
+ * Unknown fields are kept by whoever writes an object back (docs/spec/01).
  */
 import type { Json, JsonObject } from "../json.ts";
 import { isObject } from "../json.ts";

@@ -1,4 +1,4 @@
-/** Whom this user knows: herself, her contacts, and former keys she confirmed (FORMATS §2). */
+/** Whom this user knows: herself, her contacts, and former keys she confirmed (docs/spec/15). */
 import { Certificate } from "../crypto/certificates.ts";
 import { verifyNote, type Note, type Verdict } from "../crypto/notes.ts";
 import { CLOCK_SKEW_SECONDS } from "../crypto/self-signatures.ts";

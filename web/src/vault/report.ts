@@ -141,7 +141,7 @@ function checkBinding(meta: ReportMeta, encrypted: EncryptedReport, expected: Ex
   }
 }
 
-/** FORMATS §5: the owner, or at revision 1 someone with her delegation to upload. */
+/** docs/spec/12: the owner, or at revision 1 someone with her delegation to upload. */
 function checkAuthor(meta: ReportMeta, people: People, expected: Expected): void {
   const { entry = null, hasUploadRight } = expected;
   if (entry !== null && !people.same(meta.owner, entry.owner)) {

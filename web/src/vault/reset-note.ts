@@ -1,4 +1,4 @@
-/** The note with which a forgotten password is reset: `hygieia reset 1` (FORMATS §8). */
+/** The note with which a forgotten password is reset: `hygieia reset 1` (docs/spec/09). */
 import { sha256Hex } from "../bytes.ts";
 import type { Stretched } from "../crypto/kdf.ts";
 import type { UnlockedKey } from "../crypto/keys.ts";

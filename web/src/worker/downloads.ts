@@ -176,7 +176,7 @@ async function fill(access: FileSystemSyncAccessHandle, sizeBytes: number, write
 }
 
 /**
- * The name under which `name`, stored by anybody, may be saved (THREATS SN-05): one component,
+ * The name under which `name`, stored by anybody, may be saved (threat SN-05): one component,
  * neither hidden nor a device, with nothing that reverses or hides text.
  */
 function safeFileName(name: string): string {

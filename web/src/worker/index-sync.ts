@@ -1,5 +1,5 @@
 /**
- * Keeps the vault's index: every change, against a second device, after a crash (FORMATS §7). A
+ * Keeps the vault's index: every change, against a second device, after a crash (docs/spec/13). A
  * change uploads the few new blocks and asks the server to move from the root it was based on to
  * the new one, with the IPNS record in the same request. Who loses that race reads the winner's
  * index and applies the change again. No server can make a device go back below its floor.

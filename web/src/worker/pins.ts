@@ -1,4 +1,4 @@
-/** What a device has pinned of an account, held against what the server says of it (THREATS MS-07). */
+/** What a device has pinned of an account, held against what the server says of it (threat MS-07). */
 import type { Answer } from "../api/transport.ts";
 import { hex } from "../bytes.ts";
 import { Certificate } from "../crypto/certificates.ts";

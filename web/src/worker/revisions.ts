@@ -1,6 +1,6 @@
 /**
  * A report as the server has it now, and its next root: what every change of one is based on, and how
- * it is committed such that a change by somebody else is never lost (FORMATS §5).
+ * it is committed such that a change by somebody else is never lost (docs/spec/12).
  */
 import * as answers from "../api/answers.ts";
 import { parseCid } from "../ipld/cid.ts";

@@ -1,4 +1,4 @@
-/** Blocks to the server in CAR batches, and commits such that a lost answer does no harm (FORMATS §9). */
+/** Blocks to the server in CAR batches, and commits such that a lost answer does no harm (docs/spec/10). */
 import * as answers from "../api/answers.ts";
 import type { Transport } from "../api/transport.ts";
 import { randomBelow } from "../bytes.ts";

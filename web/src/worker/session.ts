@@ -1,7 +1,7 @@
 /**
  * The account on this device: sign-up, sign-in, unlock (docs/spec/09-accounts.md). Nothing that the
  * server says about "your" key is believed that password, pins and the key in hand do not confirm
- * (FORMATS §1, §2; THREATS MS-01 to MS-07).
+ * (docs/spec/02, 03; threats MS-01 to MS-07).
  */
 import * as answers from "../api/answers.ts";
 import type { Answer, Transport } from "../api/transport.ts";

@@ -63,7 +63,7 @@ export const spanNames: Readonly<Record<Span, MessageKey>> = {
 };
 
 const dayMilliseconds = 86_400_000;
-/** A year at most (FORMATS §6), a day off so that no clock that runs ahead makes it more. */
+/** A year at most (docs/spec/17), a day off so that no clock that runs ahead makes it more. */
 export const mostDays = 364;
 
 /** When a share ends that begins `now`; `day` is `YYYY-MM-DD`, read where `span` is "day". Null where it is no day. */

@@ -1,4 +1,4 @@
-/** Changes to an index, each by id, so that it can be applied again to a newer one (FORMATS §7). */
+/** Changes to an index, each by id, so that it can be applied again to a newer one (docs/spec/13). */
 import type { Subject } from "../../engine/interface.ts";
 import { isObject, writeJson, type Json, type JsonObject } from "../../json.ts";
 import { LIMITS } from "../../limits.ts";

@@ -79,7 +79,7 @@ export interface Floor {
   readonly root: Cid | null;
 }
 
-/** Refuses an index lower than `floor`, or a sibling of it (THREATS G5, MS-22). */
+/** Refuses an index lower than `floor`, or a sibling of it (threat MS-22). */
 export function checkFloor(note: IndexNote, root: Cid, floor: Floor | null): void {
   if (floor === null) return;
   if (note.sequence < floor.sequence) {

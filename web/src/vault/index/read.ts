@@ -181,7 +181,7 @@ class IndexReader {
     );
   }
 
-  /** Everything in an index is to the owner alone, under one header (FORMATS §7). */
+  /** Everything in an index is to the owner alone, under one header (docs/spec/13). */
   private checked(envelope: EnvelopeNode): EnvelopeNode {
     if (envelope.header.cid !== this.header) {
       throw refusal("envelope-refused", "A part of the index has recipients of its own.");
