@@ -94,6 +94,39 @@ describe.each(steps)("when the connection breaks as %s", (_what, method, path) =
   });
 });
 
+test.each([
+  ["by its own button", "Pause {name}", "Resume {name}"],
+  ["with all others", "Pause all", "Resume"],
+])("an upload that is paused %s waits, and goes on where it was", async (_how, pause, resume) => {
+  await clear();
+  const { title, ...file } = newFile();
+  const button = (name: string) => shown.page.getByRole("button", { name: name.replace("{name}", file.name), exact: true });
+  let letGo!: () => void;
+  const held = new Promise<void>((resolve) => (letGo = resolve));
+  let isHeld = false;
+  middle.meddle = ({ path }) => {
+    if (!path.endsWith("/blocks")) return "pass";
+    isHeld = true;
+    return async (given) => {
+      await held;
+      return given;
+    };
+  };
+  await choose(shown.page, file);
+  await expect.poll(() => isHeld).toBe(true);
+  await button(pause).click();
+  await shown.page.getByText(/^Paused at /).waitFor();
+  middle.meddle = () => "pass";
+  letGo();
+  await button(resume).waitFor();
+  expect(listed(title)).toEqual([]);
+  await button(resume).click();
+  await shown.page.getByText(saved, { exact: true }).waitFor();
+  const [only, ...more] = listed(title);
+  expect(more).toEqual([]);
+  expect(Buffer.from(shell("cat", only!.id), "latin1").equals(file.content)).toBe(true);
+});
+
 test("a server that loses its power amid an upload gets the rest when it is back", async () => {
   await clear();
   const { title, ...file } = newFile();
