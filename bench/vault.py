@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 EMAIL = "ana@example.org"
-START_SECONDS = 30
+START_SECONDS = 90
 
 
 def free_port() -> int:

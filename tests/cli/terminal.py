@@ -22,7 +22,7 @@ _AT_A_TERMINAL = (
     "os.execvp(sys.argv[1], sys.argv[1:])"
 )
 CTRL_C = "\x03"
-_PATIENCE_SECONDS = 60
+_PATIENCE_SECONDS = 50
 
 
 @dataclass
@@ -33,15 +33,16 @@ class Terminal:
     master: int
     shown: str = ""
     _raw: bytes = field(default=b"", repr=False)
+    _waited_for: int = field(default=0, repr=False)
 
     def wait_for(self, text: str) -> None:
         """Read until ``text`` has been shown, counting from what was waited for before."""
-        seen = len(self.shown)
         end = time.monotonic() + _PATIENCE_SECONDS
-        while text not in self.shown[max(0, seen - len(text)) :] and time.monotonic() < end:
+        while (at := self.shown.find(text, self._waited_for)) < 0 and time.monotonic() < end:
             if not self._read():
                 break
-        assert text in self.shown, f"never shown: {text!r} in {self.shown!r}"
+        assert at >= 0, f"never shown: {text!r} in {self.shown!r}"
+        self._waited_for = at + len(text)
 
     def type(self, text: str) -> None:
         os.write(self.master, text.encode())

@@ -35,6 +35,7 @@ class CtrlC:
         if name == where:
             os.kill(os.getpid(), signal.SIGINT)
 where = sys.argv.pop(1)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what starts tests may ignore it
 sys.meta_path.insert(0, CtrlC())
 from hygieia.cli.start import main
 main()
