@@ -1,11 +1,11 @@
-"""Says who does not go on reading a report under its new session key (docs/spec/19 §1)."""
+"""Says who is not given what is stored: readers under a new session key, delegates (spec 17, 19)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from hygieia.cli.invocation import Invocation
     from hygieia.client.sdk import Vault
@@ -18,25 +18,33 @@ _WORDS: Final = {
     "hygieia contacts show EMAIL",
     "changed": "has a new key that you have not compared: hygieia contacts show {email}",
     "unusable": "has a key that is revoked or expired.",
+    "unverified": "is not verified: hygieia contacts show {email}",
+    "lapsed": "has no delegation for it any more. To give a new one: hygieia delegate {email}",
 }
 
 
 def describe_left_out(going_on: NextReaders) -> dict[str, Any]:
     """What ``--json`` says of it."""
-    left_out = [
-        {"key": each.key, "email": _email(each), "why": str(each.why)} for each in going_on.left_out
-    ]
-    return {"left_out": left_out, "unnamed": going_on.unnamed}
+    return {"left_out": describe_each(going_on.left_out), "unnamed": going_on.unnamed}
+
+
+def describe_each(left_out: Iterable[LeftOut]) -> list[dict[str, str | None]]:
+    """What ``--json`` says of people."""
+    return [{"key": each.key, "email": _email(each), "why": str(each.why)} for each in left_out]
+
+
+def warn_of_delegates(invocation: Invocation, left_out: Iterable[LeftOut]) -> None:
+    """Name each delegate who was not given what was just stored."""
+    for each in left_out:
+        who, words = _said(each)
+        invocation.warn(f"What you stored is not read by {who}, who {words}")
 
 
 def warn_of_left_out(invocation: Invocation, report: str, going_on: NextReaders) -> None:
     """Name each reader of ``report`` who was left out, and what can be done."""
-    from hygieia.cli.text import printable
-
     for each in going_on.left_out:
-        who = printable(_email(each) or f"the key {each.key[:16]}…")
-        words = _WORDS[each.why].format(email=who)
-        invocation.warn(f"{report[:8]} is no longer read by {who}, who {words}")
+        who, words = _said(each)
+        invocation.warn(f"{report[:8]} is not read by {who}, who {words}")
     if going_on.unnamed:
         invocation.warn(
             f"{report[:8]}: {going_on.unnamed} recipient(s) that nobody you know had noted were left out."
@@ -56,6 +64,13 @@ def warn_of_taken_off(vault: Vault, warn: Callable[[str], object]) -> None:
             f"{each.report[:8]} is no longer read by {', '.join(who)}. If it was not you who took "
             "them off, the server did: share it with them again with hygieia share."
         )
+
+
+def _said(left_out: LeftOut) -> tuple[str, str]:
+    from hygieia.cli.text import printable
+
+    who = printable(_email(left_out) or f"the key {left_out.key[:16]}…")
+    return who, _WORDS[left_out.why].format(email=who)
 
 
 def _email(left_out: LeftOut) -> str | None:

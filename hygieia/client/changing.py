@@ -43,7 +43,13 @@ from hygieia.vault.report_change import (
 from hygieia.vault.report_entry import ReportEntry
 from hygieia.vault.report_read import read_report
 from hygieia.vault.share_note import Readers
-from hygieia.vault.sharing import NextReaders, next_readers, note_readers, with_added
+from hygieia.vault.sharing import (
+    NextReaders,
+    delegates_left_out,
+    next_readers,
+    note_readers,
+    with_added,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -130,6 +136,7 @@ class Changer:
         if needs_new_session_key(listed) or _outgrown(listed, chosen):
             return await self._edit_anew(current, draft, left_out)
         reading = {each.key for each in listed.readers}
+        absent = delegates_left_out(chosen, listed, self.people, (), reading)
         added = [each for each in chosen.certificates if each.key_id not in reading]
         built = await asyncio.to_thread(
             edit_report,
@@ -145,7 +152,9 @@ class Changer:
         entered = with_added(listed, readers.readers, self.people)
         async with upload_for(self.session.transport) as upload:
             sender = BatchSender(self.session.transport, upload)
-            return await self._commit(built, current, upload, sender, _EDIT, entered, notes)
+            entry = await self._commit(built, current, upload, sender, _EDIT, entered, notes)
+        _tell(left_out, NextReaders((), absent))
+        return entry
 
     async def _edit_anew(
         self,
@@ -271,7 +280,7 @@ class Changer:
         contacts = list(self.index.state.contacts())
         going_on = await asyncio.to_thread(next_readers, readers, contacts, self.people, report)
         chosen = await asyncio.to_thread(self.chosen, draft or self.next_draft(report))
-        return going_on.with_delegates(chosen, readers, self.people)
+        return going_on.with_delegates(chosen, readers, self.people, contacts)
 
     def next_draft(self, report: Report) -> Draft:
         """What the report's next revision says unless something is changed."""

@@ -17,9 +17,8 @@ from hygieia.openpgp.certificates import Certificate
 from hygieia.openpgp.times import now
 from hygieia.vault.contacts import check_recipients
 from hygieia.vault.delegations import Delegations
-from hygieia.vault.people import Contact
 from hygieia.vault.share_note import Readers
-from hygieia.vault.sharing import note_readers
+from hygieia.vault.sharing import LeftOut, note_readers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from hygieia.client.index_sync import IndexSync
     from hygieia.client.session import Session
     from hygieia.vault.index import IndexState
+    from hygieia.vault.people import Contact
     from hygieia.vault.report_build import Recipient
     from hygieia.vault.report_meta import Draft
 
@@ -40,14 +40,13 @@ _FRESH_SECONDS: Final = 30.0
 class Sealing:
     """Who will read one report: ``certificates`` with its owner's, whose packet needs no note.
 
-    ``left_out``: contacts (or keys of nobody) for whom a delegation acts and who cannot be
-    encrypted to now.
+    ``left_out``: delegates who cannot be encrypted to now, or whose delegation just ran out.
     """
 
     owner: str
     certificates: tuple[Certificate, ...]
     delegations: Mapping[str, str] = field(default_factory=dict)
-    left_out: tuple[Contact | str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
     def note(
         self, report_id: str, recipients: Iterable[Recipient], session: Session, created: str
@@ -117,7 +116,7 @@ class OwnRecipients:
             me.key_id,
             (me, *chosen.certificates),
             chosen.delegations or {},
-            chosen.left_out,
+            (*chosen.left_out, *chosen.lapsed),
         )
 
     def _delegations(self) -> Delegations:

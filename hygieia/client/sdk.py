@@ -45,9 +45,9 @@ if TYPE_CHECKING:
     from hygieia.client.changing import TellLeftOut
     from hygieia.client.recipients import Recipients
     from hygieia.vault.kit import Kit
-    from hygieia.vault.people import Contact
     from hygieia.vault.report import Report
     from hygieia.vault.report_entry import ReportEntry
+    from hygieia.vault.sharing import LeftOut
 
     Progress = Callable[[int, int | None, str], None]
     Release = Callable[[list[memoryview]], None]
@@ -178,7 +178,7 @@ class Vault:
         owner: str | None = None,
         progress: Progress | None = None,
         already: Callable[[Path, ReportEntry], object] | None = None,
-        left_out: Callable[[Contact | str], object] | None = None,
+        left_out: Callable[[LeftOut], object] | None = None,
     ) -> Sequence[ReportEntry]:
         """Encrypt and store files, and folders with all that is below them.
 
@@ -193,7 +193,7 @@ class Vault:
             owner: email of the person to store for, who has given the right to upload.
             progress: told of the bytes stored.
             already: told of each file that was left out and the report that holds it.
-            left_out: told of each delegate who could not be given them: a contact, or a key.
+            left_out: told of each delegate who was not given them, and why.
 
         Raises:
             DelegationRefused: the other person gave no right to store this for her.
@@ -218,7 +218,7 @@ class Vault:
         *,
         owner: str | None = None,
         progress: Progress | None = None,
-        left_out: Callable[[Contact | str], object] | None = None,
+        left_out: Callable[[LeftOut], object] | None = None,
     ) -> ReportEntry:
         """Store what a stream gives. It cannot be read twice, so it cannot be resumed.
 
@@ -371,7 +371,7 @@ class Vault:
         return Sealer(self.session, labels, recipients)
 
 
-def _tell(left_out: Callable[[Contact | str], object] | None, sealer: Sealer) -> None:
+def _tell(left_out: Callable[[LeftOut], object] | None, sealer: Sealer) -> None:
     for each in sealer.left_out.values():
         if left_out is not None:
             left_out(each)

@@ -13,7 +13,6 @@ from hygieia.client.session import Session
 from hygieia.client.sources import FoundFile, check_unchanged, reading
 from hygieia.errors import UsageError
 from hygieia.openpgp.times import format_time, now
-from hygieia.vault.people import Contact
 from hygieia.vault.report_build import (
     BuiltReport,
     ReportSecrets,
@@ -24,6 +23,7 @@ from hygieia.vault.report_build import (
     seal_report,
 )
 from hygieia.vault.share_note import Readers
+from hygieia.vault.sharing import LeftOut
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,8 +58,8 @@ class Sealer:
     session: Session
     labels: Labels
     recipients: Recipients
-    left_out: dict[str, Contact | str] = field(default_factory=dict)
-    """Delegates who could not be encrypted to, by key."""
+    left_out: dict[str, LeftOut] = field(default_factory=dict)
+    """Delegates who were not encrypted to, by key."""
 
     def draft(self, file_name: str, title: str) -> Draft:
         """What the meta of a file will say."""
@@ -110,7 +110,7 @@ class Sealer:
     def _sealing(self, draft: Draft) -> Sealing:
         sealing = self.recipients.of(draft)
         for each in sealing.left_out:
-            self.left_out[each if isinstance(each, str) else each.key] = each
+            self.left_out[each.key] = each
         return sealing
 
     def _noted(self, source: Source | None, report: BuiltReport, sealing: Sealing) -> Ready:

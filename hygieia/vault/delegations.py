@@ -31,17 +31,18 @@ from hygieia.vault.delegation import (
     Right,
     Words,
 )
-from hygieia.vault.people import Contact
+from hygieia.vault.sharing import LeftOut, Why, why_not
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
     from hygieia.vault.index import DelegationNote
-    from hygieia.vault.people import People
+    from hygieia.vault.people import Contact, People
 
 MAX_CHAIN: Final = 8
 _SKEW: Final = timedelta(seconds=CLOCK_SKEW_SECONDS)
 _MORE_THAN_ONE: Final = 2
+_NAMED_WHEN_LAPSED: Final = timedelta(days=30)
 
 
 class Facts(Protocol):
@@ -65,12 +66,14 @@ class Chosen:
     """Who reads a report besides its owner, by delegation.
 
     ``delegations`` tells, by key id of the certificate, which delegation it is by. ``left_out``
-    are contacts for whom a delegation acts and who cannot be encrypted to now.
+    are those for whom a delegation acts and who cannot be encrypted to now, ``lapsed`` those whose
+    delegation ran out less than 30 days ago.
     """
 
     certificates: tuple[Certificate, ...] = ()
     delegations: Mapping[str, str] | None = None
-    left_out: tuple[Contact | str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    lapsed: tuple[LeftOut, ...] = ()
 
 
 class Delegations:
@@ -165,7 +168,7 @@ class Delegations:
         """Whom a report that is sealed at ``at`` is encrypted to besides its owner."""
         certificates: dict[str, Certificate] = {}
         by: dict[str, str] = {}
-        left_out: list[Contact | str] = []
+        left_out: list[LeftOut] = []
         seen: set[str] = set()
         for delegation in self.acting(facts, profession, at, Right.READ):
             person = self._people.person(delegation.receiver)
@@ -175,12 +178,32 @@ class Delegations:
             contact = self._contacts.get(person)
             try:
                 [certificate] = check_recipients([contact] if contact else [], _MORE_THAN_ONE)
-            except (ValueError, CredentialsError, CertificateRefused):
-                left_out.append(contact or person)
+            except (ValueError, CredentialsError, CertificateRefused) as error:
+                left_out.append(LeftOut(person, why_not(contact, error), contact))
             else:
                 certificates[certificate.key_id] = certificate
                 by[certificate.key_id] = delegation.id
-        return Chosen(tuple(certificates.values()), by, tuple(left_out))
+        lapsed = self._lapsed(facts, profession, at, seen)
+        return Chosen(tuple(certificates.values()), by, tuple(left_out), tuple(lapsed))
+
+    def _lapsed(
+        self, facts: Facts, profession: str | None, at: datetime, seen: Collection[str]
+    ) -> list[LeftOut]:
+        """Whose delegation acted on such a report until it ran out, a while ago."""
+        if not self._people.is_me(facts.owner):
+            return []
+        persons = dict.fromkeys(
+            self._people.person(each.receiver)
+            for each in self.given()
+            if _SKEW < at - parse_time(each.expires) <= _NAMED_WHEN_LAPSED
+            and self.covers(each, facts, profession)
+            and self.acts(each, parse_time(each.expires), Right.READ)
+        )
+        return [
+            LeftOut(person, Why.LAPSED, self._contacts.get(person))
+            for person in persons
+            if person not in seen and not self._people.is_me(person)
+        ]
 
     def may_upload(
         self, author: str, facts: Facts, profession: str | None, times: Collection[datetime]

@@ -153,6 +153,10 @@ class Why(StrEnum):
     STRANGER = "stranger"
     CHANGED = "changed"
     UNUSABLE = "unusable"
+    UNVERIFIED = "unverified"
+    """A delegation acts, but her safety number is no longer one that was compared."""
+    LAPSED = "lapsed"
+    """Her delegation is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +181,13 @@ class NextReaders:
     unnamed: int = 0
     delegations: Mapping[str, str] = field(default_factory=dict)
 
-    def with_delegates(self, chosen: Chosen, readers: Readers, people: People) -> NextReaders:
+    def with_delegates(
+        self, chosen: Chosen, readers: Readers, people: People, contacts: Iterable[Contact]
+    ) -> NextReaders:
         """The same with those for whom a delegation acts now and who do not read it by hand.
 
-        Whom the owner has taken off is not brought back by a delegation.
+        Whom the owner has taken off is not brought back by a delegation. ``contacts`` name those
+        whose delegation acts no more.
         """
         by_hand = {each.key_id for each in self.certificates}
         more = [
@@ -189,11 +196,43 @@ class NextReaders:
             if each.key_id not in by_hand
         ]
         by = chosen.delegations or {}
+        certificates = (*self.certificates, *more)
+        known = [each.key_id for each in certificates] + [each.key for each in self.left_out]
         return replace(
             self,
-            certificates=(*self.certificates, *more),
+            certificates=certificates,
+            left_out=(
+                *self.left_out,
+                *delegates_left_out(chosen, readers, people, contacts, known),
+            ),
             delegations={each.key_id: by[each.key_id] for each in more},
         )
+
+
+def delegates_left_out(
+    chosen: Chosen,
+    readers: Readers,
+    people: People,
+    contacts: Iterable[Contact],
+    known: Iterable[str],
+) -> tuple[LeftOut, ...]:
+    """The delegates who do not read a report: of ``chosen``, and of ``readers``, each once.
+
+    Without those under ``known`` keys, and whom the owner took off it.
+    """
+    by_person = {contact.key: contact for contact in contacts}
+    ended = [
+        LeftOut(each.key, Why.LAPSED, by_person.get(people.person(each.key)))
+        for each in readers.readers
+        if each.delegation is not None
+    ]
+    seen = {people.person(key) for key in (*known, *readers.removed)}
+    found: dict[str, LeftOut] = {}
+    for each in (*chosen.left_out, *chosen.lapsed, *ended):
+        person = people.person(each.key)
+        if person not in seen and not people.is_me(person):
+            found.setdefault(person, each)
+    return tuple(found.values())
 
 
 def next_readers(
@@ -220,7 +259,7 @@ def next_readers(
         try:
             [certificate] = check_recipients([contact] if contact else [], 1)
         except (ValueError, CredentialsError, CertificateRefused) as error:
-            left_out[reader.key] = LeftOut(reader.key, _why(contact, error), contact)
+            left_out[reader.key] = LeftOut(reader.key, why_not(contact, error), contact)
         else:
             kept[certificate.key_id] = certificate
     unnamed = 0
@@ -230,9 +269,12 @@ def next_readers(
     return NextReaders(tuple(kept.values()), tuple(left_out.values()), unnamed)
 
 
-def _why(contact: Contact | None, error: Exception) -> Why:
+def why_not(contact: Contact | None, error: Exception) -> Why:
+    """Why ``check_recipients`` refused ``contact``."""
     if contact is None:
         return Why.STRANGER
+    if isinstance(error, Forbidden):
+        return Why.UNVERIFIED
     return Why.CHANGED if isinstance(error, CertificateChanged) else Why.UNUSABLE
 
 

@@ -205,7 +205,7 @@ def read_table_vector(vector: dict[str, Any]) -> dict[str, Any]:
     chosen = Delegations(rows, people, contacts).readers(
         facts, report["profession"], parse_time(vector["at"])
     )
-    left_out = [each if isinstance(each, str) else each.key for each in chosen.left_out]
+    left_out = [each.key for each in chosen.left_out]
     return {"readers": dict(chosen.delegations or {}), "left_out": sorted(left_out)}
 
 

@@ -97,12 +97,16 @@ def restore(invocation: Invocation, reports: tuple[str, ...]) -> None:
 def _show(
     invocation: Invocation,
     entries: Sequence[ReportEntry],
-    left_out: Sequence[NextReaders] = (),
+    left_out: Sequence[NextReaders] | None = None,
 ) -> None:
-    from hygieia.cli.left_out import warn_of_left_out
+    from hygieia.cli.left_out import describe_left_out, warn_of_left_out
     from hygieia.cli.reports import describe, report_table
 
     document: dict[str, Any] = {"reports": [describe(entry) for entry in entries]}
+    if left_out is not None:
+        document |= {"left_out": [], "unnamed": 0}
+    for each in left_out or ():
+        document |= describe_left_out(each)
     invocation.result(document, lambda: report_table(entries))
-    for each in left_out:
+    for each in left_out or ():
         warn_of_left_out(invocation, entries[0].id, each)

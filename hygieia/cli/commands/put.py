@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from hygieia.client.labels import Labels
     from hygieia.client.sdk import Vault
     from hygieia.client.sources import Skipped
-    from hygieia.vault.people import Contact
     from hygieia.vault.report_entry import ReportEntry
+    from hygieia.vault.sharing import LeftOut
 
 
 _MOST_NAMED = 5
@@ -74,6 +74,7 @@ def put(
     WHO is a name that you gave with `hygieia subjects add`, or a contact's email. With --for, the
     person owns what you store, you are its author, and both of you read it.
     """
+    from hygieia.cli.left_out import describe_each, warn_of_delegates
     from hygieia.cli.reports import describe, report_table
     from hygieia.cli.sessions import run
     from hygieia.client.labels import Labels
@@ -83,26 +84,30 @@ def put(
     labels.check()
     already: dict[Path, ReportEntry] = {}
     skipped: list[Skipped] = []
+    left_out: list[LeftOut] = []
     if STANDARD_INPUT in paths:
         if len(paths) > 1:
             raise click.UsageError("Standard input (-) is stored alone.")
         if said["file_name"] is None:
             raise click.UsageError("Standard input has no name: give one with --name.")
         invocation.refuse_two_from_standard_input(STANDARD_INPUT)
-        entries: Sequence[ReportEntry] = [run(_put_stream(invocation, said, owner))]
+        entries: Sequence[ReportEntry] = [run(_put_stream(invocation, said, owner, left_out))]
     else:
         # What is not there is said before anyone is asked for a password.
         files = find_files([Path(path) for path in paths], skipped.append)
         labels.check_count(len(files))
-        entries = run(_put_files(invocation, said, paths, already, owner=owner, again=again))
+        work = _put_files(invocation, said, paths, already, left_out, owner=owner, again=again)
+        entries = run(work)
     before = {entry.id for entry in already.values()}
     document = {
         "reports": [
             describe(entry) | ({"already": True} if entry.id in before else {}) for entry in entries
         ],
         "skipped": [{"path": str(each.path), "why": each.why} for each in skipped],
+        "left_out": describe_each(left_out),
     }
     invocation.result(document, lambda: report_table(entries))
+    warn_of_delegates(invocation, left_out)
     _say_already(invocation, already)
     _say_skipped(invocation, skipped)
 
@@ -143,6 +148,7 @@ async def _put_files(
     said: Mapping[str, Any],
     paths: tuple[str, ...],
     already: dict[Path, ReportEntry],
+    left_out: list[LeftOut],
     *,
     owner: str | None,
     again: bool,
@@ -160,12 +166,12 @@ async def _put_files(
                 owner=owner,
                 progress=show,
                 already=already.__setitem__,
-                left_out=lambda each: _say_left_out(invocation, each),
+                left_out=left_out.append,
             )
 
 
 async def _put_stream(
-    invocation: Invocation, said: Mapping[str, Any], owner: str | None
+    invocation: Invocation, said: Mapping[str, Any], owner: str | None, left_out: list[LeftOut]
 ) -> ReportEntry:
     from hygieia.cli.progress import progress
     from hygieia.cli.sessions import opened_vault
@@ -179,16 +185,8 @@ async def _put_stream(
                 labels,
                 owner=owner,
                 progress=show,
-                left_out=lambda each: _say_left_out(invocation, each),
+                left_out=left_out.append,
             )
-
-
-def _say_left_out(invocation: Invocation, each: Contact | str) -> None:
-    who = each if isinstance(each, str) else each.email
-    invocation.warn(
-        f"{who} was not given this: their key has changed, is not verified, or cannot be used. "
-        f"See: hygieia contacts show {who}"
-    )
 
 
 def _labels(vault: Vault, said: Mapping[str, Any]) -> Labels:

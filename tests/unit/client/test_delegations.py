@@ -27,6 +27,7 @@ from hygieia.openpgp.times import format_time, now
 from hygieia.vault.delegation import Scope
 from hygieia.vault.index import Change, PutContact
 from hygieia.vault.people import Contact, ContactState
+from hygieia.vault.sharing import LeftOut, Why
 from tests.unit.client.conftest import Person
 from tests.unit.client.delegating import (
     CARDIOLOGY,
@@ -191,9 +192,11 @@ async def test_one_that_expired_since_the_vault_was_listed_no_longer_acts(
     monkeypatch.setattr(recipients, "now", lambda: soon + timedelta(seconds=600))
     still = await put(ana, tmp_path, "within")
     monkeypatch.setattr(recipients, "now", lambda: soon + timedelta(seconds=601))
-    over = await put(ana, tmp_path, "over")
+    told: list[LeftOut] = []
+    [over] = await ana.put([file_in(tmp_path, "over.txt", b"over")], left_out=told.append)
     assert [*await readers(ana, still)] == [key(boris)]
     assert await readers(ana, over) == {}
+    assert [(each.key, each.why) for each in told] == [(key(boris), Why.LAPSED)]
 
 
 async def test_what_another_device_has_ended_no_longer_acts(person: Person, tmp_path: Path) -> None:
@@ -273,11 +276,11 @@ async def test_a_delegate_whose_key_changed_is_left_out_and_named(
         contact.key, contact.certificate, ContactState.CHANGED, contact.name, contact.email
     )
     await ana.index.change([PutContact(doubtful)])
-    told: list[Contact | str] = []
+    told: list[LeftOut] = []
     path = file_in(tmp_path, "alone.txt", b"alone")
     [entry] = await ana.put([path], left_out=told.append)
     assert await readers(ana, entry) == {}
-    assert told == [doubtful]
+    assert told == [LeftOut(contact.key, Why.CHANGED, doubtful)]
     with pytest.raises(CertificateRefused):
         await give(ana, boris)
 

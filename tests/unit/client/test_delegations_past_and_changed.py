@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,9 @@ from hygieia.openpgp.notes import Verdict
 from hygieia.openpgp.recovery_code import make_code
 from hygieia.openpgp.sealing import open_revocation, seal_revocation
 from hygieia.vault.delegation import Right, Scope
+from hygieia.vault.index import PutContact
+from hygieia.vault.people import ContactState
+from hygieia.vault.sharing import LeftOut, NextReaders, Why
 from tests.unit.client.conftest import Person
 from tests.unit.client.delegating import (
     CARDIOLOGY,
@@ -219,8 +223,15 @@ async def test_an_edit_adds_who_is_a_delegate_now_and_closes_it_to_who_is_not(
     assert await readers(ana, entry) == {key(boris): heart.id}
     assert await content_of(boris, await received(boris), tmp_path) == b"letter"
     payload = entry.data_payload_cid
-    entry = await ana.edit(entry, category="eye")
+    told: list[NextReaders] = []
+    entry = await ana.edit(entry, category="eye", left_out=told.append)
     assert await readers(ana, entry) == {key(cleo): eyes.id}
+    assert [(each.key, each.why) for each in told[0].left_out] == [(key(boris), Why.LAPSED)]
+    unverified = replace(ana.contacts.list()[0], state=ContactState.UNVERIFIED)
+    await ana.index.change([PutContact(unverified)])
+    told.clear()
+    await ana.edit(await put(ana, tmp_path, "heart"), category="cardiology", left_out=told.append)
+    assert [each.left_out for each in told] == [(LeftOut(key(boris), Why.UNVERIFIED, unverified),)]
     assert entry.data_payload_cid != payload, "another session key"
     assert await boris.inbox.look() == []
     assert await content_of(cleo, await received(cleo), tmp_path) == b"letter"
@@ -237,8 +248,11 @@ async def test_a_new_version_is_for_those_for_whom_a_delegation_still_acts(
     entry = await put(ana, tmp_path, "letter")
     await ana.sharing.share([entry], [ana.contacts.list()[1]])
     await ana.delegations.end([ends])
-    newer = await ana.update(ana.find(entry.id), file_in(tmp_path, "letter.txt", b"new"))
+    told: list[NextReaders] = []
+    path = file_in(tmp_path, "letter.txt", b"new")
+    newer = await ana.update(ana.find(entry.id), path, left_out=told.append)
     assert await readers(ana, newer) == {key(cleo): None}
+    assert [(each.key, each.why) for each in told[0].left_out] == [(key(boris), Why.LAPSED)]
     stays = await give(ana, boris)
     newest = await ana.update(newer, file_in(tmp_path, "letter.txt", b"newest"))
     assert await readers(ana, newest) == {key(boris): stays.id, key(cleo): None}

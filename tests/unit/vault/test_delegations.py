@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from hygieia.errors import DelegationRefused, InvalidInput, RecipientRefused
 from hygieia.openpgp.recovery_code import make_code
 from hygieia.openpgp.sealing import open_revocation, seal_revocation
-from hygieia.openpgp.times import parse_time
+from hygieia.openpgp.times import format_time, parse_time
 from hygieia.vault.delegation import (
     Delegation,
     DelegationEnd,
@@ -25,6 +26,7 @@ from hygieia.vault.delegations import Delegations, require_counted
 from hygieia.vault.index import DelegationNote, PutDelegation
 from hygieia.vault.people import People
 from hygieia.vault.report_meta import Draft
+from hygieia.vault.sharing import LeftOut, Why
 from tests.unit.vault.factories import Vault, contact
 from tests.unit.vault.factories import draft as any_draft
 from tests.vectors.vault_delegations import (
@@ -117,7 +119,26 @@ def test_a_delegate_whose_key_is_revoked_is_left_out_and_named() -> None:
     chosen = Delegations([row(delegation(receiver=key.key_id))], known, [pinned]).readers(
         draft(), None, parse_time(AT)
     )
-    assert (chosen.certificates, chosen.left_out) == ((), (pinned,))
+    assert chosen.certificates == ()
+    assert chosen.left_out == (LeftOut(key.key_id, Why.UNUSABLE, pinned),)
+
+
+def test_whose_delegation_ran_out_is_named_for_thirty_days() -> None:
+    over = parse_time(EXPIRES) + timedelta(minutes=11)
+    key = boris().key_id
+
+    def lapsed(at: datetime, *rows: DelegationNote) -> list[tuple[str, Why]]:
+        chosen = table(*rows).readers(draft(), None, at)
+        return [(each.key, each.why) for each in (*chosen.left_out, *chosen.lapsed)]
+
+    ended = row(delegation())
+    assert lapsed(over, ended) == [(key, Why.LAPSED)]
+    assert lapsed(parse_time(EXPIRES), ended) == [], "it still acts"
+    assert lapsed(over + timedelta(days=30), ended) == [], "she knows by now"
+    later = format_time(over + timedelta(days=10))
+    renewed = row(delegation(id="0" * 32, created=EXPIRES, expires=later))
+    assert lapsed(over, ended, renewed) == []
+    assert lapsed(over, row(DelegationEnd(ID, AT))) == [], "she has ended it herself"
 
 
 def test_a_report_of_somebody_else_has_no_delegates_of_mine() -> None:
