@@ -164,17 +164,19 @@ class Delegator:
         return Ended(tuple(fallen), tuple(each.receiver for each in untold), tuple(still))
 
     async def still_read(self, persons: Iterable[str]) -> list[ReportEntry]:
-        """The user's own reports that any of these persons can open, under whichever key."""
+        """The user's own reports that any of these persons can open, under whichever key.
+
+        Old copies open for whom she has taken off, until the session key is new.
+        """
         state = self.index.state
         people = state.people(self.session.key.certificate)
         wanted = {people.person(each) for each in persons}
         own = [each for each in state.reports() if people.is_me(each.owner)]
         loading = load_for(state, [PutReaders(Readers(each.id)) for each in own])
         self.index.state = state = await read_from(loading, self.source)
+        holders = {each.id: _holders(state.readers(each.id)) for each in own}
         return [
-            each
-            for each in own
-            if any(people.person(one.key) in wanted for one in state.readers(each.id).readers)
+            each for each in own if any(people.person(key) in wanted for key in holders[each.id])
         ]
 
     def contact_of(self, key: str) -> Contact | None:
@@ -276,6 +278,11 @@ class Delegator:
         except HygieiaError:
             return False
         return len(told) == len(contacts)
+
+
+def _holders(readers: Readers) -> Iterable[str]:
+    """Keys of those who have, or had, a packet of the session key of now."""
+    return (*(each.key for each in readers.readers), *readers.removed)
 
 
 def find_given(table: Delegations, contacts: Iterable[Contact], name: str) -> list[Delegation]:

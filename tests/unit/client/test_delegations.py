@@ -239,10 +239,14 @@ async def test_after_the_end_nothing_more_and_what_is_still_read_is_listed(
     delegation = await give(ana, boris, CARDIOLOGY)
     read = await put(ana, tmp_path, "read", category="cardiology")
     await put(ana, tmp_path, "never", category="eye")
+    taken_off = await put(ana, tmp_path, "taken off", category="cardiology")
+    await ana.sharing.unshare([taken_off], ana.contacts.list()[0])
     await opened_again(boris)
     assert [each.id for each in boris.delegations.table().received()] == [delegation.id]
     ended = await ana.delegations.end([delegation])
-    assert [each.id for each in ended.still_read] == [read.id]
+    assert [each.id for each in ended.still_read] == [read.id, taken_off.id], "old copies open"
+    await ana.rekeying.rekey(ana.find(taken_off.id))
+    assert [each.id for each in await ana.delegations.still_read([key(boris)])] == [read.id]
     assert ended.untold == ()
     after = await put(ana, tmp_path, "after", category="cardiology")
     assert await readers(ana, after) == {}

@@ -44,6 +44,7 @@ class Client {
     received: new Source<Feeds["received"]>({ status: "closed", items: [], error: null }),
     delegations: new Source<Feeds["delegations"]>({ status: "closed", items: [], error: null }),
     requests: new Source<Feeds["requests"]>([]),
+    notices: new Source<Feeds["notices"]>([]),
   };
   readonly reports = new Source<ReportList>(EMPTY);
   private readonly worker = new Worker(scriptUrl(workerUrl), { type: "module", name: "hygieia" });
@@ -165,12 +166,12 @@ export async function registerServiceWorker(): Promise<void> {
 
 /** Calls that nobody waits for: what they could fail at shows in a feed. */
 const UNAWAITED: readonly string[] = [
-  ...["lock", "stillHere", "clearUploads", "cancelDownload"],
+  ...["lock", "stillHere",  "clearUploads", "cancelDownload"],
   ...["pauseUploads", "continueUploads", "pauseUpload", "continueUpload"],
 ];
 const FEEDS = [
   ...["state", "uploads", "downloads", "connection", "settings", "copies", "lockingIn"],
-  ...["contacts", "received", "delegations", "requests"],
+  ...["contacts", "received", "delegations", "requests", "notices"],
 ] as readonly (keyof Feeds)[];
 
 /** Starts the engine's worker. Call once; the page must be a secure context. */

@@ -67,6 +67,19 @@ export interface Named {
   readonly trust: Trust | "me" | "stranger" | "subject";
 }
 
+/** Why somebody is not given a report; `lapsed`: her delegation is over. */
+export type WhyLeftOut = "stranger" | "changed" | "unusable" | "unverified" | "lapsed";
+
+/** What happened without her doing, or otherwise than she may think: it stands until she has seen it. */
+export type Notice = { readonly id: string; readonly reports: readonly string[] } & (
+  /** Delegates, or readers of before, who were not given what was stored. */
+  | { readonly kind: "left-out"; readonly people: readonly (Named & { readonly why: WhyLeftOut })[] }
+  /** Off a report of mine: by another device of mine, or by the server. */
+  | { readonly kind: "taken-off"; readonly people: readonly Named[]; readonly unnamed: number }
+  /** A delegation came, or an end of one, that does not verify; `from` sent it, by the server's word. */
+  | { readonly kind: "message"; readonly from: string | null; readonly error: EngineError }
+);
+
 // ---- who reads a report --------------------------------------------------------------------
 
 export interface Reader extends Named {
@@ -126,7 +139,7 @@ export interface RekeyPlan {
   /** Wrapped anew. */
   readonly kept: readonly Reader[];
   /** Left out unless kept by name: nobody this vault knows, a changed key, a revoked one. */
-  readonly leftOut: readonly (Reader & { readonly why: "stranger" | "changed" | "unusable" })[];
+  readonly leftOut: readonly (Reader & { readonly why: WhyLeftOut })[];
   readonly removed: readonly Named[];
   readonly unnamed: number;
   /** Versions before the current one, oldest first: dropped, or issued again for the owner alone. */
@@ -283,6 +296,10 @@ export interface SharingEngine {
   readonly delegations: Feed<DelegationList>;
   /** What waits for the person: contacts whose key has changed are in `contacts`. */
   readonly requests: Feed<readonly Request[]>;
+  /** Oldest first. */
+  readonly notices: Feed<readonly Notice[]>;
+  /** She has seen them. */
+  seen(notices: readonly string[]): Promise<void>;
 
   // -- people
   /**
@@ -335,6 +352,11 @@ export interface SharingEngine {
 
   // -- shared with me
   refreshReceived(): Promise<void>;
+  /**
+   * Looks, without a word while it does or where it fails, for what others have shared, stored here or
+   * sent since.
+   */
+  lookAgain(): Promise<void>;
   /** Enters a report from a stranger because the person says so. Rejects with what refused it. */
   acceptReceived(report: string): Promise<void>;
 

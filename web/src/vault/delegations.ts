@@ -7,6 +7,7 @@ import type { Certificate } from "../crypto/certificates.ts";
 import { readCarried } from "../crypto/notes.ts";
 import { CLOCK_SKEW_SECONDS } from "../crypto/self-signatures.ts";
 import { parseTime } from "../crypto/times.ts";
+import type { WhyLeftOut } from "../engine/interface.ts";
 import type { JsonObject } from "../json.ts";
 import { isRefusal, refusal } from "../refusal.ts";
 import { checkRecipients } from "./contacts.ts";
@@ -26,6 +27,7 @@ import {
 import type { ContactRow, People } from "./people.ts";
 
 const MOST_LINKS = 8;
+const NAMED_WHEN_LAPSED_SECONDS = 30 * 86_400;
 
 /** What a delegation is held against: a meta, an entry of the index. */
 export interface Facts {
@@ -36,12 +38,20 @@ export interface Facts {
 
 /**
  * Who reads a report besides its owner, by delegation. `delegations` tells, by key id of the
- * certificate, which it is by; `leftOut` are key ids of people who cannot be encrypted to now.
+ * certificate, which it is by; `leftOut` are people who cannot be encrypted to now, `lapsed` those whose
+ * delegation ran out less than 30 days ago.
  */
 export interface Chosen {
   readonly certificates: readonly Certificate[];
   readonly delegations: ReadonlyMap<string, string>;
-  readonly leftOut: readonly string[];
+  readonly leftOut: readonly LeftOut[];
+  readonly lapsed: readonly LeftOut[];
+}
+
+/** Somebody, by key id, who is not given a report. */
+export interface LeftOut {
+  readonly key: string;
+  readonly why: WhyLeftOut;
 }
 
 /** Whether a row of the table says that a delegation has ended. */
@@ -148,34 +158,48 @@ export class Delegations {
   async readers(facts: Facts, profession: string | null, at: number): Promise<Chosen> {
     const certificates: Certificate[] = [];
     const delegations = new Map<string, string>();
-    const leftOut: string[] = [];
+    const leftOut: LeftOut[] = [];
     const seen = new Set<string>();
     for (const { id, to } of this.acting(facts, profession, at, "read")) {
       const person = this.people.person(to);
       if (seen.has(person) || this.people.isMe(person)) continue;
       seen.add(person);
-      const certificate = await this.usable(person);
-      if (certificate === null) {
-        leftOut.push(person);
+      const found = await this.usable(person);
+      if (typeof found === "string") {
+        leftOut.push({ key: person, why: found });
       } else {
-        certificates.push(certificate);
-        delegations.set(certificate.keyId, id);
+        certificates.push(found);
+        delegations.set(found.keyId, id);
       }
     }
-    return { certificates, delegations, leftOut };
+    return { certificates, delegations, leftOut, lapsed: this.lapsed(facts, profession, at, seen) };
   }
 
-  private async usable(person: string): Promise<Certificate | null> {
+  private async usable(person: string): Promise<Certificate | WhyLeftOut> {
     const contact = this.contacts.get(person);
-    if (contact === undefined) return null;
+    if (contact === undefined) return "stranger";
     try {
       // More than one report: only a verified contact will do.
       const [certificate] = await checkRecipients([contact], 2);
       return certificate!;
     } catch (error) {
-      if (isRefusal(error, "forbidden", "certificate-changed", "certificate-refused")) return null;
-      throw error;
+      const why = whyNot(error);
+      if (why === null) throw error;
+      return why;
     }
+  }
+
+  /** Whose delegation acted on such a report until it ran out, a while ago. */
+  private lapsed(facts: Facts, profession: string | null, at: number, seen: ReadonlySet<string>): LeftOut[] {
+    if (!this.people.isMe(facts.owner)) return [];
+    const over = this.given().filter((each) => {
+      const end = parseTime(each.expires);
+      const isRecent = at > end + CLOCK_SKEW_SECONDS && at <= end + NAMED_WHEN_LAPSED_SECONDS;
+      return isRecent && this.covers(each, facts, profession) && this.acts(each, end, "read");
+    });
+    const persons = new Set(over.map(({ to }) => this.people.person(to)));
+    const named = [...persons].filter((person) => !seen.has(person) && !this.people.isMe(person));
+    return named.map((key) => ({ key, why: "lapsed" }));
   }
 
   /** Whether `author` may have stored a report for the user, at each of `times`. */
@@ -237,6 +261,13 @@ export class Delegations {
     if (subjects === ALL || subjects.includes(subject)) return true;
     return subjects.some((each) => this.people.same(each, subject));
   }
+}
+
+/** Why `checkRecipients` refused somebody; null for another error. */
+export function whyNot(error: unknown): WhyLeftOut | null {
+  if (isRefusal(error, "forbidden")) return "unverified";
+  if (isRefusal(error, "certificate-changed")) return "changed";
+  return isRefusal(error, "certificate-refused") ? "unusable" : null;
 }
 
 /** Throws `recipient-refused` when a server counts other recipients than were sealed (MS-19). */

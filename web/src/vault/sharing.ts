@@ -10,8 +10,9 @@ import type { Recipient } from "../crypto/session-keys.ts";
 import { directory, join, leaf } from "../ipld/builder.ts";
 import type { Block } from "../ipld/cid.ts";
 import { DATA_NAME, META_NAME } from "../ipld/shapes.ts";
-import { invalid, isRefusal, refusal } from "../refusal.ts";
+import { invalid, refusal } from "../refusal.ts";
 import { checkRecipients } from "./contacts.ts";
+import { whyNot, type LeftOut } from "./delegations.ts";
 import type { ContactRow, FormerKey, People } from "./people.ts";
 import { entryOf, type ReportEntry } from "./report-entry.ts";
 import type { Report } from "./report.ts";
@@ -110,7 +111,7 @@ export async function noteReaders(
 export interface NextReaders {
   readonly certificates: readonly Certificate[];
   readonly delegations: ByDelegation;
-  readonly leftOut: readonly { readonly key: string; readonly why: "stranger" | "changed" | "unusable" }[];
+  readonly leftOut: readonly LeftOut[];
 }
 
 /**
@@ -125,7 +126,7 @@ export async function nextReaders(
   const byKey = new Map(contacts.map((contact) => [contact.key, contact]));
   const kept = new Map<string, Certificate>();
   const delegations = new Map<string, string>();
-  const leftOut = new Map<string, NextReaders["leftOut"][number]>();
+  const leftOut = new Map<string, LeftOut>();
   for (const { key, delegation } of readers.readers) {
     // A note for her own key gave the report back: she is its owner.
     if (people.isMe(key)) continue;
@@ -139,8 +140,9 @@ export async function nextReaders(
       kept.set(certificate!.keyId, certificate!);
       if (delegation !== null) delegations.set(certificate!.keyId, delegation);
     } catch (error) {
-      if (!isRefusal(error, "certificate-changed", "certificate-refused")) throw error;
-      leftOut.set(key, { key, why: error.code === "certificate-changed" ? "changed" : "unusable" });
+      const why = whyNot(error);
+      if (why === null) throw error;
+      leftOut.set(key, { key, why });
     }
   }
   return { certificates: [...kept.values()], delegations, leftOut: [...leftOut.values()] };

@@ -165,19 +165,21 @@ export class Changer {
       const sender = new BatchSender(vault.transport, upload);
       return commitRevision(vault, built, current, { upload, sender, change: "edit", ...joining });
     });
+    vault.tellLeftOut(wish.report, joining.leftOut);
   }
 
+  /** What somebody else shared goes from this user's own list alone. */
   private async trash(ids: readonly string[]): Promise<void> {
     const { transport, index } = this.vault;
     const live = ids.filter((id) => requireReport(index.state, id).deleted === null);
-    for (const id of live) await transport.call("DELETE", `/reports/${id}`);
+    for (const id of this.own(live)) await transport.call("DELETE", `/reports/${id}`);
     const time = formatTime(nowSeconds());
     await index.change(live.map((id) => ({ kind: "set-deleted", id, time })));
   }
 
   private async restore(ids: readonly string[]): Promise<void> {
     const { transport, index } = this.vault;
-    for (const id of ids) {
+    for (const id of this.own(ids)) {
       await transport.call("POST", `/reports/${id}/restore`, { body: {}, isRepeatable: true });
     }
     await index.change(ids.map((id) => ({ kind: "set-deleted", id, time: null })));
@@ -188,7 +190,7 @@ export class Changer {
     if (ids.some((id) => requireReport(index.state, id).deleted === null)) {
       throw refusal("conflict", "Only what is in the trash can be deleted for good.");
     }
-    for (const id of ids) {
+    for (const id of this.own(ids)) {
       try {
         await transport.call("DELETE", `/reports/${id}/purge`);
       } catch (error) {
@@ -196,6 +198,12 @@ export class Changer {
       }
     }
     await index.change(ids.map((id) => ({ kind: "purge", id })));
+  }
+
+  private own(ids: readonly string[]): string[] {
+    const { state } = this.vault.index;
+    const people = this.vault.people();
+    return ids.filter((id) => people.isMe(requireReport(state, id).owner));
   }
 
   private inTurn(run: () => Promise<void>): Promise<void> {

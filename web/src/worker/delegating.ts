@@ -18,7 +18,7 @@ import { openReport } from "./fetching.ts";
 import { sendMessage } from "./messages.ts";
 import { namesOf } from "./naming.ts";
 import { forget, goThrough, leftUndone } from "./past.ts";
-import { readersByReport } from "./readers.ts";
+import { holdersByReport } from "./readers.ts";
 import { delegationsOf } from "./recipients.ts";
 import { Sharer } from "./sharer.ts";
 import type { Vault } from "./vault.ts";
@@ -139,21 +139,31 @@ export class Delegating {
     return { certificates, emails: contacts.map(({ email }) => email) };
   }
 
-  /** The right to upload is a plain permission at the server too, which has to know whose room it fills. */
+  /**
+   * The right to upload is a plain permission at the server too, which has to know whose room it fills: for
+   * as long as the latest end of all that give it.
+   */
   async permit({ to, rights, expires }: Delegation): Promise<void> {
     if (!rights.includes("upload")) return;
-    await this.vault.transport.call("PUT", `/uploaders/${to}`, { body: { expires } });
+    const until = await this.mayUploadUntil(to);
+    await this.allow(to, until !== null && until > expires ? until : expires);
   }
 
-  /** Takes the permission at the server back from whoever may no longer upload. */
+  private async allow(key: string, expires: string): Promise<void> {
+    await this.vault.transport.call("PUT", `/uploaders/${key}`, { body: { expires } });
+  }
+
+  /** Takes the permission at the server back, or shortens it to what is left. */
   async forbid(fallen: readonly Delegation[]): Promise<void> {
     const { vault } = this;
     const people = vault.people();
-    const now = nowSeconds();
-    const left = await delegationsOf(vault);
-    const still = new Set(left.given().flatMap((each) => (left.acts(each, now, "upload") ? [each.to] : [])));
-    for (const { to, rights } of fallen.filter((each) => people.isMe(recordOf(each)))) {
-      if (!rights.includes("upload") || still.has(to)) continue;
+    const mine = fallen.filter((each) => each.rights.includes("upload") && people.isMe(recordOf(each)));
+    for (const to of new Set(mine.map((each) => each.to))) {
+      const until = await this.mayUploadUntil(to);
+      if (until !== null) {
+        await this.allow(to, until);
+        continue;
+      }
       try {
         await vault.transport.call("DELETE", `/uploaders/${to}`);
       } catch (error) {
@@ -162,13 +172,21 @@ export class Delegating {
     }
   }
 
-  /** The user's own reports whose entry in the index names any key of these persons. */
+  /** The latest end of what lets `key` store, or null. */
+  private async mayUploadUntil(key: string): Promise<string | null> {
+    const delegations = await delegationsOf(this.vault);
+    const now = nowSeconds();
+    const acting = delegations.given().filter((each) => each.to === key && delegations.acts(each, now, "upload"));
+    return acting.map(({ expires }) => expires).sort().at(-1) ?? null;
+  }
+
+  /** The user's own reports that any of these persons can open, under whichever key, until a new session key. */
   private async readableBy(persons: readonly string[]): Promise<string[]> {
     const { vault } = this;
     const people = vault.people();
-    const shared = await readersByReport(vault);
+    const known = await holdersByReport(vault);
     const isOpen = (id: string): boolean =>
-      (shared.get(id) ?? []).some((key) => persons.some((person) => people.same(key, person)));
+      (known.get(id) ?? []).some((key) => persons.some((person) => people.same(key, person)));
     const own = [...reportsOf(vault.index.state)].filter(({ id, owner }) => people.isMe(owner) && isOpen(id));
     return own.map(({ id }) => id);
   }

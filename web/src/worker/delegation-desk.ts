@@ -5,7 +5,7 @@
  */
 import { readCarried, type CarriedNote } from "../crypto/notes.ts";
 import type { Request } from "../engine/interface.ts";
-import { isRefusal, refusal } from "../refusal.ts";
+import { EngineError, isRefusal, refusal } from "../refusal.ts";
 import { END_CONTEXT, openDelegation, readEnd, recordOf, type Delegation } from "../vault/delegation.ts";
 import { isEnd, type Delegations } from "../vault/delegations.ts";
 import type { Change } from "../vault/index/changes.ts";
@@ -21,8 +21,8 @@ interface Waiting {
   readonly note: CarriedNote;
 }
 
-/** What is to be done with a message; `keep` leaves it where it is. */
-type Verdict = Change | "drop" | "keep" | Waiting;
+/** What is to be done with a message; `keep` leaves it where it is, an error is shown to her first. */
+type Verdict = Change | "drop" | "keep" | Waiting | EngineError;
 
 export class DelegationDesk {
   private readonly vault: Vault;
@@ -37,7 +37,7 @@ export class DelegationDesk {
   /** Reads the inbox; what is for this user is entered in the index and acknowledged. */
   async look(): Promise<void> {
     const messages = await readMessages(this.vault);
-    const isAnEnd = ({ carried }: Message): boolean => carried !== null && isEnd(carried);
+    const isAnEnd = ({ carried }: Message): boolean => !(carried instanceof EngineError) && isEnd(carried);
     // Starts before ends, and entered before the ends are looked at.
     const waiting = new Map<string, Waiting>();
     await this.take(messages.filter((each) => !isAnEnd(each)), waiting);
@@ -50,9 +50,13 @@ export class DelegationDesk {
     const delegations = await delegationsOf(vault);
     const changes: Change[] = [];
     const done: string[] = [];
-    for (const { id, carried } of messages) {
-      const verdict = carried === null ? "drop" : await this.judge(id, carried as CarriedNote, delegations);
+    for (const { id, carried, sender } of messages) {
+      const verdict = carried instanceof EngineError ? carried : await this.judge(id, carried as CarriedNote, delegations);
       if (verdict === "keep") continue;
+      if (verdict instanceof EngineError) {
+        vault.onNotice({ kind: "message", id, reports: [], from: sender, error: verdict });
+        continue;
+      }
       if (typeof verdict === "object" && "message" in verdict) {
         waiting.set(verdict.delegation.id, verdict);
         continue;
@@ -75,12 +79,12 @@ export class DelegationDesk {
       if (held.ended.has(delegation.id) || held.find(delegation.id) !== undefined) return "drop";
       if (people.isMe(delegation.to)) return { kind: "put-delegation", delegation: note };
       const isMine = delegation.parent !== null && people.isMe(recordOf(delegation));
-      return isMine ? { message, delegation, note } : "drop";
+      return isMine ? { message, delegation, note } : refused("A delegation came that is about somebody else.");
     } catch (error) {
-      if (isRefusal(error, "note-refused", "certificate-refused")) return "drop";
+      if (isRefusal(error, "note-refused", "certificate-refused")) return error;
       if (!isRefusal(error, "delegation-refused")) throw error;
       // Signed by nobody she knows yet, or not rightly: the first waits.
-      return (await this.isByStranger(note)) ? "keep" : "drop";
+      return (await this.isByStranger(note)) ? "keep" : error;
     }
   }
 
@@ -101,7 +105,7 @@ export class DelegationDesk {
     for (const signer of new Set([delegation.from, recordOf(delegation)])) {
       if ((await people.verify(note, signer)) === "valid") return { kind: "put-delegation", delegation: carried };
     }
-    return "drop";
+    return refused("An end was not signed by who gave the delegation.");
   }
 
   /** What waits for a yes or a no. */
@@ -123,8 +127,13 @@ export class DelegationDesk {
 
   async refuse(id: string): Promise<void> {
     const { message } = this.find(id);
-    await acknowledge(this.vault, message);
+    await this.drop(message);
     this.waiting.delete(id);
+  }
+
+  /** A message that she has seen, or said no to: the server lets it go. */
+  drop(message: string): Promise<void> {
+    return acknowledge(this.vault, message);
   }
 
   private find(id: string): Waiting {
@@ -132,4 +141,8 @@ export class DelegationDesk {
     if (found === undefined) throw refusal("not-found", "There is no such request.");
     return found;
   }
+}
+
+function refused(message: string): EngineError {
+  return refusal("delegation-refused", message);
 }

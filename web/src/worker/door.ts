@@ -155,6 +155,7 @@ export class Door {
       this.onUploads(view);
       if (view.items.some(({ state }) => state === "saved") && vault.isRead) this.show(vault);
     });
+    vault.onNotice = (notice) => this.sharing.notice(vault, notice);
     vault.onWaiting = () => {
       this.parts.reach.setWaiting(vault.changer);
       this.show(vault);

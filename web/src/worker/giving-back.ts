@@ -75,7 +75,7 @@ export class GivingBack {
   }
 
   /** Whether `id` names a request of this kind; `grant` says yes to it. */
-  static isRequest(id: string): boolean {
+  isRequest(id: string): boolean {
     return id.startsWith(GIVE) || id.startsWith(FORMER);
   }
 

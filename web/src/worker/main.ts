@@ -26,6 +26,7 @@ async function begin(): Promise<EngineInWorker> {
   engine.sharing.received.subscribe((value) => tell("received", value));
   engine.sharing.delegations.subscribe((value) => tell("delegations", value));
   engine.sharing.requests.subscribe((value) => tell("requests", value));
+  engine.sharing.notices.subscribe((value) => tell("notices", value));
   engine.onUploads = (value) => tell("uploads", value);
   engine.onFile = (file, fileName) => send({ kind: "file", file, fileName });
   engine.reports.send = (message) => send({ kind: "reports", message });

@@ -3,6 +3,7 @@ import * as answers from "../api/answers.ts";
 import type { Answer } from "../api/transport.ts";
 import type { Certificate } from "../crypto/certificates.ts";
 import type { CarriedNote } from "../crypto/notes.ts";
+import type { EngineError } from "../engine/errors.ts";
 import { parseCid } from "../ipld/cid.ts";
 import { jsonBytes, readObject, type JsonObject } from "../json.ts";
 import { LIMITS } from "../limits.ts";
@@ -14,10 +15,12 @@ import type { Vault } from "./vault.ts";
 const PAGE_ITEMS = 200;
 const MOST_PAGES = 20;
 
-/** What waits in this user's inbox; `carried` is null where it cannot be opened. */
+/** What waits in this user's inbox; `carried` is the note, or why it cannot be opened. */
 export interface Message {
   readonly id: string;
-  readonly carried: JsonObject | null;
+  /** Email of who sent it, by the server's word. */
+  readonly sender: string | null;
+  readonly carried: JsonObject | EngineError;
 }
 
 /** Sends one note, encrypted to `certificates`, to the inbox of each email. */
@@ -52,7 +55,8 @@ export async function readMessages(vault: Vault): Promise<Message[]> {
     for (const item of answers.parts(answer, "items")) {
       const id = answers.text(item, "id");
       const carried = await opened(vault, answers.text(item, "root"));
-      if (carried !== undefined) found.push({ id, carried });
+      const sender = item["sender"] === null ? null : answers.text(answers.part(item, "sender"), "email");
+      if (carried !== null) found.push({ id, sender, carried });
     }
     after = answers.textOrNull(answer, "next");
     if (after === null) break;
@@ -60,13 +64,13 @@ export async function readMessages(vault: Vault): Promise<Message[]> {
   return found;
 }
 
-/** The note of a message; null where it does not open, undefined where its blocks are missing. */
-async function opened(vault: Vault, root: string): Promise<JsonObject | null | undefined> {
+/** The note of a message, or why it does not open; null where its blocks are missing. */
+async function opened(vault: Vault, root: string): Promise<JsonObject | EngineError | null> {
   try {
     return readObject(await readMessage(vault.gateways, parseCid(root), vault.key), LIMITS.MAX_NOTE_BYTES);
   } catch (error) {
-    if (isRefusal(error, "block-missing")) return undefined;
-    if (isIntegrity(error) || isRefusal(error, "invalid-input")) return null;
+    if (isRefusal(error, "block-missing")) return null;
+    if (isIntegrity(error) || isRefusal(error, "invalid-input")) return error;
     throw error;
   }
 }

@@ -8,6 +8,7 @@ import type {
   DelegationList,
   Download,
   Engine,
+  Notice,
   ReceivedList,
   ReportRow,
   Request,
@@ -56,6 +57,7 @@ export interface Feeds {
   received: ReceivedList;
   delegations: DelegationList;
   requests: readonly Request[];
+  notices: readonly Notice[];
 }
 
 export type FeedMessage = {

@@ -68,13 +68,25 @@ async function unnamedPackets(report: Report, readers: Readers, people: People):
 }
 
 /** By the index alone: keys of who else reads, by report. */
-export async function readersByReport(vault: Vault): Promise<Map<string, string[]>> {
+export function readersByReport(vault: Vault): Promise<Map<string, string[]>> {
+  return keysByReport(vault, ({ readers }) => readers.map(({ key }) => key));
+}
+
+/**
+ * By the index alone: keys of who else has a session key of a report: who reads it, and who was taken
+ * off since that was last new, whose old copies still open.
+ */
+export function holdersByReport(vault: Vault): Promise<Map<string, string[]>> {
+  return keysByReport(vault, ({ readers, removed }) => [...readers.map(({ key }) => key), ...removed]);
+}
+
+async function keysByReport(vault: Vault, keysOf: (row: Readers) => readonly string[]): Promise<Map<string, string[]>> {
   await vault.index.loadReaders();
   const found = new Map<string, string[]>();
   for (const row of rowsOf(vault.index.state, READERS)) {
     if (isPurged(row)) continue;
-    const { id, readers } = row as Readers;
-    if (readers.length > 0) found.set(id, [...new Set(readers.map(({ key }) => key))]);
+    const keys = keysOf(row as Readers);
+    if (keys.length > 0) found.set(row["id"] as string, [...new Set(keys)]);
   }
   return found;
 }

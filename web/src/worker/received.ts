@@ -74,6 +74,8 @@ export class Inbox {
     const row = isReportId(id) ? findReport(this.vault.index.state, id) : undefined;
     if (row !== undefined && isPurged(row)) return null;
     const known = (row ?? null) as ReportEntry | null;
+    // She took it out of her list: there it stays until she puts it back.
+    if (known !== null && known.deleted !== null) return null;
     const nameOf = namesOf(this.vault);
     const about: Received = {
       report: id,

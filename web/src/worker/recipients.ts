@@ -10,14 +10,14 @@ import { formatTime, nowSeconds, parseTime } from "../crypto/times.ts";
 import { leaf } from "../ipld/builder.ts";
 import { refusal } from "../refusal.ts";
 import { checkRecipients } from "../vault/contacts.ts";
-import { Delegations, type Facts } from "../vault/delegations.ts";
+import { Delegations, type Chosen, type Facts, type LeftOut } from "../vault/delegations.ts";
 import { contactsOf, DELEGATIONS, rowsOf, type IndexState } from "../vault/index/state.ts";
-import type { ContactRow } from "../vault/people.ts";
+import type { ContactRow, People } from "../vault/people.ts";
 import { headerFor, type Header } from "../vault/report-build.ts";
 import type { ReportMeta } from "../vault/report-meta.ts";
 import type { Report } from "../vault/report.ts";
 import type { Readers } from "../vault/share-note.ts";
-import { nextReaders, noteReaders, withAdded, type NextReaders, type Noted } from "../vault/sharing.ts";
+import { nextReaders, noteReaders, withAdded, type Noted } from "../vault/sharing.ts";
 import { readersNow } from "./readers.ts";
 import type { Vault } from "./vault.ts";
 
@@ -25,6 +25,8 @@ import type { Vault } from "./vault.ts";
 export interface NotedHeader {
   readonly header: Header;
   readonly noted: Noted;
+  /** Delegates, and readers of before, who are not among them. */
+  readonly leftOut: readonly LeftOut[];
 }
 
 const verified = new WeakMap<IndexState, Promise<Delegations>>();
@@ -46,8 +48,9 @@ export async function firstHeader(
   sessionKey: SessionKey,
 ): Promise<NotedHeader> {
   if (meta.owner !== vault.key.keyId) return headerForAnother(vault, meta, sessionKey);
-  const delegates = await delegatesFor(vault, meta);
-  return sealedFor(vault, meta.id, sessionKey, delegates.certificates, delegates.delegations);
+  const { certificates, delegations, leftOut, lapsed } = await delegatesFor(vault, meta);
+  const sealed = await sealedFor(vault, meta.id, sessionKey, certificates, delegations);
+  return { ...sealed, leftOut: [...leftOut, ...lapsed] };
 }
 
 /** For somebody else's vault: its owner, and this user as author, who is its only noted reader (spec 17 §5). */
@@ -61,7 +64,7 @@ async function headerForAnother(
   const { key } = vault;
   const header = await headerFor(sessionKey, [certificate!, key.certificate]);
   const signing = { key, created: formatTime(nowSeconds()), owner: meta.owner };
-  return { header, noted: await noteReaders(meta.id, header.recipients, signing) };
+  return { header, noted: await noteReaders(meta.id, header.recipients, signing), leftOut: [] };
 }
 
 /** The contact whose vault this user may store such a report in now; throws `delegation-refused`. */
@@ -101,7 +104,7 @@ export interface Successors {
   readonly readers: Readers;
   readonly certificates: ReadonlyMap<string, Certificate>;
   readonly delegations: ReadonlyMap<string, string>;
-  readonly leftOut: NextReaders["leftOut"];
+  readonly leftOut: readonly LeftOut[];
 }
 
 /**
@@ -122,7 +125,23 @@ export async function successors(vault: Vault, report: Report, meta: ReportMeta)
   const certificates = new Map([...acting, ...next.certificates].map((each) => [each.keyId, each]));
   const delegations = new Map(delegates.delegations);
   for (const { keyId } of next.certificates) delegations.delete(keyId);
-  return { readers, certificates, delegations, leftOut: next.leftOut };
+  const known = [...certificates.keys(), ...next.leftOut.map(({ key }) => key)];
+  return { readers, certificates, delegations, leftOut: [...next.leftOut, ...absent(delegates, readers, people, known)] };
+}
+
+/**
+ * The delegates who do not read a report: of `chosen`, and of `readers`, each once; without those under
+ * `known` keys, and whom the owner took off it.
+ */
+function absent({ leftOut, lapsed }: Chosen, readers: Readers, people: People, known: readonly string[]): LeftOut[] {
+  const seen = new Set([...known, ...readers.removed].map((key) => people.person(key)));
+  const ended = readers.readers.filter(({ delegation }) => delegation !== null);
+  const found = new Map<string, LeftOut>();
+  for (const each of [...leftOut, ...lapsed, ...ended.map(({ key }) => ({ key, why: "lapsed" }) as const)]) {
+    const person = people.person(each.key);
+    if (!seen.has(person) && !found.has(person) && !people.isMe(person)) found.set(person, each);
+  }
+  return [...found.values()];
 }
 
 /** Who joins the readers of a report by an edit: the header with them, or null for the one it has. */
@@ -130,6 +149,7 @@ export interface Joining {
   readonly header: Omit<Header, "recipients"> | null;
   readonly notes: readonly string[];
   readonly readers: Readers;
+  readonly leftOut: readonly LeftOut[];
 }
 
 /**
@@ -142,18 +162,21 @@ export async function joiningReaders(
   meta: ReportMeta,
 ): Promise<Joining | null> {
   const readers = await readersNow(vault, report, await vault.index.readersOf(meta.id));
-  const { certificates, delegations } = await delegatesFor(vault, meta);
+  const chosen = await delegatesFor(vault, meta);
+  const { certificates, delegations } = chosen;
   const people = vault.people();
   const isDelegate = (key: string): boolean => certificates.some(({ keyId }) => people.same(keyId, key));
   const hasLapsed = readers.readers.some(({ key, delegation }) => delegation !== null && !isDelegate(key));
   if (hasLapsed || readers.removed.length > 0) return null;
   const joining = certificates.filter(({ keyId }) => !readers.readers.some(({ key }) => key === keyId));
-  if (joining.length === 0) return { header: null, notes: [], readers };
+  const leftOut = absent(chosen, readers, people, readers.readers.map(({ key }) => key));
+  if (joining.length === 0) return { header: null, notes: [], readers, leftOut };
   const { octets, added } = await rewrap(report.packets, report.sessionKey, { add: joining });
   const [block, built] = await leaf(octets);
   const signing = { key: vault.key, created: formatTime(nowSeconds()), delegations };
   const noted = await noteReaders(meta.id, added, signing);
-  return { header: { block, built }, notes: noted.notes, readers: withAdded(readers, noted.readers, people) };
+  const now = withAdded(readers, noted.readers, people);
+  return { header: { block, built }, notes: noted.notes, readers: now, leftOut };
 }
 
 /**
@@ -167,9 +190,9 @@ export async function nextHeader(
   sessionKey: SessionKey,
   among: ReadonlySet<string> | null = null,
 ): Promise<NotedHeader> {
-  const { certificates, delegations } = await successors(vault, report, meta);
+  const { certificates, delegations, leftOut } = await successors(vault, report, meta);
   const readers = [...certificates.values()].filter(({ keyId }) => among?.has(keyId) ?? true);
-  return sealedFor(vault, meta.id, sessionKey, readers, delegations);
+  return { ...(await sealedFor(vault, meta.id, sessionKey, readers, delegations)), leftOut };
 }
 
 /** The header of a revision that is for its owner alone. */
@@ -183,7 +206,7 @@ async function sealedFor(
   sessionKey: SessionKey,
   certificates: readonly Certificate[],
   delegations: ReadonlyMap<string, string>,
-): Promise<NotedHeader> {
+): Promise<Omit<NotedHeader, "leftOut">> {
   const header = await headerFor(sessionKey, [key.certificate, ...certificates]);
   const signing = { key, created: formatTime(nowSeconds()), delegations };
   return { header, noted: await noteReaders(report, header.recipients, signing) };

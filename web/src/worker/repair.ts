@@ -5,6 +5,7 @@
  */
 import * as answers from "../api/answers.ts";
 import type { Answer } from "../api/transport.ts";
+import { pkeskDigest } from "../crypto/rewrap.ts";
 import { formatTime, nowSeconds, parseTime } from "../crypto/times.ts";
 import type { EngineError } from "../engine/errors.ts";
 import { LIMITS } from "../limits.ts";
@@ -14,9 +15,12 @@ import { findReport, isPurged } from "../vault/index/state.ts";
 import type { People } from "../vault/people.ts";
 import type { ReportEntry } from "../vault/report-entry.ts";
 import { readReport } from "../vault/report.ts";
+import { removedPacketsOf, type Readers } from "../vault/share-note.ts";
 import { isReportId } from "../vault/words.ts";
+import { namesOf } from "./naming.ts";
 import { authorJudge, type AuthorJudge } from "./recipients.ts";
-import { lacksReaders } from "./replayed.ts";
+import { readersNow } from "./readers.ts";
+import { lackedPackets } from "./replayed.ts";
 import { entryNow } from "./revisions.ts";
 import type { Vault } from "./vault.ts";
 
@@ -95,8 +99,7 @@ class Finder {
     const changes: Change[] = [];
     if (known?.cid !== root) {
       try {
-        const entry = await this.entryOf(id, root, known);
-        if (entry !== null) changes.push({ kind: "put-report", entry });
+        changes.push(await this.entering(id, root, known));
       } catch (error) {
         if (!isIntegrity(error) && !isRefusal(error, "invalid-input", "block-missing")) throw error;
         this.refused.push({ report: id, error });
@@ -110,17 +113,45 @@ class Finder {
     return changes;
   }
 
-  /** The report's line, once it verifies; null for an older list of its readers. */
-  private async entryOf(id: string, root: string, known: ReportEntry | null): Promise<ReportEntry | null> {
+  /** Enters a report once it verifies, with who reads it. */
+  private async entering(id: string, root: string, known: ReportEntry | null): Promise<Change> {
     const { vault, people } = this;
     const expected = { id, entry: known, hasUploadRight: this.mayHaveStored };
     const report = await readReport(vault.gateways, root, vault.key, people, expected);
     if (report.verdict !== "valid") throw refusal("note-refused", "The report is from a stranger.");
-    if (known !== null && (await lacksReaders(vault, known, report))) return null;
+    const lacked = known === null ? [] : await lackedPackets(vault, known, report);
     const entry = entryNow(report);
     if (known === null && !people.isMe(report.meta.author)) this.stored.push(entry);
-    return entry;
+    if (!people.isMe(entry.owner)) return { kind: "put-report", entry };
+    const isKeyNew = known?.data_payload_cid !== entry.data_payload_cid;
+    const listed: Readers = isKeyNew ? { id, readers: [], removed: [] } : await vault.index.readersOf(id);
+    if (lacked.length > 0) this.tellTakenOff(listed, lacked);
+    const alone = report.packets.length === 1;
+    const now = alone ? { ...listed, readers: [] } : await readersNow(vault, report, listed);
+    const own = await pkeskDigest(report.ownPacket);
+    const before = { ...listed, readers: listed.readers.filter(({ pkesk }) => pkesk !== own) };
+    return { kind: "put-report", entry, readers: withoutLacked(before, now, lacked, people) };
   }
+
+  /** Who is off a report without her index having said so: another device of hers, or the server. */
+  private tellTakenOff({ id, readers }: Readers, lacked: readonly string[]): void {
+    const gone = readers.filter(({ pkesk }) => lacked.includes(pkesk));
+    const people = [...new Set(gone.map(({ key }) => key))].map(namesOf(this.vault));
+    const unnamed = lacked.length - new Set(gone.map(({ pkesk }) => pkesk)).size;
+    this.vault.onNotice({ kind: "taken-off", id: `taken-off ${id}`, reports: [id], people, unnamed });
+  }
+}
+
+/** The index's entry: whoever does not read on under the same session key is taken off. */
+function withoutLacked(listed: Readers, now: Readers, lacked: readonly string[], people: People): Readers {
+  const isReading = (key: string): boolean => now.readers.some((each) => people.same(each.key, key));
+  const gone = listed.readers.map(({ key }) => key).filter((key) => !people.isMe(key) && !isReading(key));
+  const packets = [...new Set([...removedPacketsOf(listed), ...lacked])];
+  return {
+    ...now,
+    removed: [...new Set([...listed.removed, ...gone])],
+    ...(packets.length > 0 ? { removed_packets: packets } : {}),
+  };
 }
 
 /** That a report is gone is the owner's to say: the index itself must know its time in the trash. */

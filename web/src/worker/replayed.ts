@@ -8,7 +8,7 @@ import { isRefusal, refusal } from "../refusal.ts";
 import { requireReport } from "../vault/index/state.ts";
 import type { ReportEntry } from "../vault/report-entry.ts";
 import { readHeader, type Report } from "../vault/report.ts";
-import { removedPacketsOf } from "../vault/share-note.ts";
+import { removedPacketsOf, type Readers } from "../vault/share-note.ts";
 import { notesOf } from "./notes.ts";
 import type { Vault } from "./vault.ts";
 
@@ -47,7 +47,7 @@ async function check(
   const left = new Set(gone);
   if ([...known].some((digest) => !served.has(digest) && !left.has(digest))) throw older();
   const added = [...served].filter((digest) => !known.has(digest));
-  if (added.length > 0) await checkAdded(vault, entry.id, added);
+  if (added.length > 0) await checkAdded(vault, await vault.index.readersOf(entry.id), added);
 }
 
 /** Whether nobody but this user could have taken readers off since the index named its root. */
@@ -61,14 +61,13 @@ async function knownPackets(vault: Vault, { cid }: ReportEntry): Promise<Set<str
   return new Set(await Promise.all(packets.map(pkeskDigest)));
 }
 
-async function checkAdded(vault: Vault, id: string, added: readonly string[]): Promise<void> {
+async function checkAdded(vault: Vault, listed: Readers, added: readonly string[]): Promise<void> {
   const people = vault.people();
-  const listed = await vault.index.readersOf(id);
   const dropped = removedPacketsOf(listed);
   if (added.some((packet) => dropped.includes(packet))) throw older();
   const isTakenOff = (reader: string): boolean => listed.removed.some((key) => people.same(key, reader));
   const noted = new Set<string>();
-  for await (const { share, signer } of notesOf(vault, id)) {
+  for await (const { share, signer } of notesOf(vault, listed.id)) {
     if (!added.includes(share.pkesk)) continue;
     if (isTakenOff(share.reader) && people.isMe(signer)) throw older();
     noted.add(share.pkesk);
@@ -79,17 +78,19 @@ async function checkAdded(vault: Vault, id: string, added: readonly string[]): P
 }
 
 /**
- * Whether a root that the server names as newer lacks readers of the index's own, and is passed over.
- * Throws `rollback` and `recipient-refused` for one that has others as `refuseReplayed` does.
+ * Digests of packets that another root of one's own report, of the same revision, lacks of the index's.
+ * Those that came to it are judged as `refuseReplayed` does; but where it is known which were dropped,
+ * her own note for another one is a share whose index never followed (docs/spec/13-index.md §8).
  */
-export async function lacksReaders(vault: Vault, entry: ReportEntry, report: Report): Promise<boolean> {
-  if (!isHeldAgainst(vault, entry, report)) return false;
+export async function lackedPackets(vault: Vault, entry: ReportEntry, report: Report): Promise<string[]> {
+  if (!isHeldAgainst(vault, entry, report)) return [];
   const known = await knownPackets(vault, entry);
   const served = new Set(await Promise.all(report.packets.map(pkeskDigest)));
-  if ([...known].some((digest) => !served.has(digest))) return true;
   const added = [...served].filter((digest) => !known.has(digest));
-  if (added.length > 0) await checkAdded(vault, entry.id, added);
-  return false;
+  const listed = await vault.index.readersOf(entry.id);
+  const isDropKnown = removedPacketsOf(listed).length > 0;
+  if (added.length > 0) await checkAdded(vault, isDropKnown ? { ...listed, removed: [] } : listed, added);
+  return [...known].filter((digest) => !served.has(digest)).sort();
 }
 
 function older(): Error {

@@ -11,6 +11,7 @@ import type {
   Meeting,
   Named,
   NewDelegation,
+  Notice,
   Readers,
   ReceivedList,
   RekeyPlan,
@@ -24,11 +25,9 @@ import type {
 import { EngineError, refusal } from "../refusal.ts";
 import { acceptTrail, ActivityList, checkTrail, exportTrail } from "./activity.ts";
 import { Contacts } from "./contacts.ts";
-import { Delegating } from "./delegating.ts";
-import { DelegationDesk } from "./delegation-desk.ts";
-import { GivingBack } from "./giving-back.ts";
+import type { Delegating } from "./delegating.ts";
+import type { Desks } from "./desks.ts";
 import { named, readersByReport, showReaders } from "./readers.ts";
-import { Inbox } from "./received.ts";
 import { Sharer } from "./sharer.ts";
 import type { Vault } from "./vault.ts";
 
@@ -44,25 +43,19 @@ interface Doorway {
   show(vault: Vault): void;
 }
 
-/** What remembers, for the vault that is open, what waits to be decided. */
-interface Desks {
-  readonly vault: Vault;
-  readonly desk: DelegationDesk;
-  readonly giving: GivingBack;
-}
-
 export class Sharing implements SharingEngine {
   readonly contacts = new Source<readonly Contact[]>([]);
   readonly received = new Source<ReceivedList>(NOTHING_RECEIVED);
   readonly delegations = new Source<DelegationList>(NO_DELEGATIONS);
   readonly requests = new Source<readonly Request[]>([]);
+  readonly notices = new Source<readonly Notice[]>([]);
   private readonly door: Doorway;
-  private inbox: { readonly vault: Vault; readonly inbox: Inbox } | null = null;
-  private opened: Desks | null = null;
+  private opened: { readonly vault: Vault; readonly desks: Promise<Desks> } | null = null;
   private readonly postponed = new Set<string>();
   private trail = new ActivityList();
   private goneOn: Vault | null = null;
   private running = 0;
+  private isLooking = false;
 
   constructor(door: Doorway) {
     this.door = door;
@@ -81,7 +74,6 @@ export class Sharing implements SharingEngine {
   }
 
   close(): void {
-    this.inbox = null;
     this.opened = null;
     this.postponed.clear();
     this.trail = new ActivityList();
@@ -90,6 +82,27 @@ export class Sharing implements SharingEngine {
     this.received.set(NOTHING_RECEIVED);
     this.delegations.set(NO_DELEGATIONS);
     this.requests.set([]);
+    this.notices.set([]);
+  }
+
+  // -- what she has to see
+
+  /** Shows a notice; one that was shown under the same name takes in what is new. */
+  notice(vault: Vault, notice: Notice): void {
+    if (!this.isOpen(vault)) return;
+    const known = this.notices.current.find(({ id }) => id === notice.id);
+    const reports = [...new Set([...(known?.reports ?? []), ...notice.reports])];
+    const others = this.notices.current.filter(({ id }) => id !== notice.id);
+    this.notices.set([...others, { ...notice, reports }]);
+  }
+
+  async seen(ids: readonly string[]): Promise<void> {
+    const { vault } = this.door;
+    const seen = this.notices.current.filter(({ id }) => ids.includes(id));
+    this.notices.set(this.notices.current.filter(({ id }) => !ids.includes(id)));
+    for (const { kind, id } of seen) {
+      if (kind === "message") await (await this.desks(vault)).desk.drop(id);
+    }
   }
 
   // -- people
@@ -152,10 +165,9 @@ export class Sharing implements SharingEngine {
 
   async refreshReceived(): Promise<void> {
     const { vault } = this.door;
-    const inbox = this.inboxOf(vault);
     this.received.set({ ...this.received.current, status: "loading", error: null });
     try {
-      const items = await inbox.look();
+      const items = await (await this.desks(vault)).inbox.look();
       if (this.isOpen(vault)) this.received.set({ status: "ready", items, error: null });
     } catch (error) {
       const reason = error instanceof EngineError ? error : refusal("failed", "The list cannot be shown.");
@@ -166,8 +178,30 @@ export class Sharing implements SharingEngine {
     }
   }
 
+  async lookAgain(): Promise<void> {
+    const { vault } = this.door;
+    if (!vault.isRead || this.isLooking) return;
+    this.isLooking = true;
+    try {
+      await vault.read();
+      const { inbox, desk, giving } = await this.desks(vault);
+      const items = await inbox.look();
+      await desk.look();
+      await giving.look();
+      this.door.show(vault);
+      if (!this.isOpen(vault)) return;
+      this.received.set({ status: "ready", items, error: null });
+      await this.showDelegations(vault);
+    } catch (error) {
+      // Nobody asked: what stands on the page stands, and the next look may do.
+      if (!(error instanceof EngineError)) throw error;
+    } finally {
+      this.isLooking = false;
+    }
+  }
+
   async acceptReceived(report: string): Promise<void> {
-    await this.changing((vault) => this.inboxOf(vault).accept(report));
+    await this.changing(async (vault) => (await this.desks(vault)).inbox.accept(report));
     await this.refreshReceived();
   }
 
@@ -177,7 +211,7 @@ export class Sharing implements SharingEngine {
     const { vault } = this.door;
     this.delegations.set({ ...this.delegations.current, status: "loading", error: null });
     try {
-      const { desk, giving } = this.desks(vault);
+      const { desk, giving } = await this.desks(vault);
       await desk.look();
       await giving.look();
       this.door.show(vault);
@@ -193,11 +227,11 @@ export class Sharing implements SharingEngine {
   }
 
   async uploadRights(): Promise<UploadRight[]> {
-    return delegatingOf(this.door.vault).uploadRights();
+    return (await this.desks(this.door.vault)).delegating.uploadRights();
   }
 
   async reportsIn(scope: Scope): Promise<string[]> {
-    return delegatingOf(this.door.vault).reportsIn(scope);
+    return (await this.desks(this.door.vault)).delegating.reportsIn(scope);
   }
 
   delegate(request: NewDelegation): Promise<Delegation> {
@@ -217,8 +251,8 @@ export class Sharing implements SharingEngine {
   async grant(request: string, onProgress?: Progress<ShareProgress>): Promise<ShareOutcome[]> {
     const { vault } = this.door;
     const outcomes = await this.changing(async () => {
-      const { desk, giving } = this.desks(vault);
-      if (GivingBack.isRequest(request)) return giving.grant(request, onProgress);
+      const { desk, giving } = await this.desks(vault);
+      if (giving.isRequest(request)) return giving.grant(request, onProgress);
       await desk.confirm(request);
       return [];
     });
@@ -233,7 +267,8 @@ export class Sharing implements SharingEngine {
 
   async refuse(request: string): Promise<void> {
     const { vault } = this.door;
-    if (!GivingBack.isRequest(request)) await this.desks(vault).desk.refuse(request);
+    const { desk, giving } = await this.desks(vault);
+    if (!giving.isRequest(request)) await desk.refuse(request);
     this.postponed.add(request);
     await this.showDelegations(vault);
   }
@@ -262,7 +297,8 @@ export class Sharing implements SharingEngine {
   private goOn(vault: Vault): void {
     if (this.goneOn === vault) return;
     this.goneOn = vault;
-    this.changing(() => delegatingOf(vault).goOn()).catch(() => {}); // the next opening tries again
+    // The next opening tries again what fails.
+    this.changing(async () => (await this.desks(vault)).delegating.goOn()).catch(() => {});
   }
 
   /** Runs what may change the index; the screens see what became of it, whether it went well or not. */
@@ -280,31 +316,29 @@ export class Sharing implements SharingEngine {
 
   private async delegating<T>(run: (delegating: Delegating) => Promise<T>): Promise<T> {
     const { vault } = this.door;
-    const done = await this.changing(() => run(delegatingOf(vault)));
+    const done = await this.changing(async () => run((await this.desks(vault)).delegating));
     await this.showDelegations(vault);
     return done;
   }
 
   private async showDelegations(vault: Vault): Promise<void> {
-    const items = await delegatingOf(vault).list();
+    const { delegating, desk, giving } = await this.desks(vault);
+    const items = await delegating.list();
     if (!this.isOpen(vault)) return;
     this.delegations.set({ status: "ready", items, error: null });
-    const { desk, giving } = this.desks(vault);
     const requests = [...(await giving.requests()), ...desk.requests()];
     if (this.isOpen(vault)) this.requests.set(requests.filter(({ id }) => !this.postponed.has(id)));
   }
 
-  private desks(vault: Vault): Desks {
-    if (this.opened?.vault !== vault) {
-      const desk = new DelegationDesk(vault, delegatingOf(vault));
-      this.opened = { vault, desk, giving: new GivingBack(vault, new Contacts(vault)) };
-    }
-    return this.opened;
-  }
-
-  private inboxOf(vault: Vault): Inbox {
-    if (this.inbox?.vault !== vault) this.inbox = { vault, inbox: new Inbox(vault) };
-    return this.inbox.inbox;
+  private desks(vault: Vault): Promise<Desks> {
+    if (this.opened?.vault === vault) return this.opened.desks;
+    const desks = import("./desks.ts").then(({ desksOf }) => desksOf(vault));
+    const opened = (this.opened = { vault, desks });
+    // With no network the next call tries again.
+    desks.catch(() => {
+      if (this.opened === opened) this.opened = null;
+    });
+    return desks;
   }
 
   private isOpen(vault: Vault): boolean {
@@ -318,8 +352,4 @@ export class Sharing implements SharingEngine {
 
 function sharerOf(vault: Vault): Sharer {
   return new Sharer(vault, new Contacts(vault));
-}
-
-function delegatingOf(vault: Vault): Delegating {
-  return new Delegating(vault, new Contacts(vault));
 }

@@ -10,19 +10,19 @@ import { isRefusal } from "../refusal.ts";
 import { requireReport } from "../vault/index/state.ts";
 import { finishReport, nextMeta, type BuiltReport } from "../vault/report-build.ts";
 import type { ReportMeta } from "../vault/report-meta.ts";
-import { readersOf, type Noted } from "../vault/sharing.ts";
+import { readersOf } from "../vault/sharing.ts";
 import { Recorder, sendContent, type SealedContent } from "./content.ts";
 import { openReport, streamContent } from "./fetching.ts";
 import { ownerOf, storedForAnother } from "./for-another.ts";
 import type { Repeats } from "./repeats.ts";
 import { BatchSender, commitReports, endUpload, isOpen, readBack, startUpload } from "./sending.ts";
-import { firstHeader, nextHeader } from "./recipients.ts";
+import { firstHeader, nextHeader, type NotedHeader } from "./recipients.ts";
 import { commitRevision, currentOf } from "./revisions.ts";
 import { contentOf, metaOf, type Job } from "./upload-jobs.ts";
 import type { UploadList } from "./upload-list.ts";
 import type { Vault } from "./vault.ts";
 
-type NotedReport = BuiltReport & { readonly noted: Noted };
+type NotedReport = BuiltReport & Pick<NotedHeader, "noted" | "leftOut">;
 
 export class Storing {
   private readonly vault: Vault;
@@ -120,8 +120,8 @@ export class Storing {
   private async build(job: Job, sealed: SealedContent, sessionKey: SessionKey): Promise<NotedReport> {
     const { vault } = this;
     const meta = metaOf(job, sealed, { author: vault.key.keyId, owner: ownerOf(vault, job) });
-    const { header, noted } = await firstHeader(vault, meta, sessionKey);
-    return { ...(await finishReport(meta, sealed.payload, header, sessionKey, vault.key)), noted };
+    const { header, noted, leftOut } = await firstHeader(vault, meta, sessionKey);
+    return { ...(await finishReport(meta, sealed.payload, header, sessionKey, vault.key)), noted, leftOut };
   }
 
   private async commit(
@@ -146,6 +146,7 @@ export class Storing {
     await vault.index.change(
       built.map(({ entry, noted }) => ({ kind: "put-report", entry, readers: readersOf(entry.id, noted) })),
     );
+    for (const { meta, leftOut } of built) vault.tellLeftOut(meta.id, leftOut);
     for (const [place, job] of jobs.entries()) await this.saved(job, built[place]!.meta);
   }
 
@@ -186,11 +187,12 @@ export class Storing {
       content: contentOf(job, sealed),
     });
     const { sessionKey } = job.secrets!;
-    const { header, noted } = await nextHeader(vault, current.report, meta, sessionKey);
+    const { header, noted, leftOut } = await nextHeader(vault, current.report, meta, sessionKey);
     const built = await finishReport(meta, sealed.payload, header, sessionKey, vault.key);
     job.report = entry.id;
     const readers = readersOf(entry.id, noted);
     await commitRevision(vault, built, current, { upload, sender, change: "update", notes: noted.notes, readers });
+    vault.tellLeftOut(entry.id, leftOut);
     await this.saved(job, built.meta);
   }
 

@@ -3,7 +3,7 @@ import * as answers from "../api/answers.ts";
 import type { Gateways } from "../api/gateways.ts";
 import type { Transport } from "../api/transport.ts";
 import { formatTime, nowSeconds } from "../crypto/times.ts";
-import type { Kit, Named, ReportRow } from "../engine/interface.ts";
+import type { Kit, Named, Notice, ReportRow } from "../engine/interface.ts";
 import { LIMITS } from "../limits.ts";
 import { isRefusal, refusal } from "../refusal.ts";
 import { peopleOf, reportsOf } from "../vault/index/state.ts";
@@ -15,6 +15,7 @@ import {
   writeKit,
   type KitFile,
 } from "../vault/kit.ts";
+import type { LeftOut } from "../vault/delegations.ts";
 import type { People } from "../vault/people.ts";
 import type { ReportEntry } from "../vault/report-entry.ts";
 import { Changer, type Wish } from "./changing.ts";
@@ -43,6 +44,8 @@ export class Vault {
   hasMessages = false;
   /** Told when a change begins or ceases to wait. */
   onWaiting: () => void = () => {};
+  /** Told of what she has to see. */
+  onNotice: (notice: Notice) => void = () => {};
   private readonly sessions: Sessions;
   private sync: IndexSync | null = null;
 
@@ -116,6 +119,15 @@ export class Vault {
     this.sync = await IndexSync.create(this.indexParts(), first.ipnsKey, first.parts);
     await this.makeKit({ code: first.code, parts: first.parts });
     await this.remember({ sealedFirstIndex: null });
+  }
+
+  /** Names those who were not given a report that was just stored. */
+  tellLeftOut(report: string, leftOut: readonly LeftOut[]): void {
+    if (leftOut.length === 0) return;
+    const nameOf = namesOf(this);
+    const people = leftOut.map(({ key, why }) => ({ ...nameOf(key), why }));
+    const id = `left-out ${people.map(({ key, why }) => key + why).join(" ")}`;
+    this.onNotice({ kind: "left-out", id, reports: [report], people });
   }
 
   /** The rows that the screens show, newest first, with what waits already in them. */

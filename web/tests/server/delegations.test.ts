@@ -1,63 +1,15 @@
 /** Standing delegations between pages: given, taken in, acting on uploads, passed on, ended. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { generateKey } from "../../src/crypto/keys.ts";
-import { formatTime, nowSeconds } from "../../src/crypto/times.ts";
-import type { NewDelegation } from "../../src/engine/interface.ts";
-import { Browser, newEmail, signedUp, type Page } from "./running.ts";
-import { fileOf, PASSWORD, Server } from "./serving.ts";
+import type { Browser } from "./running.ts";
+import { PASSWORD, Server } from "./serving.ts";
+import { compared, emailsReading, inDays, request, Somebody } from "./somebody.ts";
 
 let server: Server;
 beforeAll(async () => {
   server = await Server.start();
 });
 afterAll(() => server.remove());
-
-/** Somebody with a browser of her own; `at` makes it the one in use. */
-class Somebody {
-  readonly email = newEmail();
-  readonly browser = new Browser(server);
-  page!: Page;
-
-  static async signedUp(): Promise<Somebody> {
-    const somebody = new Somebody();
-    somebody.page = await signedUp(somebody.browser, somebody.email);
-    return somebody;
-  }
-
-  get at(): Page {
-    this.browser.use();
-    return this.page;
-  }
-
-  async store(name: string, category: string, seed: number): Promise<string> {
-    const file = fileOf(name, 400, seed);
-    await this.at.engine.upload([{ file, category }]);
-    await this.at.settled();
-    return this.page.row(name.replace(/\.[a-z]+$/, "")).id;
-  }
-}
-
-async function compared(one: Somebody, other: Somebody): Promise<void> {
-  for (const [a, b] of [[one, other], [other, one]] as const) {
-    const { key } = await a.at.engine.sharing.meet(b.email);
-    await a.at.engine.sharing.verifyPerson(b.email, { kind: "seen", key });
-  }
-}
-
-function request(to: string, change: Partial<NewDelegation> = {}): NewDelegation {
-  const scope = { categories: ["lab"], subjects: "*", professions: "*" } as const;
-  const expires = inDays(90);
-  return { to, ...scope, rights: ["read"], expires, parent: null, ...change };
-}
-
-function inDays(days: number): string {
-  return formatTime(nowSeconds() + days * 86_400);
-}
-
-async function emailsReading(somebody: Somebody, report: string): Promise<(string | null)[]> {
-  const { readers } = await somebody.at.engine.sharing.readersOf(report);
-  return readers.map(({ email }) => email).sort();
-}
 
 /** Roots of the messages that wait for somebody. */
 async function rootsInInbox(somebody: Somebody): Promise<string[]> {
@@ -99,9 +51,9 @@ describe("a standing delegation", () => {
   let [ana, boris, cleo]: Somebody[] = [];
   let [past, given]: string[] = [];
   beforeAll(async () => {
-    ana = await Somebody.signedUp();
-    boris = await Somebody.signedUp();
-    cleo = await Somebody.signedUp();
+    ana = await Somebody.signedUp(server);
+    boris = await Somebody.signedUp(server);
+    cleo = await Somebody.signedUp(server);
     past = await ana.store("old lab.txt", "lab", 1);
   });
 
@@ -163,7 +115,7 @@ describe("a standing delegation", () => {
   });
 
   it("goes on with the past at the next opening, where a closed page was stopped", async () => {
-    const dora = await Somebody.signedUp();
+    const dora = await Somebody.signedUp(server);
     await compared(ana!, dora);
     const { id } = await ana!.at.engine.sharing.delegate(request(dora.email));
     let isAway = false;
@@ -218,7 +170,7 @@ describe("a standing delegation", () => {
   });
 
   it("is not passed on past the owner of the record, whose key has changed", async () => {
-    const dora = await Somebody.signedUp();
+    const dora = await Somebody.signedUp(server);
     await compared(boris!, dora);
     const mallory = await generateKey("Ana", ana!.email);
     boris!.browser.meddle = async (each, forward) => {

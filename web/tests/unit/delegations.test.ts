@@ -26,7 +26,7 @@ const READERS: Record<string, (vector: Vector) => Promise<Vector>> = {
     const { subject, category, profession } = vector.report;
     const facts = { owner: me.keyId, subject, category };
     const chosen = await delegations.readers(facts, profession, parseTime(vector.at));
-    return { readers: Object.fromEntries(chosen.delegations), left_out: [...chosen.leftOut].sort() };
+    return { readers: Object.fromEntries(chosen.delegations), left_out: chosen.leftOut.map(({ key }) => key).sort() };
   },
 };
 

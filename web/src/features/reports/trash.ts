@@ -5,11 +5,11 @@ import { t } from "../../i18n/language.svelte.ts";
 import { errorWords } from "../../ui/error-words.ts";
 import { toast } from "../../ui/toasts.svelte.ts";
 
-/** Put a report in the trash, with a way back. Failures are said, not thrown. */
+/** Put a report in the trash, somebody else's in one's own alone, with a way back. Failures are said, not thrown. */
 export async function moveToTrash(engine: Engine, row: ReportRow): Promise<void> {
   try {
     await engine.trash([row.id]);
-    toast(t("trash.moved", { title: row.title }), {
+    toast(t(row.isMine ? "trash.moved" : "trash.taken-out", { title: row.title }), {
       label: t("action.undo"),
       run: () => void takeBack(engine, row),
     });

@@ -13,6 +13,7 @@ import type {
   Meeting,
   Named,
   NewDelegation,
+  Notice,
   Readers,
   ReceivedList,
   RekeyPlan,
@@ -38,6 +39,7 @@ export class TestSharing implements SharingEngine {
   readonly received = new Source<ReceivedList>({ status: "ready", items: [], error: null });
   readonly delegations = new Source<DelegationList>({ status: "ready", items: people.delegations, error: null });
   readonly requests = new Source<readonly Request[]>([]);
+  readonly notices = new Source<readonly Notice[]>([]);
 
   readers: Readers | null = null;
   readBy: ReadonlyMap<string, readonly string[]> = new Map([
@@ -87,6 +89,14 @@ export class TestSharing implements SharingEngine {
 
   async acceptPerson(email: string, key: string): Promise<Contact> {
     return this.trustIs(email, { key, trust: "unverified", formerKeys: [this.contact(email).key] });
+  }
+
+  async seen(ids: readonly string[]): Promise<void> {
+    this.notices.set(this.notices.current.filter(({ id }) => !ids.includes(id)));
+  }
+
+  lookAgain(): Promise<void> {
+    return Promise.resolve();
   }
 
   named(keys: readonly string[]): Promise<readonly Named[]> {

@@ -1,0 +1,207 @@
+/** What others and the server do meanwhile: found without being asked for, and named where it is not as it should be. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { CarriedNote } from "../../src/crypto/notes.ts";
+import { generateKey } from "../../src/crypto/keys.ts";
+import { formatTime, nowSeconds } from "../../src/crypto/times.ts";
+import { signDelegation } from "../../src/vault/delegation.ts";
+import { contactsOf } from "../../src/vault/index/state.ts";
+import { makeId } from "../../src/vault/words.ts";
+import { sendMessage } from "../../src/worker/messages.ts";
+import { fileOf, Server } from "./serving.ts";
+import { compared, emailsReading, inDays, request, Somebody } from "./somebody.ts";
+
+let server: Server;
+let [ana, boris]: Somebody[] = [];
+beforeAll(async () => {
+  server = await Server.start();
+  ana = await Somebody.signedUp(server);
+  boris = await Somebody.signedUp(server);
+  await compared(ana, boris);
+});
+afterAll(() => server.remove());
+
+/** Notices that stand on somebody's page, which are then seen. */
+async function noticed(somebody: Somebody) {
+  const { sharing } = somebody.at.engine;
+  const notices = [...sharing.notices.current];
+  await sharing.seen(notices.map(({ id }) => id));
+  expect(sharing.notices.current).toEqual([]);
+  return notices;
+}
+
+describe("a delegate who is not given what is stored", () => {
+  it("is named at upload, edit and new version, each report under one notice", async () => {
+    await ana!.at.engine.sharing.delegate(request(boris!.email, { expires: inDays(30) }));
+    const there = await ana!.store("blood.txt", "lab", 1);
+    expect(await noticed(ana!)).toEqual([]);
+    // Another key under his email: he is changed from then on.
+    const other = await generateKey("Boris", boris!.email);
+    ana!.browser.meddle = async (asked, forward) => {
+      if (!asked.url.endsWith("/people/find")) return null;
+      const answer = (await (await forward()).json()) as object;
+      return new Response(JSON.stringify({ ...answer, certificate: other.certificate.armored }));
+    };
+    await ana!.at.engine.sharing.meet(boris!.email);
+    ana!.browser.meddle = () => null;
+    const left = [{ email: boris!.email, why: "changed" }];
+    const stored = [await ana!.store("lab 2.txt", "lab", 2), await ana!.store("lab 3.txt", "lab", 3)];
+    expect(await noticed(ana!)).toMatchObject([{ kind: "left-out", reports: stored, people: left }]);
+    const letter = await ana!.store("letter.txt", "letter", 4);
+    expect(await noticed(ana!)).toEqual([]);
+    await ana!.at.engine.edit(letter, { category: "lab" });
+    expect(await noticed(ana!)).toMatchObject([{ kind: "left-out", reports: [letter], people: left }]);
+    await ana!.at.engine.update(there, { file: fileOf("blood.txt", 300, 5) });
+    await ana!.page.settled();
+    expect(await noticed(ana!)).toMatchObject([{ kind: "left-out", reports: [there], people: left }]);
+    expect(await emailsReading(ana!, there)).toEqual([ana!.email]);
+    await compared(ana!, boris!);
+  });
+
+  it("is named once its delegation is over, when the report it read says something else", async () => {
+    const { id } = await ana!.at.engine.sharing.delegate(request(boris!.email, { categories: ["imaging"] }));
+    const report = await ana!.store("scan.txt", "imaging", 6);
+    expect(await emailsReading(ana!, report)).toContain(boris!.email);
+    await ana!.at.engine.sharing.endDelegation(id);
+    await ana!.at.engine.edit(report, { title: "Scan of the knee" });
+    expect(await noticed(ana!)).toMatchObject([
+      { kind: "left-out", reports: [report], people: [{ email: boris!.email, why: "lapsed" }] },
+    ]);
+  });
+});
+
+describe("a message in the inbox", () => {
+  it("that is forged or about somebody else is named, and stays until it is seen", async () => {
+    const { key } = boris!.vault;
+    const [contact] = contactsOf(boris!.vault.index.state).filter(({ email }) => email === ana!.email);
+    const certificates = [key.certificate, ana!.vault.key.certificate];
+    const note = async (to: string): Promise<CarriedNote> =>
+      signDelegation(key, {
+        ...{ id: makeId(), from: key.keyId, to, subjects: "*", categories: "*", professions: "*", rights: ["read"] },
+        ...{ parent: null, owner: null, email: null, created: formatTime(nowSeconds()), expires: inDays(9), extra: {} },
+      });
+    const toHer = await note(contact!.key);
+    const toNobody = await note("ef".repeat(16).slice(0, contact!.key.length));
+    const forged = { ...toHer, signature: toNobody.signature };
+    for (const each of [forged, toNobody, { note: "nonsense", signature: "" }]) {
+      await sendMessage(boris!.vault, each as CarriedNote, { certificates, emails: [ana!.email] }, "delegation");
+    }
+    await ana!.at.engine.sharing.refreshDelegations();
+    await ana!.at.engine.sharing.refreshDelegations();
+    const named = await noticed(ana!);
+    const from = boris!.email;
+    expect(named).toMatchObject([
+      { kind: "message", from, error: { code: "delegation-refused" } },
+      { kind: "message", from, error: { code: "delegation-refused" } },
+      { kind: "message", from, error: { code: "note-refused" } },
+    ]);
+    await ana!.at.engine.sharing.refreshDelegations();
+    expect(ana!.page.engine.sharing.notices.current).toEqual([]);
+  });
+});
+
+describe("the permission to store", () => {
+  it("lasts as long as the longest of what gives it, and is shortened to what is left", async () => {
+    const asked: string[] = [];
+    ana!.browser.meddle = ({ method, url }) => {
+      if (url.includes("/uploaders/")) asked.push(method);
+      return null;
+    };
+    const until = async (): Promise<string | undefined> => {
+      const answer = (await ana!.vault.transport.call("GET", "/uploaders")) as { items: { expires: string }[] };
+      return answer.items[0]?.expires;
+    };
+    const change = { rights: ["upload"], categories: ["genetics"] } as const;
+    const [long, short] = [inDays(60), inDays(20)];
+    const first = await ana!.at.engine.sharing.delegate(request(boris!.email, { ...change, expires: long }));
+    const second = await ana!.at.engine.sharing.delegate(request(boris!.email, { ...change, expires: short }));
+    expect(await until()).toBe(long);
+    await ana!.at.engine.sharing.endDelegation(first.id);
+    expect(await until()).toBe(short);
+    await ana!.at.engine.sharing.endDelegation(second.id);
+    expect(await until()).toBeUndefined();
+    expect(asked).toEqual(["PUT", "PUT", "PUT", "DELETE"]);
+    ana!.browser.meddle = () => null;
+  });
+});
+
+describe("a root of the same revision with other readers", () => {
+  it("that lacks one is entered, and who is gone is named", async () => {
+    const report = await ana!.store("alone.txt", "other", 10);
+    const alone = ana!.page.row("alone").cid;
+    await ana!.at.engine.sharing.share({ reports: [report], people: [boris!.email] });
+    ana!.browser.meddle = async (asked, forward) => {
+      if (!new URL(asked.url).pathname.endsWith("/changes")) return null;
+      const answer = (await (await forward()).json()) as object;
+      return new Response(JSON.stringify({ ...answer, items: [{ report, root: alone, deleted: false }] }));
+    };
+    await ana!.at.engine.refresh();
+    ana!.browser.meddle = () => null;
+    expect(ana!.page.row("alone").cid).toBe(alone);
+    const gone = [{ email: boris!.email }];
+    expect(await noticed(ana!)).toMatchObject([{ kind: "taken-off", reports: [report], people: gone, unnamed: 0 }]);
+    expect((await ana!.vault.index.readersOf(report)).removed).toHaveLength(1);
+  });
+
+  it("from a share whose index was not written is entered at the next look", async () => {
+    const report = await ana!.store("again.txt", "other", 11);
+    const people = [boris!.email];
+    await ana!.at.engine.sharing.share({ reports: [report], people });
+    await ana!.at.engine.sharing.unshare({ reports: [report], person: boris!.email });
+    ana!.browser.meddle = ({ method, url }) =>
+      method === "PUT" && url.endsWith("/index") ? new Response(JSON.stringify({ code: "unavailable" }), { status: 503 }) : null;
+    expect(await ana!.at.engine.sharing.share({ reports: [report], people })).toMatchObject([{ state: "failed" }]);
+    ana!.browser.meddle = () => null;
+    await ana!.at.engine.refresh();
+    expect((await ana!.vault.index.readersOf(report)).readers).toHaveLength(1);
+    await ana!.at.engine.edit(report, { title: "Again and again" });
+    expect(ana!.page.row("Again and again").id).toBe(report);
+    expect(ana!.page.engine.sharing.notices.current.filter(({ kind }) => kind === "taken-off")).toEqual([]);
+  });
+});
+
+describe("what somebody else shares", () => {
+  it("is found without being asked for, and leaves her own list alone where she takes it out", async () => {
+    const report = await boris!.store("his.txt", "letter", 20);
+    await boris!.at.engine.sharing.share({ reports: [report], people: [ana!.email] });
+    await ana!.at.engine.sharing.lookAgain();
+    const there = (): boolean => ana!.page.rows.some(({ id, deleted }) => id === report && deleted === null);
+    expect(there()).toBe(true);
+    expect(ana!.page.engine.sharing.received.current).toMatchObject({ status: "ready", items: [{ report }] });
+    await ana!.at.engine.trash([report]);
+    expect(there()).toBe(false);
+    await ana!.at.engine.sharing.lookAgain();
+    expect(there()).toBe(false);
+    expect(ana!.page.engine.sharing.received.current.items).toEqual([]);
+    expect(boris!.page.row("his").deleted).toBeNull();
+    expect(await emailsReading(boris!, report)).toContain(ana!.email);
+    await ana!.at.engine.restore([report]);
+    expect(there()).toBe(true);
+    await ana!.at.engine.trash([report]);
+    await ana!.at.engine.purge([report]);
+    expect(ana!.page.rows.some(({ id }) => id === report)).toBe(false);
+    await boris!.at.engine.refresh();
+    expect(boris!.page.row("his").deleted).toBeNull();
+  });
+
+  it("is not looked for with an error where the server is away", async () => {
+    ana!.browser.meddle = () => {
+      throw new TypeError("network");
+    };
+    const before = ana!.page.engine.sharing.received.current;
+    await ana!.at.engine.sharing.lookAgain();
+    ana!.browser.meddle = () => null;
+    expect(ana!.page.engine.sharing.received.current).toEqual(before);
+  });
+});
+
+describe("what is still readable after an end", () => {
+  it("names a report that they were taken off, until its key is new", async () => {
+    const { id } = await ana!.at.engine.sharing.delegate(request(boris!.email, { categories: ["dental"] }));
+    const report = await ana!.store("teeth.txt", "dental", 30);
+    await ana!.at.engine.sharing.unshare({ reports: [report], person: boris!.email });
+    expect((await ana!.at.engine.sharing.endDelegation(id)).stillReadable).toContain(report);
+    const again = await ana!.at.engine.sharing.delegate(request(boris!.email, { categories: ["dental"] }));
+    await ana!.at.engine.sharing.rekey(report, { keep: [] });
+    expect((await ana!.at.engine.sharing.endDelegation(again.id)).stillReadable).not.toContain(report);
+  });
+});
