@@ -80,7 +80,7 @@ describe("a message in the inbox", () => {
         ...{ parent: null, owner: null, email: null, created: formatTime(nowSeconds()), expires: inDays(9), extra: {} },
       });
     const toHer = await note(contact!.key);
-    const toNobody = await note("ef".repeat(16).slice(0, contact!.key.length));
+    const toNobody = await note("ef".repeat(40).slice(0, contact!.key.length));
     const forged = { ...toHer, signature: toNobody.signature };
     for (const each of [forged, toNobody, { note: "nonsense", signature: "" }]) {
       await sendMessage(boris!.vault, each as CarriedNote, { certificates, emails: [ana!.email] }, "delegation");
