@@ -263,6 +263,25 @@ const sharing: readonly Scene[] = [
       await page.getByRole("checkbox", { name: "Choose Heart clinic letter" }).check();
     },
   },
+  {
+    name: "vault-notices",
+    path: "/reports",
+    prepare: (engine) =>
+      engine.notices.set([
+        {
+          ...{ kind: "left-out", id: "a", reports: [reportId(0), reportId(1), reportId(2), reportId(3), reportId(4)] },
+          people: [
+            { ...people.named(people.okafor), why: "changed" },
+            { ...people.named(people.tomas), why: "lapsed" },
+          ],
+        },
+        { kind: "taken-off", id: "b", reports: [reportId(1)], people: [people.named(people.brigid)], unnamed: 1 },
+        { kind: "message", id: "c", reports: [], from: "x@y.example", error: new EngineError("delegation-refused", "forged") },
+      ]),
+    act: async (page) => {
+      await page.getByRole("button", { name: /^Seen:/ }).nth(2).waitFor();
+    },
+  },
   { name: "report-sharing", path: `${report}/sharing`, act: settled },
   {
     name: "report-sharing-nobody",
