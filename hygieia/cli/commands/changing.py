@@ -70,7 +70,10 @@ def edit(invocation: Invocation, report: str, title: str | None, category: str |
 @command("rm")
 @click.argument("reports", nargs=-1, required=True, metavar="REPORT…")
 def rm(invocation: Invocation, reports: tuple[str, ...]) -> None:
-    """Move reports to the trash; `restore` brings them back for 30 days."""
+    """Move reports to the trash; `restore` brings them back for 30 days.
+
+    What somebody else shared leaves your own list alone: nothing changes for them.
+    """
     from hygieia.cli.sessions import opened_vault, run
 
     async def work() -> Sequence[ReportEntry]:
