@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Final, cast
 
 from hygieia.errors import Duplicate, NoteRefused, NotFound, RecipientRefused, StaleRevision
 from hygieia.limits import MAX_PAGE_ITEMS
-from hygieia.openpgp.certificates import Certificate
+from hygieia.openpgp.certificates import CLOCK_SKEW, Certificate
 from hygieia.openpgp.notes import Note, Verdict, parse_note, verify_note
+from hygieia.openpgp.times import now
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Iterable, Sequence
@@ -120,6 +121,10 @@ def _read_note(text: str, sharing: Sharing, signer: Certificate) -> Share:
     fields = [note.body.get(name) for name in ("report", "reader", "pkesk", "created")]
     if not all(isinstance(field, str) for field in fields) or fields[0] != sharing.report:
         raise NoteRefused("A share note is for another report.")
+    if note.created > now() + CLOCK_SKEW:
+        raise NoteRefused(
+            "A share note is of a time to come. Set your device's clock and share again."
+        )
     if verify_note(note, signer) is not Verdict.VALID:
         raise NoteRefused("A share note is not signed by the key of whoever shares.")
     reader, pkesk = str(fields[1]), str(fields[2])

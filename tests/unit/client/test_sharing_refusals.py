@@ -97,9 +97,9 @@ async def test_a_clock_may_be_wrong_by_ten_minutes_and_not_by_more(
     ana, boris = await person("Ana"), await person("Boris")
     await meet(ana, boris)
     entry = await stored(ana, tmp_path)
-    for minutes in (60, -60):
+    for minutes, why in ((60, "Set your device's clock"), (-60, "not signed")):
         monkeypatch.setattr(client_sharing, "now", clock_ahead(minutes))
-        with pytest.raises(NoteRefused):
+        with pytest.raises(NoteRefused, match=why):
             await share(ana, entry, boris)
     assert await boris.inbox.look() == []
     monkeypatch.setattr(client_sharing, "now", clock_ahead(8))

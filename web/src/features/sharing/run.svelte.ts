@@ -13,6 +13,7 @@ export const sharingErrors: Partial<Record<EngineError["code"], MessageKey>> = {
   forbidden: "share.error-unverified",
   "limit-exceeded": "share.error-limit",
   conflict: "share.error-trash",
+  "note-refused": "share.error-note",
   "recipient-refused": "share.error-recipients",
   "delegation-refused": "share.error-delegation",
 };
