@@ -72,8 +72,8 @@ export async function signUp(page: Page, person: { email: string; name: string; 
   return made;
 }
 
-/** Saves the kit that the page shows, and proves that its code is in hand. */
-export async function keepKit(page: Page): Promise<MadeVault> {
+/** Saves the kit that the page shows, and proves that it is in hand: by groups of its code, or by the file. */
+export async function keepKit(page: Page, proof: "groups" | "file" = "groups"): Promise<MadeVault> {
   await page.getByRole("heading", { name: "Save your recovery kit now" }).waitFor();
   const [download] = await Promise.all([
     page.waitForEvent("download"),
@@ -82,13 +82,17 @@ export async function keepKit(page: Page): Promise<MadeVault> {
   const kitFile = await download.path();
   await page.getByRole("button", { name: "Copy the code" }).waitFor();
   const code = await codeOn(page);
-  const groups = code.split("-");
+  if (proof === "groups") await typeGroups(page, code.split("-"));
+  else await page.locator("input[type=file][accept*=json]").setInputFiles(kitFile);
+  return { code, kitFile };
+}
+
+async function typeGroups(page: Page, groups: readonly string[]): Promise<void> {
   for (const number of [1, 2, 3, 4, 5, 6, 7, 8]) {
     const field = page.getByRole("textbox", { name: `Group ${number}` });
     if ((await field.count()) > 0) await field.fill(groups[number - 1]!);
   }
   await page.getByRole("button", { name: "Open my vault" }).click();
-  return { code, kitFile };
 }
 
 /** The code as the page shows it. */
