@@ -3,7 +3,7 @@
 Every file is read once, at the start. Names under ``assets/`` hold a digest of their content, so
 browsers keep them for good; the page that names them is asked for anew. The page may speak to this
 server alone. The engine's worker, which shows nothing, may also reach gateways: a worker's policy
-is that of its own script.
+is that of its own script. Those beside it reach what their one task needs, which is mostly nothing.
 """
 
 from __future__ import annotations
@@ -31,17 +31,29 @@ _PAGE_POLICY: Final = (
     "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; "
     "trusted-types svelte-trusted-html hygieia-pdf hygieia-worker"
 )
-_WORKER_POLICY: Final = (
-    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src {}"
+_TRUSTED: Final = "require-trusted-types-for 'script'; trusted-types"
+_NOTHING: Final = "default-src 'none'; connect-src 'none'"
+_ENGINE_POLICY: Final = (
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; "
+    f"{_TRUSTED} hygieia-worker; connect-src {{}}"
 )
+_COURIER_POLICY: Final = f"default-src 'none'; connect-src 'self'; {_TRUSTED} 'none'"
+_DIGEST_POLICY: Final = f"{_NOTHING}; script-src 'self' 'wasm-unsafe-eval'; {_TRUSTED} 'none'"
+_HASH_POLICY: Final = f"{_NOTHING}; {_TRUSTED} 'none'"
 # pdf.js decodes strangers' files: it compiles its own decoders, and reaches nothing.
-_PDF_POLICY: Final = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'"
+_PDF_POLICY: Final = _DIGEST_POLICY
 # A person may name any gateway: https ones, and those of her own machine.
 _GATEWAYS_OF_ONES_OWN: Final = ("'self'", "https:", "http://localhost:*", "http://127.0.0.1:*")
 _FOR_GOOD: Final = "public, max-age=31536000, immutable"
 _ASK_ANEW: Final = "no-cache"
-_WORKER_PREFIX: Final = "assets/worker-"
-_PDF_PREFIX: Final = "assets/pdf.worker"
+_ENGINE_PREFIX: Final = "assets/worker-main-"
+# Workers that show nothing and hold no key, by the start of their names.
+_HAND_POLICIES: Final = {
+    "assets/worker-courier-": _COURIER_POLICY,
+    "assets/worker-digest-": _DIGEST_POLICY,
+    "assets/worker-hash-": _HASH_POLICY,
+    "assets/pdf.worker": _PDF_POLICY,
+}
 _MEDIA_TYPES: Final = {
     ".js": "text/javascript; charset=utf-8",
     ".mjs": "text/javascript; charset=utf-8",
@@ -114,13 +126,16 @@ def _headers(name: str, gateways: Sequence[str]) -> dict[str, str]:
         "Content-Type": _MEDIA_TYPES.get(suffix, guessed),
         "Cache-Control": _FOR_GOOD if name.startswith("assets/") else _ASK_ANEW,
     }
-    if name.startswith(_WORKER_PREFIX):
-        headers["Content-Security-Policy"] = _WORKER_POLICY.format(_reachable(gateways))
-    elif name.startswith(_PDF_PREFIX):
-        headers["Content-Security-Policy"] = _PDF_POLICY
-    elif suffix in {".html", ".js", ".mjs"}:
-        headers["Content-Security-Policy"] = _PAGE_POLICY
+    if suffix in {".html", ".js", ".mjs"}:
+        headers["Content-Security-Policy"] = _policy(name, gateways)
     return headers
+
+
+def _policy(name: str, gateways: Sequence[str]) -> str:
+    if name.startswith(_ENGINE_PREFIX):
+        return _ENGINE_POLICY.format(_reachable(gateways))
+    hands = (policy for start, policy in _HAND_POLICIES.items() if name.startswith(start))
+    return next(hands, _PAGE_POLICY)
 
 
 def _reachable(gateways: Sequence[str]) -> str:

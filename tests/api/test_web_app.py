@@ -13,6 +13,10 @@ from hygieia.server.web_app import load_bundle
 from tests.factories.servers import Api, running_api, settings_in
 
 SCRIPT = b"export {};\n"
+WORKERS = tuple(
+    f"worker-{name}-abc.js" for name in ("main", "courier-worker", "digest-worker", "hash-worker")
+)
+PDF = "pdf.worker.min-abc.mjs"
 
 
 @pytest.fixture
@@ -31,8 +35,8 @@ async def built(package: Path, tmp_path: Path) -> AsyncIterator[Api]:
     (assets.parent / "service-worker.js").write_bytes(SCRIPT)
     (assets / "index-abc.js").write_bytes(SCRIPT)
     (assets / "index-abc.js.gz").write_bytes(gzip.compress(SCRIPT))
-    (assets / "worker-main-abc.js").write_bytes(SCRIPT)
-    (assets / "pdf.worker.min-abc.mjs").write_bytes(SCRIPT)
+    for name in (*WORKERS, PDF):
+        (assets / name).write_bytes(SCRIPT)
     settings = settings_in(tmp_path / "data", gateways=("https://gateway.example/",))
     async with running_api(settings) as api:
         yield api
@@ -54,28 +58,51 @@ async def test_what_is_not_the_apps_stays_unknown(built: Api) -> None:
 
 
 async def test_the_page_runs_no_script_but_its_own_and_speaks_to_nobody_else(built: Api) -> None:
-    policy = (await built.call("GET", "/")).headers["Content-Security-Policy"]
-    rules = dict(rule.strip().partition(" ")[::2] for rule in policy.split(";"))
+    rules = await _rules(built, "/")
     assert rules["default-src"] == "'none'"
     assert rules["script-src"] == rules["connect-src"] == rules["style-src"] == "'self'"
     assert rules["require-trusted-types-for"] == "'script'"
-    assert "unsafe" not in policy
+    assert "unsafe" not in " ".join(rules.values())
 
 
-async def test_only_the_workers_script_may_reach_gateways(built: Api) -> None:
-    worker = await built.call("GET", "/assets/worker-main-abc.js")
-    policy = worker.headers["Content-Security-Policy"]
-    assert "connect-src 'self' https: http://localhost:* " in policy
-    assert policy.endswith("https://gateway.example")
-    for path in ("/assets/index-abc.js", "/service-worker.js"):
-        other = (await built.call("GET", path)).headers["Content-Security-Policy"]
-        assert "connect-src 'self';" in other
+async def test_only_the_engines_worker_may_reach_gateways(built: Api) -> None:
+    engine = await _rules(built, "/assets/worker-main-abc.js")
+    assert engine["connect-src"].startswith("'self' https: http://localhost:* ")
+    assert engine["connect-src"].endswith("https://gateway.example")
+    for path in (
+        "/assets/index-abc.js",
+        "/service-worker.js",
+        "/assets/worker-courier-worker-abc.js",
+    ):
+        assert (await _rules(built, path))["connect-src"] == "'self'"
 
 
-async def test_only_the_drawer_of_pdfs_compiles_decoders_and_it_reaches_nothing(built: Api) -> None:
-    drawer = await built.call("GET", "/assets/pdf.worker.min-abc.mjs")
-    policy = drawer.headers["Content-Security-Policy"]
-    assert policy == "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'"
+@pytest.mark.parametrize("name", ["worker-digest-worker-abc.js", "worker-hash-worker-abc.js", PDF])
+async def test_a_worker_that_computes_reaches_nothing(built: Api, name: str) -> None:
+    rules = await _rules(built, f"/assets/{name}")
+    assert rules["default-src"] == rules["connect-src"] == "'none'"
+
+
+async def test_only_what_compiles_a_program_of_ours_may_do_so(built: Api) -> None:
+    compiling = {"worker-main-abc.js", "worker-digest-worker-abc.js", PDF}
+    for name in (*WORKERS, PDF, "index-abc.js"):
+        rules = await _rules(built, f"/assets/{name}")
+        assert ("'wasm-unsafe-eval'" in rules.get("script-src", "")) == (name in compiling), name
+
+
+@pytest.mark.parametrize("name", [*WORKERS, PDF])
+async def test_no_worker_starts_a_script_but_by_its_own_names(built: Api, name: str) -> None:
+    rules = await _rules(built, f"/assets/{name}")
+    assert rules["require-trusted-types-for"] == "'script'"
+    assert rules["trusted-types"] == (
+        "hygieia-worker" if name.startswith("worker-main") else "'none'"
+    )
+    assert rules.get("script-src", "'self'").startswith("'self'")
+
+
+async def _rules(api: Api, path: str) -> dict[str, str]:
+    policy = (await api.call("GET", path)).headers["Content-Security-Policy"]
+    return dict(rule.strip().partition(" ")[::2] for rule in policy.split(";"))
 
 
 async def test_assets_are_kept_for_good_and_the_service_worker_is_not(built: Api) -> None:

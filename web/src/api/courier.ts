@@ -4,6 +4,7 @@
  * look through there.
  */
 import type { Bytes } from "../bytes.ts";
+import { startHand } from "../hands.ts";
 import { refusal } from "../refusal.ts";
 
 /** A body whose memory travels: `octets` are other ones, of the same content, once it was posted. */
@@ -81,7 +82,7 @@ export class Courier {
   }
 
   private start(): Worker {
-    const worker = new Worker(new URL("./courier-worker.ts", import.meta.url), { type: "module" });
+    const worker = startHand("courier");
     worker.onmessage = ({ data }: MessageEvent<Delivered>) => {
       this.waiting.get(data.id)?.resolve(data);
       this.waiting.delete(data.id);

@@ -2,6 +2,7 @@
  * SHA-256 of a content as it flows. WebCrypto has no streaming digest, so hash-wasm does it, in a
  * worker of its own: it takes a core for itself at 300 MB/s.
  */
+import { startHand } from "../hands.ts";
 import { refusal } from "../refusal.ts";
 
 /** Octets cross in buffers of one size, which come back to be used again: so many in all. */
@@ -49,7 +50,7 @@ class Later<T> {
 }
 
 class WorkerDigest implements ContentDigest {
-  private readonly worker = new Worker(new URL("./digest-worker.ts", import.meta.url), { type: "module" });
+  private readonly worker = startHand("digest");
   private readonly spare: Uint8Array<ArrayBuffer>[] = [];
   private made = 0;
   private current: Uint8Array<ArrayBuffer> | null = null;

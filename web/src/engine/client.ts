@@ -2,6 +2,7 @@
 import type { Call, FeedMessage, Feeds, FromWorker, Method } from "../worker/protocol.ts";
 import { fromSent, unpacked } from "../worker/protocol.ts";
 import workerUrl from "../worker/main.ts?worker&url";
+import { scriptPolicy } from "../trusted-scripts.ts";
 import { EngineError } from "./errors.ts";
 import { Source } from "./feed.ts";
 import type { Engine, ReportList, ReportRow } from "./interface.ts";
@@ -38,7 +39,7 @@ class Client {
       language: "system",
       isSlashSearch: true,
     }),
-    copies: new Source<Feeds["copies"]>({ status: "unknown", items: [], tested: 0, total: 0, error: null }),
+    copies: new Source<Feeds["copies"]>({ status: "unknown", items: [], tested: 0, total: 0, failed: [], error: null }),
     lockingIn: new Source<Feeds["lockingIn"]>(null),
     contacts: new Source<Feeds["contacts"]>([]),
     received: new Source<Feeds["received"]>({ status: "closed", items: [], error: null }),
@@ -128,32 +129,10 @@ function saveFile(file: File, fileName: string): void {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
-/**
- * A script of our own as Trusted Types want it (CSP: require-trusted-types-for 'script'). The page
- * has this one address for the engine and two for service workers, and no other.
- */
-function scriptUrl(url: string): string {
-  const types = (globalThis as { trustedTypes?: TrustedTypesFactory }).trustedTypes;
-  policy ??= types?.createPolicy("hygieia-worker", {
-    createScriptURL: (asked) => {
-      if (asked === workerUrl || asked === SERVICE_WORKER || asked === ASIDE) return asked;
-      throw new TypeError("This is no script of ours.");
-    },
-  });
-  return (policy?.createScriptURL(url) ?? url) as string;
-}
-
-interface TrustedTypesFactory {
-  createPolicy(
-    name: string,
-    rules: { createScriptURL: (url: string) => string },
-  ): { createScriptURL(url: string): unknown };
-}
-let policy: ReturnType<TrustedTypesFactory["createPolicy"]> | undefined;
-
 const SERVICE_WORKER = "/service-worker.js";
 /** The one that the engine's worker has, so that no file passes through the other (see there). */
 const ASIDE = "/service-worker-aside.js";
+const scriptUrl = scriptPolicy("hygieia-worker", [workerUrl, SERVICE_WORKER, ASIDE]);
 
 /** Keeps the app itself for when there is no network; nothing of the vault goes into its cache. */
 export async function registerServiceWorker(): Promise<void> {

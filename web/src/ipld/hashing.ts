@@ -3,6 +3,7 @@
  * for it, which has enough to do. Their memory goes there and back, and is not copied.
  */
 import { sha256, type Bytes } from "../bytes.ts";
+import { startHand } from "../hands.ts";
 import { refusal } from "../refusal.ts";
 import { blockFrom, requireBlock, type Block } from "./cid.ts";
 
@@ -67,7 +68,7 @@ export class BlockHasher {
   }
 
   private start(): Worker {
-    const worker = new Worker(new URL("./hash-worker.ts", import.meta.url), { type: "module" });
+    const worker = startHand("hash");
     worker.onmessage = ({ data }: MessageEvent<FromHasher>) => {
       if (data === null) {
         this.state = "begun";

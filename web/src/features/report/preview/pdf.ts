@@ -7,27 +7,10 @@ import jbig2 from "pdfjs-dist/wasm/jbig2.wasm?url";
 import openjpeg from "pdfjs-dist/wasm/openjpeg.wasm?url";
 import qcms from "pdfjs-dist/wasm/qcms_bg.wasm?url";
 
-interface ScriptPolicy {
-  createScriptURL(address: string): string;
-}
-interface PolicyFactory {
-  createPolicy(name: string, rules: ScriptPolicy): ScriptPolicy;
-}
+import { scriptPolicy } from "../../../trusted-scripts.ts";
 
-let policy: ScriptPolicy | undefined;
-
-/** The worker's address as a trusted one where the browser knows Trusted Types. It is a constant of the build. */
-function trustedWorkerAddress(): string {
-  const factory = (globalThis as { trustedTypes?: PolicyFactory }).trustedTypes;
-  if (factory === undefined) return workerAddress;
-  policy ??= factory.createPolicy("hygieia-pdf", {
-    createScriptURL(address) {
-      if (address !== workerAddress) throw new TypeError("Only pdf.js's own worker may be started here.");
-      return address;
-    },
-  });
-  return policy.createScriptURL(workerAddress);
-}
+/** The worker's address is a constant of the build. */
+const trusted = scriptPolicy("hygieia-pdf", [workerAddress]);
 
 const decoders: ReadonlyMap<string, string> = new Map([
   ["jbig2.wasm", jbig2],
@@ -53,7 +36,7 @@ export interface OpenPdf {
 
 /** Open a PDF. Rejects when it is none, or is locked with a password of its own. */
 export async function openPdf(bytes: Uint8Array): Promise<OpenPdf> {
-  GlobalWorkerOptions.workerPort = new Worker(trustedWorkerAddress(), { type: "module" });
+  GlobalWorkerOptions.workerPort = new Worker(trusted(workerAddress), { type: "module" });
   const port = GlobalWorkerOptions.workerPort;
   // A copy: pdf.js hands its bytes over to the worker, and they would be gone here.
   const task = getDocument({
