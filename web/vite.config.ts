@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -6,6 +7,25 @@ import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 
 const COMPRESSED = /\.(?:css|html|js|json|mjs|svg|wasm|webmanifest)$/;
+
+/** Tells the service worker what this build is called, and which files are of it. */
+function namedBuild(): Plugin {
+  return {
+    name: "hygieia-named-build",
+    apply: "build",
+    writeBundle({ dir }) {
+      const assets = readdirSync(join(dir!, "assets")).sort().map((name) => `/assets/${name}`);
+      const build = createHash("sha256").update(assets.join("\n")).digest("hex").slice(0, 16);
+      const path = join(dir!, "service-worker.js");
+      let script = readFileSync(path, "utf8");
+      for (const [name, value] of Object.entries({ HYGIEIA_BUILD: build, HYGIEIA_ASSETS: assets })) {
+        if (script.split(name).length !== 2) throw new Error(`The service worker names ${name} not once.`);
+        script = script.replace(name, JSON.stringify(value));
+      }
+      writeFileSync(path, script);
+    },
+  };
+}
 
 /** Writes each text of the bundle once more, compressed, so that the server need not do it. */
 function compressed(): Plugin {
@@ -25,7 +45,8 @@ function compressed(): Plugin {
 
 // The bundle is package data of the Python server, which serves it (docs/guide: make run).
 export default defineConfig({
-  plugins: [svelte(), compressed()],
+  // In this order: what is compressed is what was written last.
+  plugins: [svelte(), namedBuild(), compressed()],
   // Addresses inside the app are paths: assets are named from the root.
   base: "/",
   build: {

@@ -1,0 +1,162 @@
+/** The app's own files under the service worker: what is kept, and when what is kept of earlier builds goes. */
+import { beforeEach, describe, expect, it } from "vitest";
+import { Shell } from "../../src/service-worker/shell.ts";
+
+const ORIGIN = "http://vault.example";
+
+/** The caches of a browser, in as far as the shell uses them. */
+class Caches {
+  readonly all = new Map<string, Map<string, Response>>();
+
+  open(name: string): Promise<Cache> {
+    const kept = this.all.get(name) ?? new Map<string, Response>();
+    this.all.set(name, kept);
+    const cache = {
+      match: async (asked: Request | string) => kept.get(pathOf(asked))?.clone(),
+      put: async (asked: Request | string, response: Response) => void kept.set(pathOf(asked), response),
+    };
+    return Promise.resolve(cache as unknown as Cache);
+  }
+
+  async match(asked: Request | string, { cacheName }: { cacheName: string }): Promise<Response | undefined> {
+    return this.all.get(cacheName)?.get(pathOf(asked))?.clone();
+  }
+
+  async keys(): Promise<string[]> {
+    return [...this.all.keys()];
+  }
+
+  async delete(name: string): Promise<boolean> {
+    return this.all.delete(name);
+  }
+}
+
+function pathOf(asked: Request | string): string {
+  return new URL(typeof asked === "string" ? asked : asked.url, ORIGIN).pathname;
+}
+
+/** What the server has now, by path; null: it does not answer. */
+let served: Map<string, string> | null;
+let asked: string[];
+let caches: Caches;
+let room: number;
+let pages: number;
+
+function build(name: string): Shell {
+  const assets = [`/assets/index-${name}.js`, `/assets/lazy-${name}.js`, "/assets/same.js"];
+  served = new Map([["/", `page ${name}`], ...assets.map((path): [string, string] => [path, `${path} of it`])]);
+  return new Shell(
+    {
+      caches: caches as unknown as CacheStorage,
+      fetch: async (input) => {
+        const path = pathOf(input as Request | string);
+        asked.push(path);
+        if (served === null) throw new TypeError("no network");
+        const body = served.get(path);
+        return body === undefined ? new Response("", { status: 404 }) : new Response(body);
+      },
+      room: async () => room,
+      pages: async () => pages,
+    },
+    name,
+    assets,
+  );
+}
+
+const get = (path: string): Request => new Request(ORIGIN + path);
+const text = async (response: Promise<Response>): Promise<string> => (await response).text();
+
+beforeEach(() => {
+  [asked, caches, room, pages] = [[], new Caches(), 1e9, 1];
+});
+
+describe("the app's own files", () => {
+  it("are all there once a vault was open, though only some of them were used", async () => {
+    const shell = build("one");
+    await shell.keepPage();
+    await shell.asset(get("/assets/index-one.js"));
+    await shell.keepAll("/assets/index-one.js");
+    expect(asked.filter((path) => path === "/assets/index-one.js")).toHaveLength(1);
+    served = null;
+    expect(await text(shell.page(get("/reports/1")))).toBe("page one");
+    expect(await text(shell.asset(get("/assets/lazy-one.js")))).toBe("/assets/lazy-one.js of it");
+  });
+
+  it("are asked for once, whatever is opened afterwards", async () => {
+    const shell = build("one");
+    await shell.keepAll("/assets/index-one.js");
+    asked = [];
+    await shell.keepAll("/assets/index-one.js");
+    expect(asked).toEqual([]);
+  });
+
+  it("come newest first while there is a network", async () => {
+    const shell = build("one");
+    await shell.keepPage();
+    served!.set("/", "a newer page");
+    expect(await text(shell.page(get("/")))).toBe("a newer page");
+  });
+
+  it("leave the room that there is to the reports where it is short", async () => {
+    const shell = build("one");
+    room = 50_000_000;
+    await shell.keepAll("/assets/index-one.js");
+    expect(asked).toEqual([]);
+  });
+
+  it("that could not all be had are asked for again at the next opening", async () => {
+    const shell = build("one");
+    const whole = served!;
+    served = new Map([...whole].filter(([path]) => path !== "/assets/same.js"));
+    await expect(shell.keepAll("/assets/index-one.js")).rejects.toThrow(TypeError);
+    served = whole;
+    await shell.keepAll("/assets/index-one.js");
+    served = null;
+    expect(await text(shell.asset(get("/assets/same.js")))).toBe("/assets/same.js of it");
+  });
+});
+
+describe("a new build", () => {
+  async function both(): Promise<{ old: Shell; fresh: Shell }> {
+    const old = build("old");
+    await old.keepPage();
+    await old.keepAll("/assets/index-old.js");
+    const fresh = build("new");
+    await fresh.keepPage();
+    return { old, fresh };
+  }
+
+  it("leaves an open page of the old one all its parts, which the server no longer has", async () => {
+    const { fresh } = await both();
+    await fresh.keepAll("/assets/index-old.js"); // the old page's own request
+    pages = 2;
+    await fresh.keepAll("/assets/index-new.js");
+    expect(await text(fresh.asset(get("/assets/lazy-old.js")))).toBe("/assets/lazy-old.js of it");
+  });
+
+  it("takes what stayed the same from the old one, and lets that go when its page is the only one", async () => {
+    const { fresh } = await both();
+    asked = [];
+    await fresh.keepAll("/assets/index-new.js");
+    expect(asked).not.toContain("/assets/same.js");
+    expect([...caches.all.keys()]).toEqual(["hygieia-app-new"]);
+  });
+
+  it("that is not whole yet leaves the page without a network to the old one", async () => {
+    const { fresh } = await both();
+    served = null;
+    expect(await text(fresh.page(get("/")))).toBe("page old");
+    served = new Map([["/", "page new"]]);
+    build("new");
+    await fresh.keepAll("/assets/index-new.js");
+    served = null;
+    expect(await text(fresh.page(get("/")))).toBe("page new");
+  });
+
+  it("touches no cache that is not the app's", async () => {
+    const { fresh } = await both();
+    await caches.open("somebody else's");
+    await fresh.keepAll("/assets/index-new.js");
+    expect([...caches.all.keys()]).toContain("somebody else's");
+  });
+});
