@@ -39,6 +39,7 @@ export class UnlockedKey implements Signer {
   private readonly signing: CryptoKey;
   private readonly decryption: CryptoKey;
   private readonly raw: KeySecrets;
+  private isClosed = false;
 
   private constructor(
     certificate: Certificate,
@@ -86,29 +87,40 @@ export class UnlockedKey implements Signer {
     return this.certificate.primaryBody;
   }
 
-  /** Ed25519 over an OpenPGP signature digest: 64 octets. */
+  /** Ed25519 over an OpenPGP signature digest: 64 octets. Throws `interrupted` once it is closed. */
   async sign(digest: Uint8Array): Promise<Uint8Array> {
+    this.requireOpen();
     return new Uint8Array(await crypto.subtle.sign("Ed25519", this.signing, digest as Bytes));
   }
 
-  /** The secret shared with `point`, or null for a point that is none or forces a known secret. */
+  /**
+   * The secret shared with `point`, or null for a point that is none or forces a known secret. Throws
+   * `interrupted` once it is closed.
+   */
   async ecdh(point: Uint8Array): Promise<Bytes | null> {
+    this.requireOpen();
     return sharedSecret(this.decryption, point);
   }
 
-  /** For locking under a passphrase alone. */
+  /** For locking under a passphrase alone. Throws `interrupted` once it is closed. */
   secrets(): KeySecrets {
+    this.requireOpen();
     return this.raw;
   }
 
   withCertificate(certificate: Certificate): Promise<UnlockedKey> {
-    return UnlockedKey.join(certificate, this.raw);
+    return UnlockedKey.join(certificate, this.secrets());
   }
 
-  /** Overwrites the secrets that this layer can reach. */
+  /** Overwrites the secrets that this layer can reach; whoever still holds the key can do nothing with it. */
   close(): void {
+    this.isClosed = true;
     this.raw.signing.fill(0);
     this.raw.decryption.fill(0);
+  }
+
+  private requireOpen(): void {
+    if (this.isClosed) throw refusal("interrupted", "The vault was locked.");
   }
 }
 

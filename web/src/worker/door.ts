@@ -85,6 +85,7 @@ export class Door {
     try {
       await vault.read();
     } catch (error) {
+      vault.requireOpen();
       if (options.isReset === true || isRefusal(error, "not-signed-in")) {
         this.discard();
         throw error;
@@ -95,6 +96,8 @@ export class Door {
       return vault;
     }
     await uploads.load();
+    // It may have been locked meanwhile.
+    vault.requireOpen();
     this.show(vault);
     this.parts.reach.setWaiting(vault.changer);
     const person = this.person(vault.session);
@@ -169,7 +172,7 @@ export class Door {
     this.downloads.close();
     this.copies.close();
     this.sharing.close();
-    this.opened?.vault.key.close();
+    this.opened?.vault.close();
     this.opened = null;
     this.reports.begin("closed");
   }

@@ -221,6 +221,8 @@ export class EngineInWorker {
     const { vault } = this.door;
     const report = await openRevision(vault, requireReport(vault.index.state, id), options.revision);
     const { meta, verdict } = report;
+    const bytes = await readContent(vault, report, options.maxBytes);
+    vault.requireOpen();
     return {
       id,
       revision: meta.revision,
@@ -228,7 +230,7 @@ export class EngineInWorker {
       mediaType: meta.media_type,
       sizeBytes: meta.size_bytes,
       signature: verdict,
-      bytes: await readContent(report, vault.gateways, options.maxBytes),
+      bytes,
     };
   }
 

@@ -46,6 +46,7 @@ export async function streamContent(
   let size = 0;
   try {
     const reader = new PayloadReader(sessionKey, async (plain) => {
+      if (signal?.aborted) throw refusal("interrupted", "It was stopped.");
       size += plain.length;
       if (size > meta.size_bytes) throw notSigned();
       await digest.update(plain);
@@ -59,17 +60,18 @@ export async function streamContent(
   }
 }
 
-/** A whole content in memory; throws `too-large` above `maxBytes`. */
-export async function readContent(report: Report, source: Gateways, maxBytes: number) {
+/** A whole content in memory; throws `too-large` above `maxBytes`, `interrupted` when the vault is locked. */
+export async function readContent({ gateways, closing }: Vault, report: Report, maxBytes: number) {
   if (report.meta.size_bytes > maxBytes) {
     throw refusal("too-large", "This report is too large to be shown here.");
   }
   const whole = new Uint8Array(report.meta.size_bytes);
   let size = 0;
-  await streamContent(report, source, (plain) => {
+  const take = (plain: Uint8Array): void => {
     whole.set(plain, size);
     size += plain.length;
-  });
+  };
+  await streamContent(report, gateways, take, closing);
   return whole;
 }
 

@@ -97,7 +97,7 @@ class Run {
     const { report } = current;
     const contents = [...again, report];
     const job = await RekeyJob.open(vault, contents, [...this.planned]);
-    const sender = new BatchSender(vault.transport, job.upload);
+    const sender = new BatchSender(vault.transport, job.upload, { signal: vault.closing });
     const told = totalOf(contents, onProgress);
     const roots: string[] = [];
     let [revision, previous] = [report.meta.revision, report.encrypted.meta.cid as string];
@@ -167,7 +167,7 @@ export async function editAnew(
 ): Promise<void> {
   const { report } = current;
   await withUpload(vault.transport, async (upload) => {
-    const sender = new BatchSender(vault.transport, upload);
+    const sender = new BatchSender(vault.transport, upload, { signal: vault.closing });
     const secrets = { sessionKey: randomBytes(32), salt: makeSalt() };
     const sealed = await passOn(vault, report, secrets, sender, () => {}, Recorder.plain(sender));
     // Readers may have changed while it was sent.
@@ -204,10 +204,11 @@ async function passOn(
 ): Promise<SealedContent> {
   const sealer = await ContentSealer.start(secrets, recorder, sender);
   try {
-    await streamContent(report, vault.gateways, async (plain) => {
+    const pass = async (plain: Uint8Array): Promise<void> => {
       await sealer.write(plain);
       told(plain.length);
-    });
+    };
+    await streamContent(report, vault.gateways, pass, vault.closing);
     const sealed = await sealer.finish();
     if (sealed.sha256 !== report.meta.sha256 || sealed.sizeBytes !== report.meta.size_bytes) {
       throw refusal("meta-mismatch", "The content is not the one that the report's author signed.");

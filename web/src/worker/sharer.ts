@@ -301,7 +301,7 @@ export function outcome(
 
 /** Whatever else was wanted would fail in the same way. */
 export function isOutage(error: EngineError | null): boolean {
-  const codes = ["unreachable", "unavailable", "too-many-attempts", "not-signed-in", "storage-full"] as const;
+  const codes = ["unreachable", "unavailable", "too-many-attempts", "not-signed-in", "storage-full", "interrupted"] as const;
   return isRefusal(error, ...codes);
 }
 

@@ -166,7 +166,7 @@ export class Storing {
     if (!vault.index.knows(id)) return false;
     const report = await openReport(vault, requireReport(vault.index.state, id));
     if (report.meta.sha256 !== sha256) return false;
-    await streamContent(report, vault.gateways, () => {});
+    await streamContent(report, vault.gateways, () => {}, vault.closing);
     return true;
   }
 

@@ -45,11 +45,19 @@ export class Uploads {
   async load(): Promise<void> {
     for (const record of await this.vault.store.uploads()) {
       const job = await this.left(record);
-      if (job !== null) this.list.add(job);
+      if (job === null) continue;
+      // It was committed, and the page ended before it could say so.
+      if (job.labels.updates === null && this.vault.index.knows(job.report)) this.forget(job);
+      else this.list.add(job);
     }
     this.list.tell(true);
     // Those whose files may still be read go on by themselves.
     await this.reopen();
+  }
+
+  private forget(job: Job): void {
+    this.release(job);
+    void this.vault.store.dropUpload(job.id);
   }
 
   /** Null for one of before another password, set elsewhere: nobody can open it, the file is chosen anew. */

@@ -47,6 +47,7 @@ export class Vault {
   /** Told of what she has to see. */
   onNotice: (notice: Notice) => void = () => {};
   private readonly sessions: Sessions;
+  private readonly ending = new AbortController();
   private sync: IndexSync | null = null;
 
   constructor(parts: Parts, session: Session) {
@@ -60,6 +61,22 @@ export class Vault {
 
   get key() {
     return this.session.key;
+  }
+
+  /** Aborted when the vault is locked: what is under way ends. */
+  get closing(): AbortSignal {
+    return this.ending.signal;
+  }
+
+  /** Throws `interrupted` once the vault is locked. */
+  requireOpen(): void {
+    if (this.ending.signal.aborted) throw refusal("interrupted", "The vault was locked.");
+  }
+
+  /** The vault is locked: nothing is opened, signed or shown by it any more. */
+  close(): void {
+    this.ending.abort();
+    this.key.close();
   }
 
   /** The index; throws `unavailable` until it was read. */
