@@ -52,6 +52,8 @@ export class Gateways {
   records: readonly GatewayRecord[] = [];
   /** Told when a gateway's state changes. */
   onChange: () => void = () => {};
+  /** Told of each block that was taken, and from where. */
+  onBlock: (gateway: GatewayRecord, cid: Cid) => void = () => {};
 
   /** `urls`: origins in the order in which they are asked, the own server first. */
   constructor(urls: readonly string[]) {
@@ -208,7 +210,8 @@ export class Gateways {
     yield* walk.feed(block);
   }
 
-  private used(gateway: GatewayRecord, { data }: Block): void {
+  private used(gateway: GatewayRecord, { cid, data }: Block): void {
+    this.onBlock(gateway, cid);
     gateway.blocks++;
     gateway.bytes += data.length;
     if (gateway.state !== "used") {

@@ -37,6 +37,8 @@ export interface CopiesView {
   /** While testing. */
   readonly tested: number;
   readonly total: number;
+  /** Gateways that did not do their part in the last test; the others were asked in their place. */
+  readonly failed: readonly { readonly url: string; readonly state: "lied" | "down" | "busy" }[];
   readonly error: EngineError | null;
 }
 

@@ -90,15 +90,22 @@ export interface GatewayUse {
   readonly state: "used" | "unused" | "down" | "busy" | "lied" | "missing";
 }
 
+/** What a gateway gave of one report. */
+export interface GatewayServed extends GatewayUse {
+  /** Addresses of the blocks taken from it, in the order in which they came: the first few hundred. */
+  readonly cids: readonly string[];
+}
+
 export interface Verification {
   readonly report: string;
   readonly cid: string;
   readonly sha256: string;
-  /** Key id and v4 fingerprint of who signed. */
+  /** Key id and v4 fingerprint of who signed; both texts are empty where nobody known has that key. */
   readonly signer: { readonly keyId: string; readonly fingerprint: string; readonly name: string };
-  readonly signature: SignatureVerdict;
+  /** Null until it was read, and where it could not be. */
+  readonly signature: SignatureVerdict | null;
   readonly checks: readonly Check[];
-  readonly gateways: readonly GatewayUse[];
+  readonly gateways: readonly GatewayServed[];
   readonly isDone: boolean;
   /** Lines for a shell that open this report without us. */
   readonly byHand: readonly string[];

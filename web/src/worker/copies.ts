@@ -1,17 +1,19 @@
 /** Are they still there? What the server's own checks found, and a test of our own. */
 import * as answers from "../api/answers.ts";
+import { Gateways } from "../api/gateways.ts";
 import type { Answer } from "../api/transport.ts";
 import { Source } from "../engine/feed.ts";
 import type { Copies as ReportCopies, CopiesView } from "../engine/interface.ts";
 import { EngineError } from "../engine/errors.ts";
-import { isRefusal, refusal } from "../refusal.ts";
+import type { Cid } from "../ipld/cid.ts";
+import { isIntegrity, isRefusal, refusal } from "../refusal.ts";
 import { reportsOf } from "../vault/index/state.ts";
 import { readStructure } from "../vault/report.ts";
 import type { Vault } from "./vault.ts";
 
 const MOST_PAGES = 1000;
 const PAGE_ITEMS = 500;
-const NOTHING: CopiesView = { status: "unknown", items: [], tested: 0, total: 0, error: null };
+const NOTHING: CopiesView = { status: "unknown", items: [], tested: 0, total: 0, failed: [], error: null };
 
 export class Copies {
   readonly view = new Source<CopiesView>(NOTHING);
@@ -27,15 +29,21 @@ export class Copies {
     this.view.set({ ...this.view.current, status: "loading", error: null });
     try {
       const items = await listCopies(vault);
+      vault.requireOpen();
       this.view.set({ ...this.view.current, status: "ready", items });
     } catch (error) {
+      vault.requireOpen();
       // An older server has no such checks.
       if (isRefusal(error, "not-found")) this.view.set({ ...NOTHING, status: "not-offered" });
       else this.fail(error);
     }
   }
 
-  /** Asks for each report's parts now; a report that no place has is `missing`. */
+  /**
+   * Asks for each report's parts now; a report that no place has is `missing`. A gateway that lies or
+   * does not answer is named in `failed`, and the others go on. Throws `interrupted` when the vault is
+   * locked meanwhile.
+   */
   async test(vault: Vault): Promise<void> {
     this.testing++;
     try {
@@ -49,18 +57,17 @@ export class Copies {
     const entries = [...reportsOf(vault.index.state)].filter(({ deleted }) => deleted === null);
     const known = new Map(this.view.current.items.map((item) => [item.report, item]));
     const items = new Map(known);
-    for (const [place, { id, cid }] of entries.entries()) {
-      this.view.set({ ...this.view.current, status: "loading", tested: place, total: entries.length });
-      let isThere = true;
-      try {
-        const { data } = await readStructure(vault.gateways, cid);
-        await vault.gateways.fetch([data.cid]);
-      } catch (error) {
-        if (!isRefusal(error, "block-missing")) {
-          this.fail(error);
-          return;
-        }
-        isThere = false;
+    const total = entries.length;
+    // Of its own: who failed here is told of this test alone.
+    const source = new Gateways(vault.gateways.records.map(({ url }) => url));
+    const failed = failuresOf(source);
+    for (const [tested, { id, cid }] of entries.entries()) {
+      this.view.set({ ...this.view.current, status: "loading", tested, total, failed: failed(), error: null });
+      const isThere = await isFound(source, cid).catch((error: unknown) => error);
+      vault.requireOpen();
+      if (typeof isThere !== "boolean") {
+        this.fail(isThere);
+        return;
       }
       const before = known.get(id);
       if (!isThere) items.set(id, { ...none(id), state: "missing" });
@@ -68,8 +75,7 @@ export class Copies {
         items.set(id, { ...none(id), copies: 1, state: "one", places: [vault.transport.origin] });
       }
     }
-    const count = entries.length;
-    this.view.set({ status: "ready", items: [...items.values()], tested: count, total: count, error: null });
+    this.view.set({ status: "ready", items: [...items.values()], tested: total, total, failed: failed(), error: null });
   }
 
   close(): void {
@@ -80,6 +86,30 @@ export class Copies {
     const known = error instanceof EngineError ? error : refusal("failed", "The copies could not be told.");
     this.view.set({ ...this.view.current, status: "failed", error: known });
   }
+}
+
+/** Whether any gateway gives a report's parts as they were stored; throws `unreachable` where none answers. */
+async function isFound(source: Gateways, cid: Cid): Promise<boolean> {
+  try {
+    const { data } = await readStructure(source, cid);
+    await source.fetch([data.cid]);
+    return true;
+  } catch (error) {
+    if (isIntegrity(error) || isRefusal(error, "block-missing")) return false;
+    throw error;
+  }
+}
+
+/** Follows what gateways do: those that failed since, by their worst. */
+function failuresOf(source: Gateways): () => CopiesView["failed"] {
+  const worst = new Map<string, CopiesView["failed"][number]["state"]>();
+  source.onChange = () => {
+    for (const { url, state } of source.records) {
+      const isBad = state === "lied" || state === "down" || state === "busy";
+      if (isBad && worst.get(url) !== "lied") worst.set(url, state);
+    }
+  };
+  return () => [...worst].map(([url, state]) => ({ url, state }));
 }
 
 async function listCopies(vault: Vault): Promise<ReportCopies[]> {

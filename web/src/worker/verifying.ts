@@ -1,6 +1,7 @@
 /** Proving a report without trust: every line of the Verify panel, and who served which blocks. */
 import { Gateways } from "../api/gateways.ts";
 import { hex } from "../bytes.ts";
+import type { Cid } from "../ipld/cid.ts";
 import { EngineError } from "../engine/errors.ts";
 import type { Check, Verification } from "../engine/interface.ts";
 import { refusal } from "../refusal.ts";
@@ -8,11 +9,17 @@ import { requireReport } from "../vault/index/state.ts";
 import { quoted } from "../vault/kit.ts";
 import { readReport, type Report } from "../vault/report.ts";
 import { streamContent } from "./fetching.ts";
+import { namesOf } from "./naming.ts";
 import type { Vault } from "./vault.ts";
 
+/** Of a large report's blocks so many are named for each gateway; all are counted. */
+const MOST_NAMED = 200;
 const NAMES = ["index", "signature", "meta", "blocks", "content", "digest"] as const;
 
-/** Reads a report whole, from the gateways alone, and tells of each check as it ends. */
+/**
+ * Reads a report whole, from the gateways alone, and tells of each check as it ends. Throws
+ * `interrupted` when the vault is locked meanwhile.
+ */
 export async function verifyReport(
   vault: Vault,
   id: string,
@@ -22,20 +29,30 @@ export async function verifyReport(
   const source = new Gateways(vault.gateways.records.map(({ url }) => url));
   const states = new Map<Check["name"], Check["state"]>(NAMES.map((name) => [name, "running"]));
   const errors = new Map<Check["name"], EngineError>();
+  const served = new Map<string, Cid[]>(source.records.map(({ url }) => [url, []]));
+  source.onBlock = ({ url }, cid) => {
+    const cids = served.get(url)!;
+    if (cids.length < MOST_NAMED) cids.push(cid);
+  };
+  const signer = await signerOf(vault, entry.author);
   let report: Report | null = null;
   let isDone = false;
   const shown = (): Verification => ({
     report: id,
     cid: entry.cid,
     sha256: report?.meta.sha256 ?? "",
-    signer: signerOf(vault, entry.author),
-    signature: report?.verdict ?? "invalid",
+    signer,
+    signature: report?.verdict ?? null,
     checks: NAMES.map((name) => ({ name, state: states.get(name)!, error: errors.get(name) ?? null })),
-    gateways: source.records.map(({ url, blocks, bytes, state }) => ({ url, blocks, bytes, state })),
+    gateways: source.records.map(({ url, blocks, bytes, state }) => {
+      return { url, blocks, bytes, state, cids: [...served.get(url)!] };
+    }),
     isDone,
     byHand: linesFor(source.records[0]?.url ?? vault.transport.origin, entry.cid),
   });
-  const tell = (): void => onChange(shown());
+  const tell = (): void => {
+    if (!vault.closing.aborted) onChange(shown());
+  };
   source.onChange = tell;
   // Its signature was checked when the index was read: this vault is open by it.
   states.set("index", "good");
@@ -44,9 +61,10 @@ export async function verifyReport(
     report = await readReport(source, entry.cid, vault.key, vault.people(), { entry });
     states.set("signature", report.verdict === "valid" ? "good" : "bad").set("meta", "good");
     tell();
-    await streamContent(report, source, () => {});
+    await streamContent(report, source, () => {}, vault.closing);
     states.set("blocks", "good").set("content", "good").set("digest", "good");
   } catch (error) {
+    vault.requireOpen();
     mark(states, errors, error);
   }
   isDone = true;
@@ -76,10 +94,12 @@ function checkOf({ code }: EngineError, isOpened: boolean): Check["name"] {
   return code === "integrity" ? "content" : "blocks";
 }
 
-function signerOf(vault: Vault, author: string): Verification["signer"] {
-  const { certificate } = vault.key;
-  if (author !== certificate.keyId) return { keyId: author, fingerprint: "", name: "" };
-  return { keyId: author, fingerprint: hex(certificate.fingerprint), name: certificate.name };
+/** Who signed, as this vault's own index knows her: herself, a contact, or a key that one of them had. */
+async function signerOf(vault: Vault, author: string): Promise<Verification["signer"]> {
+  const { name, email } = namesOf(vault)(author);
+  const certificate = await vault.people().certificate(author).catch(() => null); // one that is refused is no name for a key
+  const fingerprint = certificate === null ? "" : hex(certificate.fingerprint);
+  return { keyId: author, fingerprint, name: name || (email ?? "") };
 }
 
 function linesFor(gateway: string, cid: string): string[] {

@@ -32,6 +32,14 @@ export const reportScenes: readonly Scene[] = [
       await settled(page);
     },
   },
+  {
+    name: "report-verify-parts",
+    path: at(0, "verify"),
+    act: async (page) => {
+      await page.getByText("Which parts came from https://ipfs.northgate.example").click();
+      await settled(page);
+    },
+  },
   { name: "report-tampered", path: at(5, "verify"), prepare: (engine) => (engine.isTampered = true), act: settled },
   { name: "report-none", path: at(4711), act: settled },
   {

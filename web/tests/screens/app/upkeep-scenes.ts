@@ -13,7 +13,7 @@ function copies(engine: TestEngine): void {
     return { report: one.id, copies: count, places, lastChecked: "2026-11-12T06:31:00Z", state };
   });
   engine.reports.set({ status: "ready", rows: rows(128), refused: [], error: null });
-  engine.copies.set({ status: "ready", items, tested: 128, total: 128, error: null });
+  engine.copies.set({ status: "ready", items, tested: 128, total: 128, failed: [], error: null });
 }
 
 export const upkeepScenes: readonly Scene[] = [
@@ -46,6 +46,18 @@ export const upkeepScenes: readonly Scene[] = [
     prepare: (engine) => {
       copies(engine);
       engine.copies.set({ ...engine.copies.current, tested: 31 });
+    },
+  },
+  {
+    name: "copies-gateway-lied",
+    path: "/copies",
+    prepare: (engine) => {
+      copies(engine);
+      const failed = [
+        { url: "https://ipfs.northgate.example", state: "lied" },
+        { url: "https://pinwell.example", state: "down" },
+      ] as const;
+      engine.copies.set({ ...engine.copies.current, failed });
     },
   },
   { name: "copies-not-offered", path: "/copies" },

@@ -105,6 +105,11 @@ export const versions: readonly VersionRow[] = [
   { cid: "bafythree", revision: 3, created: "2026-11-12T09:30:00Z", change: "update", title: "Complete blood count", fileName: "Blood test results.pdf", sizeBytes: 1_200_000, sha256: "11", isCurrent: true },
 ];
 
+function cids(count: number, from: number): string[] {
+  const name = (number: number): string => `bafkrei${String.fromCharCode(97 + number).repeat(4)}`.padEnd(59, "q2w3e4r5t6");
+  return Array.from({ length: count }, (_, place) => name(from + place));
+}
+
 export function verification(report: ReportRow, isGood: boolean): Verification {
   const names = ["blocks", "index", "signature", "meta", "content", "digest"] as const;
   return {
@@ -115,10 +120,10 @@ export function verification(report: ReportRow, isGood: boolean): Verification {
     signature: isGood ? "valid" : "invalid",
     checks: names.map((name) => ({ name, state: !isGood && name === "signature" ? "bad" : "good", error: null })),
     gateways: [
-      { url: "https://hygieia.example", blocks: 14, bytes: 1_200_000, state: "used" },
-      { url: "https://ipfs.northgate.example", blocks: 3, bytes: 210_000, state: "used" },
-      { url: "https://gateway-three.example", blocks: 0, bytes: 0, state: "down" },
-      { url: "https://gateway-four.example", blocks: 0, bytes: 0, state: "lied" },
+      { url: "https://hygieia.example", blocks: 14, bytes: 1_200_000, state: "used", cids: cids(14, 0) },
+      { url: "https://ipfs.northgate.example", blocks: 3, bytes: 210_000, state: "used", cids: cids(2, 14) },
+      { url: "https://gateway-three.example", blocks: 0, bytes: 0, state: "down", cids: [] },
+      { url: "https://gateway-four.example", blocks: 0, bytes: 0, state: "lied", cids: [] },
     ],
     isDone: true,
     byHand: ["curl -O https://hygieia.example/ipfs/bafy…", "sq decrypt --session-key … report"],

@@ -46,7 +46,7 @@ export class TestEngine extends TestSharing implements Engine {
     language: "system",
     isSlashSearch: true,
   });
-  readonly copies = new Source<CopiesView>({ status: "not-offered", items: [], tested: 0, total: 0, error: null });
+  readonly copies = new Source<CopiesView>({ status: "not-offered", items: [], tested: 0, total: 0, failed: [], error: null });
   readonly lockingIn = new Source<number | null>(null);
 
   /** Bytes that previews show, by media type. */
