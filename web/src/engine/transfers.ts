@@ -3,7 +3,7 @@ import type { EngineError } from "./errors.ts";
 
 export interface UploadItem {
   readonly file: File;
-  /** Folders above it, as dropped; used for nothing but telling files apart. */
+  /** The way to it within the folder that was added, `a/b`; its title tells it where none is given. */
   readonly path?: string;
   readonly title?: string;
   readonly category?: string;

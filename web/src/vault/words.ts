@@ -83,8 +83,26 @@ export function titleFromFileName(name: string): string {
   const clean = cleanFileName(name);
   const dot = clean.lastIndexOf(".");
   const isExtension = dot > 0 && clean.length - dot - 1 <= MAX_EXTENSION_BYTES;
-  const text = (isExtension ? clean.slice(0, dot) : name).replace(CONTROL, " ").split(/\s+/u).join(" ").trim();
-  return cut(text, LIMITS.MAX_TITLE_BYTES).trimEnd() || "untitled";
+  return cleanTitle(isExtension ? clean.slice(0, dot) : name);
+}
+
+/**
+ * The title of a file found below a folder: the way to it, then what its name gives, such as
+ * `cardiology/2024/scan`. Where that is too long, the folders nearest to the file are kept.
+ */
+export function titleFromPath(folders: readonly string[], name: string): string {
+  let title = titleFromFileName(name);
+  for (const folder of [...folders].reverse()) {
+    const longer = `${cleanTitle(folder)}/${title}`;
+    if (utf8Length(longer) > LIMITS.MAX_TITLE_BYTES) break;
+    title = longer;
+  }
+  return title;
+}
+
+function cleanTitle(text: string): string {
+  const cleaned = text.replace(CONTROL, " ").split(/\s+/u).join(" ").trim();
+  return cut(cleaned, LIMITS.MAX_TITLE_BYTES).trimEnd() || "untitled";
 }
 
 function fit(name: string, limitBytes: number): string {

@@ -17,6 +17,7 @@ import {
   makeId,
   mediaTypeOf,
   titleFromFileName,
+  titleFromPath,
 } from "../vault/words.ts";
 import type { ContentSecrets, SealedContent } from "./content.ts";
 import type { UploadRecord } from "./store.ts";
@@ -87,7 +88,7 @@ export class Job {
     const fileName = cleanFileName(file.name);
     const labels: Labels = {
       fileName,
-      title: item.title ?? null,
+      title: item.title ?? (item.path === undefined ? null : titleFromPath(item.path.split("/"), file.name)),
       category: item.category ?? null,
       profession: item.profession ?? null,
       mediaType: mediaTypeOf(fileName, file.type),

@@ -1,9 +1,16 @@
 // Files out of a drop, a paste or a picker, folders opened. Names stay what they are: they are data, never a path here.
+// A file below a folder keeps the way to it: from the folder, with that one's name where several things were added.
 
 import type { UploadItem } from "../../engine/interface.ts";
 
-/** What systems leave in folders by themselves. */
-const litter: ReadonlySet<string> = new Set([".DS_Store", "Thumbs.db", "desktop.ini"]);
+/** What desktops leave behind in folders, in small letters; whoever adds such a file itself still has it stored. */
+const litter: ReadonlySet<string> = new Set([".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx"]);
+/** The second half that some systems keep of a file on foreign disks: never the file itself. */
+const otherHalf = "._";
+
+function isLitter(name: string): boolean {
+  return litter.has(name.toLowerCase()) || name.startsWith(otherHalf);
+}
 
 interface Dropped {
   readonly handle: Promise<FileSystemHandle | null> | undefined;
@@ -11,14 +18,13 @@ interface Dropped {
   readonly file: File | null;
 }
 
-/** Files that a picker gave. A folder's path comes with each file. */
+/** Files that a picker gave. A folder's path comes with each file, and begins with that one folder. */
 export function fromPicker(files: readonly File[]): readonly UploadItem[] {
-  return files
-    .filter((file) => !litter.has(file.name))
-    .map((file) => {
-      const folders = file.webkitRelativePath.split("/").slice(0, -1).join("/");
-      return folders === "" ? { file } : { file, path: folders };
-    });
+  return files.flatMap((file) => {
+    const [, ...way] = file.webkitRelativePath.split("/");
+    if (way.some(isLitter)) return [];
+    return [itemOf(file, way.slice(0, -1))];
+  });
 }
 
 /** Files and folders that were dropped. Has to be called while the event lasts: its items are gone afterwards. */
@@ -32,36 +38,39 @@ export async function fromDrop(transfer: DataTransfer): Promise<readonly UploadI
       file: item.getAsFile(),
     }));
   const found: UploadItem[] = [];
-  for (const one of dropped) await open(one, found);
+  for (const one of dropped) await open(one, dropped.length > 1, found);
   return found;
 }
 
-async function open({ handle, entry, file }: Dropped, found: UploadItem[]): Promise<void> {
+/** `isOneOfMany`: what is below a folder tells that one's name too. */
+async function open({ handle, entry, file }: Dropped, isOneOfMany: boolean, found: UploadItem[]): Promise<void> {
   const held = await handle?.catch(() => null);
-  if (held) await openHandle(held, "", found);
-  else if (entry) await openEntry(entry, "", found);
+  const way = isOneOfMany ? [(held ?? entry)?.name ?? ""] : [];
+  if (held instanceof FileSystemDirectoryHandle) await belowHandle(held, way, found);
+  else if (held instanceof FileSystemFileHandle) found.push({ file: await held.getFile(), handle: held });
+  else if (entry instanceof FileSystemDirectoryEntry) await belowEntry(entry, way, found);
+  else if (entry instanceof FileSystemFileEntry) found.push({ file: await fileOf(entry) });
   else if (file) found.push({ file });
 }
 
-async function openHandle(handle: FileSystemHandle, path: string, found: UploadItem[]): Promise<void> {
-  if (litter.has(handle.name)) return;
-  if (handle instanceof FileSystemFileHandle) {
-    found.push({ file: await handle.getFile(), handle, ...(path !== "" && { path }) });
-  } else if (handle instanceof FileSystemDirectoryHandle) {
-    for await (const child of handle.values()) await openHandle(child, join(path, handle.name), found);
+async function belowHandle(folder: FileSystemDirectoryHandle, way: readonly string[], found: UploadItem[]): Promise<void> {
+  for await (const child of folder.values()) {
+    if (isLitter(child.name)) continue;
+    if (child instanceof FileSystemFileHandle) found.push({ ...itemOf(await child.getFile(), way), handle: child });
+    else if (child instanceof FileSystemDirectoryHandle) await belowHandle(child, [...way, child.name], found);
   }
 }
 
-async function openEntry(entry: FileSystemEntry, path: string, found: UploadItem[]): Promise<void> {
-  if (litter.has(entry.name)) return;
-  if (entry instanceof FileSystemFileEntry) {
-    const file = await new Promise<File>((done, fail) => {
-      entry.file(done, fail);
-    });
-    found.push({ file, ...(path !== "" && { path }) });
-  } else if (entry instanceof FileSystemDirectoryEntry) {
-    for (const child of await children(entry)) await openEntry(child, join(path, entry.name), found);
+async function belowEntry(folder: FileSystemDirectoryEntry, way: readonly string[], found: UploadItem[]): Promise<void> {
+  for (const child of await children(folder)) {
+    if (isLitter(child.name)) continue;
+    if (child instanceof FileSystemFileEntry) found.push(itemOf(await fileOf(child), way));
+    else if (child instanceof FileSystemDirectoryEntry) await belowEntry(child, [...way, child.name], found);
   }
+}
+
+function fileOf(entry: FileSystemFileEntry): Promise<File> {
+  return new Promise((done, fail) => entry.file(done, fail));
 }
 
 /** All of a folder: a reader gives its children in parts, an empty part at the end. */
@@ -77,6 +86,6 @@ async function children(folder: FileSystemDirectoryEntry): Promise<readonly File
   }
 }
 
-function join(path: string, name: string): string {
-  return path === "" ? name : `${path}/${name}`;
+function itemOf(file: File, way: readonly string[]): UploadItem {
+  return way.length === 0 ? { file } : { file, path: way.join("/") };
 }
