@@ -1,4 +1,4 @@
-/** Locks the vault after quiet time, with a warning a minute ahead. */
+/** Locks the vault after quiet time, with a warning at most a minute ahead. */
 import type { Source } from "../engine/feed.ts";
 
 const WARNING_SECONDS = 60;
@@ -30,12 +30,12 @@ export class AutoLock {
   stillHere(): void {
     // The clock on the wall: a computer that slept has been quiet all the same.
     this.last = Date.now();
-    if (this.lockingIn.current !== null) this.lockingIn.set(null);
+    this.warn(null);
   }
 
   end(): void {
     clearInterval(this.timer);
-    if (this.lockingIn.current !== null) this.lockingIn.set(null);
+    this.warn(null);
   }
 
   private tick(): void {
@@ -45,6 +45,15 @@ export class AutoLock {
     }
     const left = Math.ceil((this.last + this.quietMs - Date.now()) / 1000);
     if (left <= 0) this.parts.lock();
-    else if (left <= WARNING_SECONDS) this.lockingIn.set(left);
+    else this.warn(left <= this.aheadSeconds() ? left : null);
+  }
+
+  /** Of a short quiet time the first half passes without a warning: there would be no other state. */
+  private aheadSeconds(): number {
+    return Math.min(WARNING_SECONDS, this.quietMs / 2000);
+  }
+
+  private warn(seconds: number | null): void {
+    if (this.lockingIn.current !== seconds) this.lockingIn.set(seconds);
   }
 }
