@@ -30,6 +30,8 @@ export type UploadState =
   | "waiting"
   /** Interrupted by a reload: needs the same file again (`resumeUploads`). */
   | "needs-file"
+  /** Another tab of this browser works on it; nothing can be done with it here. */
+  | "elsewhere"
   /** The same content is in the vault: `uploadAnyway` or `cancelUpload`. */
   | "duplicate"
   | "failed"

@@ -8,7 +8,7 @@ import type { Job } from "./upload-jobs.ts";
 const TOLD_EVERY_MS = 250;
 const NONE: UploadsView = { items: [], totalBytes: 0, sentBytes: 0, secondsLeft: null, isPaused: false };
 /** What counts for nothing in the totals. */
-const GIVEN_UP: readonly UploadState[] = ["cancelled", "failed", "duplicate"];
+const GIVEN_UP: readonly UploadState[] = ["cancelled", "failed", "duplicate", "elsewhere"];
 
 export class UploadList {
   readonly view = new Source<UploadsView>(NONE);
@@ -33,6 +33,11 @@ export class UploadList {
 
   add(job: Job): void {
     this.jobs.set(job.id, job);
+  }
+
+  remove(id: string): void {
+    this.jobs.delete(id);
+    this.tell(true);
   }
 
   /** Takes those off that have ended. */

@@ -12,6 +12,7 @@ import { checkOwners } from "./for-another.ts";
 import type { UploadRecord } from "./store.ts";
 import { Storing } from "./storing.ts";
 import { Job } from "./upload-jobs.ts";
+import { UploadClaims } from "./upload-claims.ts";
 import { UploadList } from "./upload-list.ts";
 import type { Vault } from "./vault.ts";
 
@@ -22,6 +23,7 @@ const LONGEST_WAIT_MS = 60_000;
 export class Uploads {
   private readonly vault: Vault;
   private readonly list = new UploadList();
+  private readonly claims = new UploadClaims();
   private readonly storing: Storing;
   /** Files of a group that failed: tried again one by one, so that only the bad one fails. */
   private readonly alone = new Set<string>();
@@ -47,12 +49,36 @@ export class Uploads {
       const job = await this.left(record);
       if (job === null) continue;
       // It was committed, and the page ended before it could say so.
-      if (job.labels.updates === null && this.vault.index.knows(job.report)) this.forget(job);
+      if (!(await this.claims.take(job.id))) this.leaveElsewhere(job);
+      else if (job.labels.updates === null && this.vault.index.knows(job.report)) this.forget(job);
       else this.list.add(job);
     }
     this.list.tell(true);
     // Those whose files may still be read go on by themselves.
     await this.reopen();
+  }
+
+  /** Shows what another tab works on, and takes over what that one leaves undone. */
+  private leaveElsewhere(job: Job): void {
+    job.state = "elsewhere";
+    this.list.add(job);
+    void this.takeOver(job).catch(() => this.list.remove(job.id)); // the next opening tells
+  }
+
+  private async takeOver(job: Job): Promise<void> {
+    if (!(await this.claims.takeLater(job.id))) return;
+    const { store, index } = this.vault;
+    if ((await store.uploads()).some(({ id }) => id === job.id)) {
+      job.state = "needs-file";
+      await this.reopen([job.id]);
+      return;
+    }
+    // It has ended there, one way or another.
+    await index.refresh();
+    if (job.labels.updates === null && index.knows(job.report)) {
+      job.copies = 1;
+      this.list.become(job, "saved");
+    } else this.list.remove(job.id);
   }
 
   private forget(job: Job): void {
@@ -98,6 +124,7 @@ export class Uploads {
     const jobs = items.map((item) => Job.of(item, updates));
     await checkOwners(this.vault, jobs);
     for (const job of jobs) {
+      await this.claims.take(job.id);
       this.list.add(job);
       const record = await job.toRecord(this.vault.session.stateKey);
       await this.vault.store.saveUpload(record).catch((error: unknown) => this.fail(job, error));
@@ -160,12 +187,13 @@ export class Uploads {
 
   async cancel(id: string): Promise<void> {
     const job = this.list.find(id);
-    if (!job.isOpen) return;
+    if (!job.isOpen || job.state === "elsewhere") return;
     const isUnderWay = job.isActive;
     job.state = "cancelled";
     if (isUnderWay) this.stop.abort();
     this.release(job);
     await this.vault.store.dropUpload(id);
+    this.giveBack();
     this.run();
   }
 
@@ -181,12 +209,20 @@ export class Uploads {
 
   clear(): void {
     this.list.clear();
+    this.giveBack();
   }
 
   /** The vault is locked: what is under way stops, and can go on. */
   close(): void {
     this.stop.abort();
     this.list.close();
+    this.claims.close();
+  }
+
+  /** Claims of what is over are no use to anybody. */
+  private giveBack(): void {
+    const left = this.list.all.filter(({ isOpen, state }) => isOpen || state === "failed");
+    this.claims.keep(new Set(left.map(({ id }) => id)));
   }
 
   // -- the queue
@@ -197,6 +233,7 @@ export class Uploads {
     this.list.isRunning = true;
     void this.work().finally(() => {
       this.list.isRunning = false;
+      this.giveBack();
       this.list.tell(true);
       if (this.list.all.some(({ state, file }) => state === "queued" && file !== null)) this.run();
     });

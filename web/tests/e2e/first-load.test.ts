@@ -2,7 +2,7 @@
 
 import { gzipSync } from "node:zlib";
 
-import type { Browser } from "playwright-core";
+import type { Browser, BrowserContext } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { PASSWORD, Server } from "../server/serving.ts";
@@ -23,25 +23,73 @@ afterAll(async () => {
   await server.remove();
 });
 
-test("what comes before a password is typed fits the budget, scripts of workers included", async () => {
-  const context = await browser.newContext();
+/** Bytes, compressed, of what a page of its own asks for until `heading` stands there and all is quiet. */
+async function loadOf(context: BrowserContext, path: string, heading: string): Promise<Map<string, number>> {
   const page = await context.newPage();
-  const sizes = new Map<string, number>();
-  const reading: Promise<void>[] = [];
-  context.on("response", (response) => {
-    const { pathname } = new URL(response.url());
-    if (!/\.(?:m?js|css)$/.test(pathname)) return;
-    reading.push(response.body().then((body) => void sizes.set(pathname, gzipSync(body, { level: 9 }).length)));
+  const asked = new Set<string>();
+  context.on("request", (request) => {
+    const { pathname } = new URL(request.url());
+    // What the service worker keeps for later is asked for once the vault is open.
+    if (request.serviceWorker() === null && /\.(?:m?js|css)$/.test(pathname)) asked.add(pathname);
   });
-  await page.goto(`${origin}/sign-in`);
-  await page.getByRole("heading", { name: "Sign in" }).waitFor();
+  await page.goto(`${origin}${path}`);
+  await page.getByRole("heading", { name: heading }).waitFor();
   await page.waitForLoadState("networkidle");
-  await Promise.all(reading);
+  await page.close();
+  const sizes = new Map<string, number>();
+  for (const each of asked) {
+    const body = Buffer.from(await (await fetch(`${server.origin}${each}`)).arrayBuffer());
+    sizes.set(each, gzipSync(body, { level: 9 }).length);
+  }
+  return sizes;
+}
+
+function expectFit(sizes: ReadonlyMap<string, number>): void {
   const sum = (ending: RegExp): number =>
     [...sizes].reduce((bytes, [path, size]) => bytes + (ending.test(path) ? size : 0), 0);
   expect(sum(/js$/), JSON.stringify(Object.fromEntries(sizes))).toBeLessThanOrEqual(mostScriptBytes);
   expect(sum(/js$/)).toBeGreaterThan(10_000);
   expect(sum(/css$/)).toBeLessThanOrEqual(mostStyleBytes);
+}
+
+test.each([
+  ["/", "Make your vault"],
+  ["/sign-in", "Sign in"],
+  ["/reset", "Use your recovery kit"],
+])("what %s needs fits the budget, scripts of workers included", async (path, heading) => {
+  const context = await browser.newContext();
+  expectFit(await loadOf(context, path, heading));
+  await context.close();
+});
+
+test("what it takes to ask for the password again fits the budget", async () => {
+  const { context, page } = await openWindow(browser, origin);
+  await signUp(page, { email: "un@lock.example", name: "Mira Halvorsen", password: PASSWORD });
+  await page.close();
+  expectFit(await loadOf(context, "/reports", "Welcome back"));
+  await context.close();
+});
+
+test("once a vault was open, a page whose server stopped still has the parts that it never used", async () => {
+  const { context, page } = await openWindow(browser, origin);
+  await signUp(page, { email: "later@parts.example", name: "Mira Halvorsen", password: PASSWORD });
+  const isWhole = (): Promise<boolean> =>
+    page.evaluate(async () => (await caches.match("/whole")) !== undefined);
+  await expect.poll(isWhole, { timeout: 90_000 }).toBe(true);
+  const parts = await page.evaluate(async () => {
+    const [name] = await caches.keys();
+    const cache = await caches.open(name!);
+    return (await cache.keys()).map(({ url }) => new URL(url).pathname).filter((path) => path.startsWith("/assets/"));
+  });
+  for (const part of [/PdfPreview/, /DicomPreview/, /pdf\.worker/, /openjpeg/, /\/de-/, /rekeying/, /worker-main/]) {
+    expect(parts.some((path) => part.test(path)), String(part)).toBe(true);
+  }
+  await context.setOffline(true);
+  const asked = await page.evaluate(
+    (paths) => Promise.all(paths.map((path) => fetch(path).then(({ ok }) => ok, () => false))),
+    parts,
+  );
+  expect(asked.every(Boolean)).toBe(true);
   await context.close();
 });
 

@@ -5,9 +5,12 @@ import { formatList } from "../../i18n/formats.ts";
 import { t, type MessageKey } from "../../i18n/language.svelte.ts";
 import { isEnded } from "./upload-words.ts";
 
-/** On its way, or stopped on it. A duplicate is not: it is there already, and only asks whether it is wanted twice. */
+/**
+ * On its way, or stopped on it. A duplicate is not: it is there already, and only asks whether it is wanted
+ * twice. Nor is what another tab sends.
+ */
 export function isUnderWay(upload: Upload): boolean {
-  return !isEnded(upload) && upload.state !== "duplicate";
+  return !isEnded(upload) && upload.state !== "duplicate" && upload.state !== "elsewhere";
 }
 
 /** How many are added; when none is, how many failed, are there already, or are finished. */
@@ -15,6 +18,8 @@ export function headingWords({ items }: Uploads): string {
   if (items.some(isUnderWay)) return t("uploads.adding", { count: items.length });
   const failed = items.filter(({ state }) => state === "failed").length;
   if (failed > 0) return t("uploads.failed", { count: failed });
+  const elsewhere = items.filter(({ state }) => state === "elsewhere").length;
+  if (elsewhere > 0) return t("uploads.n-elsewhere", { count: elsewhere });
   const twice = items.filter(({ state }) => state === "duplicate").length;
   return twice > 0 ? t("uploads.twice", { count: twice }) : t("uploads.finished", { count: items.length });
 }
@@ -38,6 +43,7 @@ const parts: readonly (readonly [words: MessageKey, states: readonly UploadState
   ["uploads.n-going", ["queued", "sending", "checking"]],
   ["uploads.n-paused", ["paused"]],
   ["uploads.n-stopped", stoppedStates],
+  ["uploads.n-elsewhere", ["elsewhere"]],
   ["uploads.n-twice", ["duplicate"]],
   ["uploads.n-cancelled", ["cancelled"]],
 ];

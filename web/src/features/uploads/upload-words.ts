@@ -47,6 +47,8 @@ export function uploadWords(upload: Upload): string {
       return t("upload.waiting", { size: formatSize(upload.sentBytes) });
     case "needs-file":
       return t("upload.needs-file");
+    case "elsewhere":
+      return t("upload.elsewhere");
     case "duplicate":
       return t("upload.duplicate");
     case "failed":

@@ -40,6 +40,7 @@ export const reportScenes: readonly Scene[] = [
       await settled(page);
     },
   },
+  { name: "report-locking", path: at(0), prepare: (engine) => engine.lockingIn.set(42), act: settled },
   { name: "report-tampered", path: at(5, "verify"), prepare: (engine) => (engine.isTampered = true), act: settled },
   { name: "report-none", path: at(4711), act: settled },
   {

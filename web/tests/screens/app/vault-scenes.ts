@@ -44,6 +44,7 @@ function manyUploads(engine: TestEngine): void {
     upload(4, "Heart monitor, 24 hours.pdf", "paused", { sizeBytes: 212_000_000, sentBytes: 87_000_000 }),
     upload(5, "Knee MRI pictures.zip", "waiting", { sizeBytes: 40_000_000, sentBytes: 14_000_000 }),
     upload(6, "Vaccines.pdf", "needs-file"),
+    upload(9, "Spirometry.pdf", "elsewhere"),
     upload(7, "Same again.pdf", "duplicate", { report: reportId(2) }),
     upload(8, "A very long name of a file that goes on and on and still does not end here.pdf", "failed", {
       error: new EngineError("quota-exceeded", "full"),

@@ -1,0 +1,66 @@
+/**
+ * One tab works on an upload at a time (Web Locks): two that send the same one would each wait for what
+ * the other has sent, and commit it twice. A tab that ends, whatever way, gives its claims back.
+ */
+export class UploadClaims {
+  /** What gives each claim back. */
+  private readonly held = new Map<string, () => void>();
+  private ending = new AbortController();
+
+  /** Claims an upload; false when another tab has it. Where a browser knows no locks, nobody else has. */
+  async take(id: string): Promise<boolean> {
+    if (this.held.has(id)) return true;
+    const locks = locksOf();
+    if (locks === undefined) return true;
+    return new Promise((resolve, reject) => {
+      const run = (lock: Lock | null): Promise<void> | undefined => {
+        resolve(lock !== null);
+        return lock === null ? undefined : this.hold(id);
+      };
+      locks.request(nameOf(id), { ifAvailable: true }, run).catch(reject);
+    });
+  }
+
+  /** Waits until the other tab gives it back, and claims it then; false when this tab ended before. */
+  async takeLater(id: string): Promise<boolean> {
+    const locks = locksOf();
+    if (locks === undefined) return true;
+    const { signal } = this.ending;
+    return new Promise((resolve) => {
+      const run = (): Promise<void> => {
+        resolve(true);
+        return this.hold(id);
+      };
+      locks.request(nameOf(id), { signal }, run).catch(() => resolve(false));
+    });
+  }
+
+  private hold(id: string): Promise<void> {
+    return new Promise((release) => this.held.set(id, release));
+  }
+
+  /** Gives back all but those of `ids`. */
+  keep(ids: ReadonlySet<string>): void {
+    for (const [id, release] of this.held) {
+      if (ids.has(id)) continue;
+      this.held.delete(id);
+      release();
+    }
+  }
+
+  /** Gives back all, and waits for none any more. */
+  close(): void {
+    this.ending.abort();
+    this.ending = new AbortController();
+    this.keep(new Set());
+  }
+}
+
+function nameOf(id: string): string {
+  return `hygieia-upload-${id}`;
+}
+
+function locksOf(): LockManager | undefined {
+  // Node, in tests, has none.
+  return typeof navigator === "undefined" ? undefined : (navigator as { locks?: LockManager }).locks;
+}
