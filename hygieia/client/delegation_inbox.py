@@ -113,6 +113,7 @@ class DelegationInbox:
 
         Raises:
             DelegationRefused: it reaches further than its parent, which may have ended since.
+            LimitExceeded: too many people may store for this account already.
             Forbidden: the person that it is for is not verified yet.
         """
         delegation = self._requested(waiting)
@@ -130,8 +131,9 @@ class DelegationInbox:
         opened = await self._open(listed[waiting.message], TakenIn())
         if opened is None or open_delegation(opened.carried, self._people) != delegation:
             raise DelegationRefused("The server shows another delegation than the one confirmed.")
-        await self.delegator.index.change([PutDelegation(DelegationNote.from_json(opened.carried))])
+        # The server may refuse the permission, which says nothing without the delegation.
         await self.delegator.allow(delegation)
+        await self.delegator.index.change([PutDelegation(DelegationNote.from_json(opened.carried))])
         await self._messages.acknowledge(waiting.message)
         return delegation
 

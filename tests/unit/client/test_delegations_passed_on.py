@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from hygieia.domain import uploaders
 from hygieia.errors import (
     DelegationRefused,
     Forbidden,
+    LimitExceeded,
     RecipientRefused,
 )
 from hygieia.openpgp.times import format_time, now
@@ -60,6 +62,25 @@ async def test_what_is_passed_on_acts_once_the_owner_has_confirmed_it(
     ended = await ana.delegations.end([parent])
     assert {each.id for each in ended.delegations} == {parent.id, on.id}
     assert [each.id for each in ended.still_read] == [each.id for each in ana.index.state.reports()]
+
+
+async def test_one_to_store_whose_permission_the_server_refuses_goes_on_waiting(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana, boris, cleo = [await person(name) for name in ("Ana", "Boris", "Cleo")]
+    await meet(ana, boris)
+    await meet(boris, cleo)
+    await meet(ana, cleo)
+    parent = await give(ana, boris, CARDIOLOGY, EVERYTHING)
+    await opened_again(boris)
+    [held] = boris.delegations.table().received()
+    await boris.delegations.pass_on(held, email(cleo), CARDIOLOGY, frozenset({Right.UPLOAD}))
+    [request] = (await asked(ana)).waiting
+    monkeypatch.setattr(uploaders, "MAX_UPLOADERS", 1)
+    with pytest.raises(LimitExceeded):
+        await ana.delegation_inbox.confirm(request)
+    assert [each.id for each in ana.index.state.delegations()] == [parent.id]
+    assert (await asked(ana)).waiting == [request]
 
 
 async def test_who_passed_it_on_ends_it_and_the_owner_hears_of_it(
