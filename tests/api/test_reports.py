@@ -41,7 +41,9 @@ async def test_what_is_missing_is_told_without_an_upload(ada: Member) -> None:
     assert asked.json == {"missing": [cid for cid in dict.fromkeys(cids) if cid != str(here.root)]}
     most = ",".join(str(raw(seed).cid) for seed in range(MAX_ASKED_CIDS))
     asked = await ada.call("GET", f"/api/v1/blocks/missing?cids={most}")
-    assert len(asked.json["missing"]) == MAX_ASKED_CIDS, "as many as may be asked for fit an address"
+    assert len(asked.json["missing"]) == MAX_ASKED_CIDS, (
+        "as many as may be asked for fit an address"
+    )
     for refused in (f"{most},{here.root}", f"{here.root},", f"{here.root}aa", "b" + "a" * 58, ""):
         asked = await ada.call("GET", f"/api/v1/blocks/missing?cids={refused}")
         assert asked.status == 400, refused

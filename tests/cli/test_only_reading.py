@@ -29,7 +29,9 @@ def requests_of(server: RunningServer) -> Counter[tuple[str, str]]:
 @pytest.fixture(scope="module")
 def report(ana: Person) -> str:
     """One that all commands here look at; the vault has seen its own changes already."""
-    found = store(ana, **{"looked-at.txt": b"content", "other.txt": b"other"})["looked-at.txt"]["id"]
+    found = store(ana, **{"looked-at.txt": b"content", "other.txt": b"other"})["looked-at.txt"][
+        "id"
+    ]
     assert by(ana, "ls").code == 0
     return str(found)
 
