@@ -10,7 +10,7 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
-from hygieia.client.state import write_atomically
+from hygieia.client.state import sync_folder, write_atomically
 from hygieia.errors import UsageError
 from hygieia.vault.kit import KIT_FILE_NAME
 from hygieia.vault.kit_page import kit_page
@@ -61,6 +61,7 @@ def write_kit(folder: Path, kit: Kit, code: str | None) -> WrittenKit:
     """Write the kit's file, and the page when there is a code to put on it."""
     file = folder / KIT_FILE_NAME
     write_atomically(file, kit.to_bytes())
+    sync_folder(folder.parent)  # it may have been made for the kit
     if code is None:
         return WrittenKit(file, None)
     page = folder / PAGE_NAME

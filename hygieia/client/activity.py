@@ -10,7 +10,7 @@ from hygieia.client.index_sync import IndexSync
 from hygieia.client.session import Session
 from hygieia.client.trail import newest, read_on
 from hygieia.errors import ActivityAltered, NotFound
-from hygieia.recovery.files import NewFile, make_folder
+from hygieia.recovery.files import NewFile, make_folder, sync_names
 from hygieia.vault.activity import Trail
 from hygieia.vault.index import SetLogHead
 
@@ -73,7 +73,9 @@ class Activity:
         await asyncio.to_thread(make_folder, path.parent)
         with NewFile(path) as file:
             checked = self._anchored(await self._check(file.write))
-            return checked, await asyncio.to_thread(file.keep)
+            kept = await asyncio.to_thread(file.keep)
+        await asyncio.to_thread(sync_names, kept.parent)
+        return checked, kept
 
     async def accept(self) -> CheckedTrail:
         """Sign the trail as it is now, whatever was signed before: the server lost its last part.

@@ -20,14 +20,13 @@ import os
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from hygieia.client.state import StateKey, sync_folder
 from hygieia.errors import Conflict, CredentialsError, Failed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
     from types import TracebackType
-
-    from hygieia.client.state import StateKey
 
 _CONTEXT: Final = "upload-journal 1"
 _CID_BYTES: Final = 36
@@ -95,6 +94,8 @@ class Journal:
                 hint="Wait for it to end, or end it, then run again.",
             ) from None
         self._descriptor = descriptor
+        for folder in (self._path.parent, self._path.parent.parent):  # it may have been made now
+            sync_folder(folder)
         self._read()
         return self
 

@@ -15,7 +15,7 @@ from hygieia.errors import EnvelopeRefused, HygieiaError, MetaMismatch, NotFound
 from hygieia.ipld.cid import CID
 from hygieia.ipld.shapes import DATA_NAME
 from hygieia.recovery.driving import read_from
-from hygieia.recovery.files import NewFile, make_folder
+from hygieia.recovery.files import NewFile, make_folder, sync_names
 from hygieia.vault.report import ContentReader, Expected, Report
 from hygieia.vault.report_read import read_report
 
@@ -116,7 +116,9 @@ class ReportFetcher:
         await asyncio.to_thread(make_folder, path.parent)
         with NewFile(path) as file:
             await self.stream(report, file.write, progress=progress)
-            return await asyncio.to_thread(file.keep)
+            kept = await asyncio.to_thread(file.keep)
+        await asyncio.to_thread(sync_names, kept.parent)
+        return kept
 
     async def stream(
         self,

@@ -221,7 +221,9 @@ class ProfileStore:
     def _make_folder(self) -> None:
         try:
             for folder in (self.folder.parent.parent, self.folder.parent, self.folder):
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                if not folder.is_dir():
+                    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                    sync_folder(folder.parent)
         except OSError:
             raise _no_folder(self.folder) from None
 
@@ -240,17 +242,25 @@ def write_atomically(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(descriptor)
         temporary.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(path.parent)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise Failed(
             f"{path.name} could not be written: {error.strerror or 'unknown reason'}.",
             hint="Make room or correct the folder's permissions, then run again.",
         ) from None
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable, where we may read it. Raises ``OSError``."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except PermissionError:
+        return  # written into, but not to be opened: the system alone decides when
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _no_folder(folder: Path) -> UsageError:

@@ -25,11 +25,28 @@ _TRASH: Final = "trash"
 
 
 def make_folder(folder: Path) -> None:
-    """Make the output folder, readable by its owner only. Raises ``Failed``."""
+    """Make the output folder, readable by its owner only, durably. Raises ``Failed``."""
+    if folder.is_dir():
+        return
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise _failure(error) from error
+    sync_names(folder.parent)
+
+
+def sync_names(folder: Path) -> None:
+    """Make the names in a folder durable, where we may read it. Raises ``StorageFull``, ``Failed``."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:
+        return  # written into, but not to be opened: the system alone decides when
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        raise _failure(error) from error
+    finally:
+        os.close(descriptor)
 
 
 class Names:
@@ -135,7 +152,10 @@ class NewFile:
             self._sync_failure = error  # told only once: the last sync may know nothing of it
 
     def keep(self) -> Path:
-        """Make the file durable and give it its name; an existing other file is left alone."""
+        """Make the content durable and give it its name; an existing other file is left alone.
+
+        The name is durable after ``sync_names``, once for many files.
+        """
         if self._file is None:
             raise Failed("The file is not open.")
         try:

@@ -11,7 +11,7 @@ from hygieia.errors import IntegrityError, NotFound, Unreachable
 from hygieia.ipld.cid import CID
 from hygieia.ipld.shapes import DATA_NAME
 from hygieia.recovery.driving import read_from
-from hygieia.recovery.files import Names, NewFile, holds, make_folder
+from hygieia.recovery.files import Names, NewFile, holds, make_folder, sync_names
 from hygieia.recovery.result import (
     Missing,
     Progress,
@@ -147,6 +147,8 @@ class _Recovery:
             for worker in workers:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
+        for folder in {path.parent for _, path in jobs if path.parent.is_dir()} | {self._out}:
+            await asyncio.to_thread(sync_names, folder)
         for entry, _ in jobs:
             self._note(entry, outcomes[entry.id])
 

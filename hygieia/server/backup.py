@@ -26,6 +26,7 @@ from hygieia.server.storage import (
     blocks_folder,
     documents_file,
     secrets_path,
+    sync,
 )
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def back_up(
         unfinished.mkdir(parents=True, mode=0o700)
         done = _Copying(unfinished, on_progress).run(documents, blocks, secrets_path(settings))
         unfinished.rename(target)
-        _sync(target.parent)
+        sync(target.parent)
     except OSError as error:
         raise _refusal(error) from None
     finally:
@@ -119,7 +120,7 @@ class _Copying:
             self._copy(blocks / "format", copied / "format")
         self._copy(secret, self._folder / SECRETS_FILE)
         for folder in [self._folder, *(p for p in self._folder.rglob("*") if p.is_dir())]:
-            _sync(folder)
+            sync(folder)
         return BackedUp(self._size_bytes, len(packs) - lost, lost)
 
     def _copy_database(self, source: sqlite3.Connection, target: Path) -> None:
@@ -127,7 +128,7 @@ class _Copying:
         with contextlib.closing(sqlite3.connect(target)) as copy:
             source.backup(copy, pages=_PAGES_AT_ONCE)
         self._add(target.stat().st_size)
-        _sync(target)
+        sync(target)
 
     def _copy_pack(self, source: Path, target: Path, name: str) -> bool:
         place = target / "packs" / name
@@ -217,13 +218,5 @@ def _locked(path: Path, how: int) -> Iterator[None]:
     try:
         fcntl.flock(descriptor, how)
         yield
-    finally:
-        os.close(descriptor)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
     finally:
         os.close(descriptor)

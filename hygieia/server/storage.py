@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,9 +46,21 @@ def blocks_kind(address: str) -> str:
 def make_data_folder(settings: Settings) -> None:
     """Make the data folder, for its owner only. Raises ``ConfigError``."""
     try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not settings.data_dir.is_dir():
+            settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with contextlib.suppress(PermissionError):  # a parent that we may not read
+                sync(settings.data_dir.parent)
     except OSError as error:
         raise ConfigError(f"The data folder cannot be made: {error.strerror}.") from None
+
+
+def sync(path: Path) -> None:
+    """Make a file's content durable, or the names in a folder. Raises ``OSError``."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def open_documents(settings: Settings) -> DocumentStore:

@@ -136,6 +136,8 @@ def make_folders(path: Path) -> None:
     """Make the folders of a store, durably."""
     (path / COPIES).mkdir(exist_ok=True, mode=0o700)
     PackFiles(path).prepare()
+    with contextlib.suppress(PermissionError):  # a parent that we may not read
+        sync_folder(path.parent)
 
 
 def write_marker(path: Path) -> None:

@@ -31,6 +31,7 @@ from hygieia.errors import (
 from hygieia.openpgp.times import format_time, now
 from hygieia.vault.index import SetDeleted
 from tests.factories.servers import Api
+from tests.power_cut import PowerCut
 from tests.unit.client.vaults import PASSWORD, file_in
 
 NEW_PASSWORD = "nine loud gulls leave the harbour"
@@ -94,6 +95,17 @@ async def test_put_list_read_get_update_edit_trash_restore(vault: Vault, tmp_pat
     assert await vault.trash([gone]) == [gone]
     [back] = await vault.restore([gone])
     assert back.deleted is None
+
+
+async def test_what_was_fetched_survives_a_power_cut(
+    vault: Vault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [entry] = await vault.put([file_in(tmp_path, "one.txt", b"one")])
+    report = await vault.read(entry)
+    power = PowerCut(tmp_path, monkeypatch)
+    path = await vault.get(report, tmp_path / "new" / "one.txt")
+    trail = (await vault.activity.export(tmp_path / "trail" / "activity.jsonl"))[1]
+    assert [power.takes(each) for each in (path, trail)] == [[], []]
 
 
 async def test_a_changed_password_opens_the_vault_and_the_old_one_does_not(

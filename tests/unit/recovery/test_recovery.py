@@ -38,6 +38,7 @@ from hygieia.recovery import (
 )
 from hygieia.recovery.files import holds
 from hygieia.vault.index import PutContact, PutReport, SetDeleted, SetDigests
+from tests.power_cut import PowerCut
 from tests.unit.recovery.factories import PASSWORD, KeptVault, answering, gateway, sealed
 from tests.unit.vault.factories import (
     NOW,
@@ -82,6 +83,16 @@ class TestAllIsWell:
         assert result.from_record
         assert result.warnings == []
         assert {each.verdict for each in result.restored} == {Verdict.VALID}
+
+    async def test_what_was_restored_survives_a_power_cut(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        kept = KeptVault.new(b"one", os.urandom(70_000))
+        async with gateway(tmp_path / "store", kept.vault.blocks, kept.record()) as url:
+            power = PowerCut(tmp_path, monkeypatch)
+            await recover(kept.kit, SECRET, [url], tmp_path / "out")
+        assert len(files_in(tmp_path / "out")) == 2
+        assert power.takes_below(tmp_path / "out") == []
 
     async def test_reports_added_after_the_kit_are_found_by_name(self, tmp_path: Path) -> None:
         kept = KeptVault.new(b"old")
