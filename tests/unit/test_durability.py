@@ -143,12 +143,15 @@ def test_a_pack_that_was_moved_aside_stays_to_be_looked_at(tmp_path: Path, cut: 
     assert cut.takes_below(tmp_path / "quarantine") == []
 
 
-def test_a_pack_keeps_the_table_that_an_upgrade_gave_it(tmp_path: Path, cut: PowerCut) -> None:
+def test_a_pack_keeps_the_table_that_an_upgrade_gave_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     packs = PackFiles(tmp_path)
     packs.prepare()
     pack = packs.write([(b"key", bytes(5000))])
     [path] = files_in(tmp_path / "packs")
     path.write_bytes(path.read_bytes()[:5000])
+    cut = PowerCut(tmp_path, monkeypatch)
     packs.add_table(pack.name, [Placed(b"key", 0, 5000)])
     assert path.stat().st_size > 5000
     assert cut.takes(path) == []
