@@ -91,7 +91,7 @@ export class Page {
   async settled(): Promise<void> {
     const rests = new Set(["saved", "failed", "cancelled", "duplicate", "paused", "needs-file"]);
     // A test may set the clock: what has gone by is asked of another.
-    for (const end = performance.now() + 60_000; performance.now() < end; ) {
+    for (const end = performance.now() + 180_000; performance.now() < end; ) {
       if (this.uploads!.items.every(({ state }) => rests.has(state))) return;
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
