@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from hygieia.client.passwords import check_new_password
 from hygieia.client.session import (
@@ -104,19 +104,7 @@ async def sign_up(
     refuse_other_account(store, email)
     account = _account_id(invite)
     made = await asyncio.to_thread(_make_keys, email, name, account, password)
-    body = {
-        "account": account,
-        "email": email,
-        "name": name,
-        "certificate": made.key.certificate.armored,
-        "sealed_key": made.sealed.armored,
-        "seal_mac": made.sealed.mac,
-        "kdf": kdf_json(made.sealed.params),
-        "login_secret": made.stretched.login_secret,
-        "ipns_name": made.ipns_key.name,
-        "label": label,
-        **made.recovery.to_json(),
-    }
+    body = {"account": account, "email": email, "name": name, "label": label, **made.for_server()}
     if invite is not None:
         body["invite"] = invite
     profile = replace(
@@ -167,6 +155,18 @@ class _Made:
     sealed: SealedKey
     recovery: Recovery
     ipns_key: IpnsKey
+
+    def for_server(self) -> dict[str, Any]:
+        """What the account is made of at the server: nothing of it opens anything."""
+        return {
+            "certificate": self.key.certificate.armored,
+            "sealed_key": self.sealed.armored,
+            "seal_mac": self.sealed.mac,
+            "kdf": kdf_json(self.sealed.params),
+            "login_secret": self.stretched.login_secret,
+            "ipns_name": self.ipns_key.name,
+            **self.recovery.to_json(),
+        }
 
 
 def _make_keys(email: str, name: str, account: str, password: str) -> _Made:

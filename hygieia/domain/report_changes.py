@@ -155,18 +155,14 @@ class ReportChanges:
     async def _check(
         self, caller: Account, upload: Upload, report: Report, wanted: Wanted
     ) -> _Checked:
-        stores, current = self._stores, CID.parse(report.root)
+        stores = self._stores
         if wanted.earlier and wanted.kind != "rekey":
             raise InvalidInput("Only a re-key issues earlier revisions again.")
         if str(wanted.root) == report.root:
             raise Duplicate("This root has been committed already.")
         most = await stores.quotas.room(upload.account) + report.size_bytes
-        if wanted.kind == "readers":
-            inspection = inspect_readers(wanted.root, current, report.size_bytes + MAX_HEADER_BYTES)
-        else:
-            inspection = inspect_report(wanted.root, most)
-        shape = await inspect(inspection, stores.facts)
-        before = await inspect(inspect_packets(current), stores.facts)
+        shape = await self._inspect(report, wanted, most)
+        before = await inspect(inspect_packets(CID.parse(report.root)), stores.facts)
         shared_bytes = _shared_bytes(report, shape, wanted.kind)
         if report.account != caller.id and not before < shape.packets:
             # Nor put them in another order: each root stays pinned, and none would be the last.
@@ -191,14 +187,17 @@ class ReportChanges:
         stored = new_bytes if known is None else 0
         if report.account == caller.id:
             return _Checked(shape, earlier, shares, new_bytes, stored, 0, known)
-        # What a reader adds is charged to nobody: she has no room here, and the owner did not
-        # ask for it. So there is an end to it, however often the owner takes readers off again.
-        if report.added_bytes + stored > MAX_ADDED_BYTES:
-            raise LimitExceeded(
-                "Others have added readers to this report as often as they may.",
-                hint="Ask its owner to add them. Once she re-keys it, others may again.",
-            )
+        _require_room_for_added(report, stored)
         return _Checked(shape, earlier, shares, new_bytes, 0, stored, known)
+
+    async def _inspect(self, report: Report, wanted: Wanted, most_bytes: int) -> ReportShape:
+        """The shape of what is wanted, at most so many bytes; other readers alone cost no walk."""
+        if wanted.kind == "readers":
+            most_bytes = report.size_bytes + MAX_HEADER_BYTES
+            inspection = inspect_readers(wanted.root, CID.parse(report.root), most_bytes)
+        else:
+            inspection = inspect_report(wanted.root, most_bytes)
+        return await inspect(inspection, self._stores.facts)
 
     async def _earlier(self, report: Report, wanted: Wanted) -> Version | None:
         """The version that had this root before: taking the last reader off leads back to it."""
@@ -351,6 +350,19 @@ def _with_root(report: Report, checked: _Checked, created: str, kind: ChangeKind
         meta_payload_bytes=shape.meta_payload_bytes,
         changed=created,
     )
+
+
+def _require_room_for_added(report: Report, stored_bytes: int) -> None:
+    """Raises LimitExceeded where a reader may add no more.
+
+    What a reader adds is charged to nobody: she has no room here, and the owner did not ask for it.
+    So there is an end to it, however often the owner takes readers off again.
+    """
+    if report.added_bytes + stored_bytes > MAX_ADDED_BYTES:
+        raise LimitExceeded(
+            "Others have added readers to this report as often as they may.",
+            hint="Ask its owner to add them. Once she re-keys it, others may again.",
+        )
 
 
 def _shared_bytes(report: Report, shape: ReportShape, kind: ChangeKind) -> int:

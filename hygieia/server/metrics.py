@@ -12,57 +12,41 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        self.requests = Counter(
-            "hygieia_requests",
-            "Requests answered.",
-            ["method", "route", "status"],
-            registry=self._registry,
-        )
+        self.requests = self._count("requests", "Requests answered.", ("method", "route", "status"))
         self.seconds = Histogram(
             "hygieia_request_seconds",
             "Time from a request's header to the end of its answer.",
-            ["method", "route"],
+            ("method", "route"),
             buckets=_SECONDS,
             registry=self._registry,
         )
-        self.in_flight = Gauge(
-            "hygieia_requests_in_flight", "Requests being answered.", registry=self._registry
+        self.in_flight = self._level("requests_in_flight", "Requests being answered.")
+        self.stored_bytes = self._count("stored_bytes", "New bytes of blocks stored.")
+        self.committed_reports = self._count("committed_reports", "Reports committed.")
+        self.swept_blocks = self._count("swept_blocks", "Blocks that nothing kept.")
+        self.jobs = self._count("jobs", "Background jobs done.", ("outcome",))
+        self.verified_blocks = self._count(
+            "verified_blocks", "Blocks read and hashed by verifications, on all nodes."
         )
-        self.stored_bytes = Counter(
-            "hygieia_stored_bytes", "New bytes of blocks stored.", registry=self._registry
-        )
-        self.committed_reports = Counter(
-            "hygieia_committed_reports", "Reports committed.", registry=self._registry
-        )
-        self.swept_blocks = Counter(
-            "hygieia_swept_blocks", "Blocks that nothing kept.", registry=self._registry
-        )
-        self.jobs = Counter(
-            "hygieia_jobs", "Background jobs done.", ["outcome"], registry=self._registry
-        )
-        self.verified_blocks = Counter(
-            "hygieia_verified_blocks",
-            "Blocks read and hashed by verifications, on all nodes.",
-            registry=self._registry,
-        )
-        self.mended_blocks = Counter(
-            "hygieia_mended_blocks", "Blocks put back from another copy.", registry=self._registry
-        )
-        self.safe_reports = Gauge(
-            "hygieia_safe_reports",
+        self.mended_blocks = self._count("mended_blocks", "Blocks put back from another copy.")
+        self.safe_reports = self._level(
+            "safe_reports",
             "Reports and indexes with all the copies there should be, when last verified.",
-            registry=self._registry,
         )
-        self.short_reports = Gauge(
-            "hygieia_short_reports",
+        self.short_reports = self._level(
+            "short_reports",
             "Reports and indexes with fewer copies than there should be, when last verified.",
-            registry=self._registry,
         )
-        self.last_verified = Gauge(
-            "hygieia_last_verified_timestamp_seconds",
+        self.last_verified = self._level(
+            "last_verified_timestamp_seconds",
             "When the last whole verification of all copies ended, in seconds since 1970.",
-            registry=self._registry,
         )
+
+    def _count(self, name: str, meaning: str, labels: tuple[str, ...] = ()) -> Counter:
+        return Counter(f"hygieia_{name}", meaning, labels, registry=self._registry)
+
+    def _level(self, name: str, meaning: str) -> Gauge:
+        return Gauge(f"hygieia_{name}", meaning, registry=self._registry)
 
     def text(self) -> bytes:
         """Everything in Prometheus' text format."""

@@ -102,22 +102,17 @@ def build_services(settings: Settings) -> Services:
         ConfigError: a store or the secrets file cannot be opened.
     """
     make_data_folder(settings)
-    documents = open_documents(settings)
-    cluster = open_replicas(settings)
-    bulk = open_bulk(settings)
+    documents, cluster, bulk = (
+        open_documents(settings),
+        open_replicas(settings),
+        open_bulk(settings),
+    )
     blocks = open_blocks(settings, documents, cluster, bulk)
     stores = build_stores(documents, blocks, settings.quota_bytes)
     origins = public_origins(settings)
     server_secrets = load_server_secrets(secrets_path(settings))
     identity = _identity(settings, documents, server_secrets, origins)
-    uploads = Uploads(
-        documents,
-        stores.blocks,
-        stores.facts,
-        stores.quotas,
-        stores.jobs,
-        lease=timedelta(hours=settings.upload_lease_hours),
-    )
+    uploads = _uploads(settings, stores)
     indexes = Indexes(stores)
     trash = Trash(stores, indexes, keep=timedelta(days=settings.trash_days))
     inboxes, uploaders = Inboxes(stores), Uploaders(documents)
@@ -146,6 +141,13 @@ def build_services(settings: Settings) -> Services:
         idempotency=Idempotency(documents, server_secrets),
         metrics=Metrics(),
         lifecycle=Lifecycle(),
+    )
+
+
+def _uploads(settings: Settings, stores: Stores) -> Uploads:
+    lease = timedelta(hours=settings.upload_lease_hours)
+    return Uploads(
+        stores.documents, stores.blocks, stores.facts, stores.quotas, stores.jobs, lease=lease
     )
 
 

@@ -8,7 +8,8 @@ directory: ``hygieia admin`` runs beside the server.
 """
 
 from hygieia.blocks.embedded.opening import open_embedded
+from hygieia.blocks.embedded.reads import Damaged
 from hygieia.blocks.embedded.rebuild import Rebuilt, rebuild
-from hygieia.blocks.embedded.store import Damaged, EmbeddedBlockStore
+from hygieia.blocks.embedded.store import EmbeddedBlockStore
 
 __all__ = ["Damaged", "EmbeddedBlockStore", "Rebuilt", "open_embedded", "rebuild"]

@@ -13,13 +13,15 @@ from hygieia.blocks.embedded.copies import FOLDER as COPIES
 from hygieia.blocks.embedded.copies import copy_all_again
 from hygieia.blocks.embedded.pack_tables import Placed
 from hygieia.blocks.embedded.packs import PackFiles, sync_folder, write_file
-from hygieia.blocks.embedded.store import Damaged, EmbeddedBlockStore
+from hygieia.blocks.embedded.store import EmbeddedBlockStore
 from hygieia.errors import ConfigError, Conflict
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from hygieia.blocks.embedded.reads import Damaged
 
 FORMAT: Final = "hygieia blocks 1\n"
 RESERVE_BYTES: Final = 64 << 20

@@ -12,16 +12,14 @@ import sqlite3
 import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from hygieia.blocks.embedded import catalogue, changes
+from hygieia.blocks.embedded import catalogue, changes, reads
 from hygieia.blocks.embedded.catalogue import is_inline, key_of
 from hygieia.blocks.embedded.packs import PackFiles
 from hygieia.blocks.embedded.sweeper import Sweeper
 from hygieia.blocks.embedded.writer import CatalogueWriter
-from hygieia.blocks.port import AnyBlock, Pin, Swept
 from hygieia.errors import (
     BlockMissing,
     BlockRefused,
@@ -30,7 +28,6 @@ from hygieia.errors import (
     Unavailable,
 )
 from hygieia.ipld.block import UnverifiedBlock, verify_any
-from hygieia.ipld.cid import CID, decode_any
 from hygieia.limits import MAX_BLOCK_BYTES, MAX_IPNS_RECORD_BYTES
 from hygieia.scheduling import step_back
 
@@ -38,22 +35,15 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
     from pathlib import Path
 
+    from hygieia.blocks.port import AnyBlock, Pin, Swept
+    from hygieia.ipld.cid import CID
+
 T = TypeVar("T")
 
 INLINE_UP_TO_BYTES: Final = 8192
 """Blocks up to this stand in the catalogue: a row of 300 bytes costs 8 µs, one of 50 kB 200 µs."""
 READ_THREADS: Final = 4
 WRITE_THREADS: Final = 4
-PINS_A_PAGE: Final = 256
-
-
-@dataclass(frozen=True, slots=True)
-class Damaged:
-    """A block found damaged and moved aside; ``kept_as`` names it in ``quarantine`` (None: gone)."""
-
-    multihash: bytes
-    found: datetime
-    kept_as: str | None
 
 
 class EmbeddedBlockStore:
@@ -66,7 +56,7 @@ class EmbeddedBlockStore:
         *,
         reserve_bytes: int,
         clock: Callable[[], float],
-        on_damage: Callable[[Damaged], None],
+        on_damage: Callable[[reads.Damaged], None],
     ) -> None:
         self.path = path
         self._in_use = in_use
@@ -171,20 +161,12 @@ class EmbeddedBlockStore:
 
     async def is_pinned(self, root: CID, *, name: str | None = None) -> bool:
         """See ``BlockStore.is_pinned``."""
-
-        def look(connection: sqlite3.Connection) -> bool:
-            row = connection.execute(
-                "SELECT 1 FROM pin WHERE root = ?1 AND (?2 IS NULL OR name = ?2) LIMIT 1",
-                (root.encode(), name),
-            ).fetchone()
-            return row is not None
-
-        return await self._read(lambda: look(self._connection()))
+        return await self._look(reads.is_pinned, root, name)
 
     async def pins(self) -> AsyncIterator[Pin]:
         """See ``BlockStore.pins``."""
         after = 0
-        while page := await self._read(self._pin_page, after):
+        while page := await self._look(reads.pin_page, after):
             for seq, pin in page:
                 yield pin
                 after = seq
@@ -204,16 +186,7 @@ class EmbeddedBlockStore:
 
     async def get_record(self, name: str) -> bytes | None:
         """See ``BlockStore.get_record``."""
-
-        def look() -> bytes | None:
-            row = (
-                self._connection()
-                .execute("SELECT data FROM record WHERE name = ?", (name,))
-                .fetchone()
-            )
-            return None if row is None else bytes(row[0])
-
-        return await self._read(look)
+        return await self._look(reads.record, name)
 
     async def drop_record(self, name: str) -> None:
         """See ``BlockStore.drop_record``."""
@@ -222,21 +195,16 @@ class EmbeddedBlockStore:
     async def records(self) -> AsyncIterator[tuple[str, bytes]]:
         """See ``BlockStore.records``."""
         after = ""
-        while page := await self._read(self._record_page, after):
+        while page := await self._look(reads.record_page, after):
             for name, record in page:
                 yield name, record
                 after = name
 
     # -- beyond the port ---------------------------------------------------------------------
 
-    async def damaged(self) -> list[Damaged]:
+    async def damaged(self) -> list[reads.Damaged]:
         """Blocks moved aside as damaged and not put again since."""
-
-        def look() -> list[Damaged]:
-            rows = self._connection().execute("SELECT multihash, found, kept_as FROM damaged")
-            return [Damaged(key, datetime.fromtimestamp(at, UTC), kept) for key, at, kept in rows]
-
-        return await self._read(look)
+        return await self._look(reads.damaged)
 
     async def close(self) -> None:
         """See ``BlockStore.close``."""
@@ -320,7 +288,7 @@ class EmbeddedBlockStore:
         kept_as = None if data is None else self._packs.set_aside(key, data)
         now = self._clock()
         self._writer.submit(lambda c: changes.mark_damaged(c, key, row, now, kept_as)).result()
-        self._on_damage(Damaged(key, datetime.fromtimestamp(now, UTC), kept_as))
+        self._on_damage(reads.Damaged(key, datetime.fromtimestamp(now, UTC), kept_as))
 
     def _sizes(self, cids: Sequence[CID]) -> list[int | None]:
         found = catalogue.find_sizes(self._connection(), [key_of(cid) for cid in cids])
@@ -328,20 +296,6 @@ class EmbeddedBlockStore:
             len(cid.digest) if is_inline(cid) else size
             for cid, size in zip(cids, found, strict=True)
         ]
-
-    def _pin_page(self, after: int) -> list[tuple[int, Pin]]:
-        rows = self._connection().execute(
-            "SELECT seq, root, name, created FROM pin WHERE seq > ? ORDER BY seq LIMIT ?",
-            (after, PINS_A_PAGE),
-        )
-        return list(_pins(rows))
-
-    def _record_page(self, after: str) -> list[tuple[str, bytes]]:
-        rows = self._connection().execute(
-            "SELECT name, data FROM record WHERE name > ? ORDER BY name LIMIT ?",
-            (after, PINS_A_PAGE),
-        )
-        return [(name, bytes(data)) for name, data in rows]
 
     def _connection(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
@@ -355,6 +309,9 @@ class EmbeddedBlockStore:
 
     async def _read(self, work: Callable[..., T], *arguments: Any) -> T:  # noqa: ANN401  (handed on as it came)
         return await self._in(self._readers, work, *arguments)
+
+    async def _look(self, look: Callable[..., T], *arguments: Any) -> T:  # noqa: ANN401  (handed on as it came)
+        return await self._read(lambda: look(self._connection(), *arguments))
 
     async def _write(self, work: Callable[..., T], *arguments: Any) -> T:  # noqa: ANN401  (handed on as it came)
         return await self._in(self._writers, work, *arguments)
@@ -391,11 +348,6 @@ def _hashed_into(
 
 def _by_key(cids: Sequence[CID]) -> dict[bytes, CID]:
     return {key_of(cid): cid for cid in cids if not is_inline(cid)}
-
-
-def _pins(rows: sqlite3.Cursor) -> Iterator[tuple[int, Pin]]:
-    for seq, root, name, created in rows:
-        yield seq, Pin(decode_any(root), name, datetime.fromtimestamp(created, UTC))
 
 
 def _timestamp(until: datetime | None) -> float | None:

@@ -29,11 +29,9 @@ def signup(
     invocation: Invocation, email: str, name: str, kit_folder: str | None, invite: str | None
 ) -> None:
     """Make keys on this machine, an account for them, and the recovery kit."""
-    from hygieia.cli.kits import check_kit_folder, say_kit, write_kit
-    from hygieia.cli.sessions import connected, device_label, profile_store, run
-    from hygieia.client.account import keep_unlocked
+    from hygieia.cli.kits import check_kit_folder
+    from hygieia.cli.sessions import profile_store, run
     from hygieia.client.session import refuse_other_account
-    from hygieia.client.vault import create_account
     from hygieia.openpgp.parameters import normalise_email
 
     folder, store = Path(kit_folder or KIT_FOLDER), profile_store(invocation)
@@ -41,40 +39,52 @@ def signup(
     refuse_other_account(store, email)
     _refuse_if_signed_in(store)
     check_kit_folder(folder)
-
-    async def work() -> dict[str, Any]:
-        async with connected(invocation) as transport:
-            # Whether there is a server at all, before a password is thought up for it.
-            await transport.call("GET", "/server")
-            password = new_password(invocation, "Choose a password", email=email, name=name)
-            made = await create_account(
-                store,
-                transport,
-                email=email,
-                name=name,
-                password=password,
-                invite=invite,
-                label=device_label(),
-            )
-            profile = made.session.profile
-            written = write_kit(folder, made.kit, made.code)
-            say_kit(invocation, written)
-            if invocation.interactive:
-                await keep_unlocked(made.session)
-            return {
-                "email": profile.email,
-                "name": profile.name,
-                "fingerprint": profile.fingerprint,
-                "ipns_name": profile.ipns_name,
-                **written.to_json(),
-            }
-
     try:
-        document = run(work())
+        document = run(_sign_up(invocation, store, folder, email=email, name=name, invite=invite))
     except HygieiaError:
         _say_if_made_without_kit(invocation, store, email)
         raise
     invocation.done(document, f"Your vault is ready, {document['email']}.")
+
+
+async def _sign_up(
+    invocation: Invocation,
+    store: ProfileStore,
+    folder: Path,
+    *,
+    email: str,
+    name: str,
+    invite: str | None,
+) -> dict[str, Any]:
+    from hygieia.cli.kits import say_kit, write_kit
+    from hygieia.cli.sessions import connected, device_label
+    from hygieia.client.account import keep_unlocked
+    from hygieia.client.vault import create_account
+
+    async with connected(invocation) as transport:
+        # Whether there is a server at all, before a password is thought up for it.
+        await transport.call("GET", "/server")
+        made = await create_account(
+            store,
+            transport,
+            email=email,
+            name=name,
+            password=new_password(invocation, "Choose a password", email=email, name=name),
+            invite=invite,
+            label=device_label(),
+        )
+        profile = made.session.profile
+        written = write_kit(folder, made.kit, made.code)
+        say_kit(invocation, written)
+        if invocation.interactive:
+            await keep_unlocked(made.session)
+        return {
+            "email": profile.email,
+            "name": profile.name,
+            "fingerprint": profile.fingerprint,
+            "ipns_name": profile.ipns_name,
+            **written.to_json(),
+        }
 
 
 def _refuse_if_signed_in(store: ProfileStore) -> None:
