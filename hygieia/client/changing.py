@@ -1,8 +1,8 @@
-"""Changes to stored reports: new labels, new content, trash (FORMATS §5).
+"""Changes to stored reports: new labels, new content, trash (docs/spec/12).
 
 Every change says which state it is based on: when another device was faster, the server refuses
 it and nothing is lost. The index follows the commit; a crash in between is repaired at the next
-opening (FORMATS §7).
+opening (docs/spec/13).
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class Changer:
 
         Delegates for whom a delegation acts on it now come to read it. Where somebody was unshared,
         or read it by a delegation that no longer acts, the session key is made new, so the content
-        is encrypted again on this machine (FORMATS §5). ``left_out`` is told who does not go on.
+        is encrypted again on this machine (docs/spec/19). ``left_out`` is told who does not go on.
 
         Raises:
             StaleRevision: another device changed it meanwhile.

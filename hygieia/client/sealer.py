@@ -1,4 +1,4 @@
-"""Sealing files into reports, each to whoever may read it at that moment (FORMATS §5, §6)."""
+"""Sealing files into reports, each to whoever may read it at that moment (docs/spec/12, 17)."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@
 
     profiles/NAME/profile.json    who, where, the pinned seal, the highest index seen, the sealed part
     profiles/NAME/refused-seals.json    how often a server's sealed key was refused (MS-08)
-    profiles/NAME/uploads/        uploads under way, each sealed (FORMATS §9)
+    profiles/NAME/uploads/        uploads under way, each sealed (docs/spec/10)
     profiles/NAME/stored-digests  which contents are stored already, sealed; may be lost
 
 The sealed part (session and device token) is AES-256-GCM under the state key, HKDF-SHA-256 of the
@@ -44,7 +44,7 @@ _STATE_KEY_INFO: Final = b"hygieia client-state 1"
 
 @dataclass(frozen=True, slots=True)
 class IndexFloor:
-    """The highest vault index this device has acknowledged; it never goes below (FORMATS §7)."""
+    """The highest vault index this device has acknowledged; it never goes below (docs/spec/13)."""
 
     sequence: int
     root: str

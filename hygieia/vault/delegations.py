@@ -1,7 +1,7 @@
 """Which delegations act on a report, by the user's own index (docs/spec/17-delegations.md §2).
 
 Nothing here asks a server: a delegation acts because its note stands in the signed index, the
-certificate pinned there verifies it, and no end stands in its place (THREATS MS-19, MS-20, RC-07).
+certificate pinned there verifies it, and no end stands in its place (threats MS-19, MS-20, RC-07).
 """
 
 from __future__ import annotations

@@ -238,7 +238,7 @@ def delegates_left_out(
 def next_readers(
     readers: Readers, contacts: Iterable[Contact], people: People, report: Report | None = None
 ) -> NextReaders:
-    """Who goes on reading a report whose session key is new (FORMATS §5).
+    """Who goes on reading a report whose session key is new (docs/spec/19).
 
     Left out: whom the owner has taken off, whatever notes are shown for them (G9); who is no pinned
     contact, a contact whose key has changed, and keys that may not be encrypted to now. They are

@@ -1,4 +1,4 @@
-"""Kit and gateways open the whole vault, whatever single gateways do (THREATS G14)."""
+"""Kit and gateways open the whole vault, whatever single gateways do."""
 
 from __future__ import annotations
 

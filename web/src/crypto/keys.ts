@@ -1,5 +1,5 @@
 /**
- * Secret keys in use (docs/spec/03-keys.md, FORMATS §2): an Ed25519 key that signs and a Curve25519
+ * Secret keys in use (docs/spec/03-keys.md): an Ed25519 key that signs and a Curve25519
  * key that opens, held as WebCrypto keys in the worker.
  */
 import { concat, equal, fromHex, randomBytes, utf8, utf8Length, type Bytes } from "../bytes.ts";
@@ -58,7 +58,7 @@ export class UnlockedKey implements Signer {
   /**
    * Joins secrets and certificate. The public points are computed from the secrets and compared, so
    * an altered certificate or secret key is caught before anything is signed or encrypted; throws
-   * `key-mismatch` (THREATS MS-04, MS-05).
+   * `key-mismatch` (threats MS-04, MS-05).
    */
   static async join(certificate: Certificate, raw: KeySecrets): Promise<UnlockedKey> {
     const [signing, signingPoint] = await importSecret("Ed25519", PKCS8_ED25519, raw.signing);

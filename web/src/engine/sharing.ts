@@ -236,7 +236,7 @@ export interface Ended {
 // ---- what waits for a decision ---------------------------------------------------------------
 
 export type Request =
-  /** Somebody made a new key and asks for what she could read before (FORMATS §5, giving back). */
+  /** Somebody made a new key and asks for what she could read before (docs/spec/19, giving back). */
   | {
       readonly kind: "give-back";
       readonly id: string;

@@ -115,7 +115,7 @@ export interface NextReaders {
 }
 
 /**
- * Who goes on reading a report whose session key is new (FORMATS §5). Left out: who is no pinned
+ * Who goes on reading a report whose session key is new (docs/spec/19). Left out: who is no pinned
  * contact, a contact whose key has changed, keys that may not be encrypted to now.
  */
 export async function nextReaders(

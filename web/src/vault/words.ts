@@ -7,7 +7,7 @@ import { invalid } from "../refusal.ts";
 export { isTime };
 export const DEFAULT_CATEGORY = "other";
 
-// U+0000-001F and U+007F-009F, as FORMATS §0 has them, and lone surrogates, which no UTF-8 holds.
+// U+0000-001F and U+007F-009F, as docs/spec/01 has them, and lone surrogates, which no UTF-8 holds.
 // eslint-disable-next-line no-control-regex -- control characters are what is refused
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\ud800-\udfff]/gu;
 const MAX_EXTENSION_BYTES = 32;

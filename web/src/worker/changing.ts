@@ -1,5 +1,5 @@
 /**
- * Changes to stored reports: labels, trash (FORMATS §5). Every change says which state it is based
+ * Changes to stored reports: labels, trash (docs/spec/12). Every change says which state it is based
  * on. What cannot reach the server waits, sealed, and is sent in order when it is back.
  */
 import { formatTime, nowSeconds } from "../crypto/times.ts";

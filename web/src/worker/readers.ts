@@ -1,5 +1,5 @@
 /**
- * Who reads a report, as far as share notes tell (docs/spec/12-report.md §4, THREATS RC-04). The
+ * Who reads a report, as far as share notes tell (docs/spec/12-report.md §4, threat RC-04). The
  * index lists the readers that this user added. Others may have added more: the server keeps their
  * notes, and one counts once its signer is pinned, its signature verifies and the packet it names is
  * in the header.

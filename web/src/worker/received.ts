@@ -2,7 +2,7 @@
  * What others share with this user: a hint of the server's, judged here (docs/spec/16-sharing.md §2,
  * hygieia/client/received.py). A report is entered in the index once its note names this user's key
  * and the very packet that her key opened, and both the sharer and the author are pinned. Everything
- * else waits, closed, under *from strangers* until she says so herself (THREATS MS-18).
+ * else waits, closed, under *from strangers* until she says so herself (threat MS-18).
  */
 import * as answers from "../api/answers.ts";
 import type { Answer } from "../api/transport.ts";

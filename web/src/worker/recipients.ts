@@ -1,7 +1,7 @@
 /**
  * Who a report is encrypted to when its session key is made: its owner, those for whom a delegation
- * acts, and, for a later revision, those who read the one before (FORMATS §5, §6; docs/spec/17 §3).
- * Whoever a server names is not among them (THREATS MS-19).
+ * acts, and, for a later revision, those who read the one before (docs/spec/12; 17 §3).
+ * Whoever a server names is not among them (threat MS-19).
  */
 import type { Certificate } from "../crypto/certificates.ts";
 import { rewrap } from "../crypto/rewrap.ts";

@@ -1,5 +1,5 @@
 /**
- * Finds what was committed but is not in the index, and enters it (FORMATS §7). The server's list of
+ * Finds what was committed but is not in the index, and enters it (docs/spec/13). The server's list of
  * changes is only a hint: what it names is entered if the report's own signed meta verifies and the
  * rules of the index allow it (hygieia/client/index_repair.py).
  */

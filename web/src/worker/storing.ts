@@ -1,5 +1,5 @@
 /**
- * Storing files (FORMATS §9): encrypt, send, commit, enter in the index, read back. Short files go
+ * Storing files (docs/spec/10): encrypt, send, commit, enter in the index, read back. Short files go
  * in groups; a long one is streamed, and can be resumed after a reload or a lost network.
  */
 import { randomBytes } from "../bytes.ts";
