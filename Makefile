@@ -83,8 +83,10 @@ test-servers: .venv/.dev $(NODE) $(BUNDLE) ## tests against real servers (Debian
 	@scripts/debian-packages chromium
 	@chroot="$$(scripts/debian-chroot | tail -n 1)"; kubo="$$(scripts/kubo | tail -n 1)"; \
 	  cluster="$$(scripts/cluster | tail -n 1)"; ferretdb="$$(scripts/ferretdb | tail -n 1)"; \
+	  mongod="$$(scripts/mongod | tail -n 1)"; \
 	  export HYGIEIA_TEST_CHROOT="$$chroot" HYGIEIA_TEST_KUBO="$$kubo" HYGIEIA_TEST_CLUSTER="$$cluster" \
-	    HYGIEIA_TEST_FERRETDB="$$ferretdb" HYGIEIA_TEST_NO_SKIP=1; failed=0; \
+	    HYGIEIA_TEST_FERRETDB="$$ferretdb" HYGIEIA_TEST_MONGOD="$$mongod" HYGIEIA_TEST_NO_SKIP=1; \
+	  failed=0; \
 	  (cd web && $(VITEST) -c vitest.servers.config.ts --outputFile.junit=../$(RESULTS)/web-servers.xml) \
 	    || failed=1; \
 	  $(PYTEST) -m servers --junit-xml=$(RESULTS)/servers.xml || failed=1; exit $$failed

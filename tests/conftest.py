@@ -12,6 +12,7 @@ import pytest
 
 from tests.ferretdb import Cluster, ferretdb, postgresql
 from tests.kubo import KuboServer, kubo_server
+from tests.mongod import replica_set
 from tests.mongodb import MongoDb
 
 # In CI the same examples every time; nowhere a deadline, for the machine is shared.
@@ -61,6 +62,12 @@ def kubo(kubo_program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture(scope="session")
+def mongod_program() -> Path:
+    """MongoDB's own `mongod`."""
+    return _program_from("HYGIEIA_TEST_MONGOD", "test-servers")
+
+
+@pytest.fixture(scope="session")
 def documentdb() -> Iterator[Cluster]:
     """PostgreSQL with DocumentDB, for FerretDBs to stand before it."""
     with postgresql(_program_from("HYGIEIA_TEST_FERRETDB", "test-servers")) as cluster:
@@ -79,6 +86,13 @@ def mongodb(
     cluster: Cluster = request.getfixturevalue("documentdb")
     with ferretdb(cluster, tmp_path_factory.mktemp("ferretdb")) as server:
         yield MongoDb(server.uri())
+
+
+@pytest.fixture(scope="session")
+def mongod(mongod_program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MongoDb]:
+    """MongoDB's own server, a replica set of one: nobody else can be elected."""
+    with replica_set(mongod_program, tmp_path_factory.mktemp("mongod") / "set", 1) as made:
+        yield MongoDb(made.uri)
 
 
 @pytest.hookimpl(wrapper=True)

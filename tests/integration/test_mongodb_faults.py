@@ -13,7 +13,8 @@ import pytest
 
 from hygieia.documents.mongo import open_mongo
 from hygieia.documents.port import DocumentStore
-from hygieia.errors import Duplicate, StaleRevision, Unavailable
+from hygieia.errors import Unavailable
+from tests.counting import Counting
 from tests.ferretdb import Cluster, FerretDb, ferretdb
 from tests.mongodb import MongoDb
 from tests.tcp_proxy import TcpProxy, Weather, tcp_proxy
@@ -148,39 +149,10 @@ async def test_the_database_behind_the_database_may_crash(
 async def test_no_acknowledged_write_is_lost_to_pulled_cables(
     store: DocumentStore, proxy: TcpProxy
 ) -> None:
-    counted: dict[str, int] = {}
-    finished = asyncio.Event()
-
-    async def write(name: str) -> None:
-        """Counts one document up; an answer that was lost is found out by reading."""
-        counted[name] = 0
-        while not finished.is_set():
-            try:
-                found = await store.get("counters", name)
-                if found is None:
-                    await store.insert("counters", name, {"n": 1}, scope="s", unique=name)
-                    counted[name] = 1
-                else:
-                    n = found.body["n"]
-                    assert isinstance(n, int)
-                    assert n >= counted[name], "an acknowledged write is gone"
-                    await store.replace("counters", name, found.rev, {"n": n + 1})
-                    counted[name] = n + 1
-            except (Unavailable, Duplicate, StaleRevision):
-                continue
-
-    async def pull_cables() -> None:
+    async with Counting(store) as counting:
         cuts = 0
-        while cuts < 20 or sum(counted.values()) < 60:
+        while cuts < 20 or counting.total < 60:
             await asyncio.sleep(random.uniform(0.05, 0.4))
             proxy.cut()
             cuts += 1
-        finished.set()
-
-    await asyncio.gather(pull_cables(), *[write(f"w{number}") for number in range(6)])
-    for name, n in counted.items():
-        found = await store.get("counters", name)
-        assert found is not None
-        assert isinstance(found.body["n"], int)
-        assert found.body["n"] >= n  # more, where a change was made whose answer was lost
-        assert found.rev == found.body["n"]
+    await counting.check()

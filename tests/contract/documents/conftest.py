@@ -5,7 +5,7 @@ an open store, where opening the same folder again gives a second handle on the 
 another process would have.
 
 MongoDB's run where there is a server (``make test-servers``), on both drivers: motor, and the one
-that its makers name as its successor.
+that its makers name as its successor; and on MongoDB's own server with motor.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ ADAPTERS = [
     "sqlite",
     pytest.param("mongodb", marks=pytest.mark.servers),
     pytest.param("mongodb-pymongo", marks=pytest.mark.servers),
+    pytest.param("mongod", marks=pytest.mark.servers),
 ]
 
 
@@ -61,7 +62,7 @@ def open_store(
         return
     if request.param == "mongodb-pymongo":
         monkeypatch.setattr(mongo, "AsyncClient", pymongo.AsyncMongoClient)
-    server: MongoDb = request.getfixturevalue("mongodb")
+    server: MongoDb = request.getfixturevalue(request.param.partition("-")[0])
     with server.databases() as database:
         yield _open_mongo(clock, database)
 
