@@ -1,5 +1,7 @@
 #!/bin/sh
-# Copies the two volumes of a stopped vault into /backup/vault.tar, or back into empty ones.
+# Copies the volumes of a stopped vault into /backup/vault.tar, or back into empty ones: MongoDB's and
+# Kubo's and, where compose.cluster.yaml mounts it, that of the Cluster peer, which the others know by
+# the identity in it.
 #
 #   copying.sh backup|restore
 set -eu
@@ -9,6 +11,13 @@ die() {
   exit 1
 }
 
+volumes="mongodb kubo"
+leave_out=cluster # a backup made with it may come back without it
+if [ -d /vault/cluster ]; then
+  volumes="$volumes cluster"
+  leave_out=/ # no name in a backup begins so
+fi
+
 case ${1-} in
   backup)
     # Kubo's own mark of a daemon that runs, or was not stopped but killed.
@@ -16,18 +25,19 @@ case ${1-} in
     # MongoDB's, which it empties when it stops.
     [ ! -s /vault/mongodb/mongod.lock ] || die "MongoDB runs: docker compose stop first. (After a power cut start it once.)"
     [ -e /vault/kubo/config ] || die "There is no vault in the volumes."
-    tar --create --numeric-owner --sparse --file=/backup/vault.tar.new --directory=/vault mongodb kubo
+    # shellcheck disable=SC2086 # several words are meant
+    tar --create --numeric-owner --sparse --file=/backup/vault.tar.new --directory=/vault $volumes
     sync /backup/vault.tar.new
     mv /backup/vault.tar.new /backup/vault.tar
     sync /backup
     ;;
   restore)
     [ -r /backup/vault.tar ] || die "There is no /backup/vault.tar to restore."
-    for volume in mongodb kubo; do
+    for volume in $volumes; do
       [ -z "$(ls -A "/vault/$volume")" ] || die "The volume $volume is not empty: nothing was restored."
     done
     tar --extract --numeric-owner --same-owner --preserve-permissions \
-      --file=/backup/vault.tar --directory=/vault
+      --anchored --exclude="$leave_out" --file=/backup/vault.tar --directory=/vault
     sync
     ;;
   *) die "Say backup or restore." ;;

@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.containers.engine import Engine, Stack
+from tests.containers.engine import ROOT, Engine, Stack
+from tests.guide import marked
 
 # The first of them waits for the images.
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(1200)]
 
+HOSTING = ROOT / "docs" / "guide" / "hosting.md"
 SECONDS = 120
 
 
@@ -53,11 +55,15 @@ def machines(
         containers.podman("network", "rm", "--force", between, check=False)
 
 
+def addresses(stack: Stack) -> list[str]:
+    """What a machine prints for the others, as hosting.md says it: Kubo's, then Cluster's."""
+    return stack.script(marked(HOSTING, "addresses")).split()
+
+
 def join(first: Stack, second: Stack) -> None:
     """As hosting.md says it."""
-    for service in ("kubo", "cluster"):
-        where = ("exec", "-T", service, "sh", f"/etc/hygieia/{service}.sh", "address")
-        second.settings[f"{service.upper()}_PEERS"] = address(first, first.compose(*where), service)
+    for service, said in zip(("kubo", "cluster"), addresses(first), strict=True):
+        second.settings[f"{service.upper()}_PEERS"] = address(first, said, service)
     network = (first.secrets / "cluster-network").read_text()
     (second.secrets / "cluster-network").unlink()
     (second.secrets / "cluster-network").write_text(network)
@@ -66,7 +72,7 @@ def join(first: Stack, second: Stack) -> None:
 
 def address(stack: Stack, said: str, service: str) -> str:
     """The address as the other machine sees it: here each container has a name of its own."""
-    return said.strip().replace(f"{stack.project}-kubo-1", f"{stack.project}-{service}-1")
+    return said.replace(f"{stack.project}-kubo-1", f"{stack.project}-{service}-1")
 
 
 def comes(stack: Stack, file: Path, report: str, gateway: str) -> bool:
@@ -96,3 +102,24 @@ def test_what_one_machine_stores_the_other_serves_when_the_first_is_gone(
     ana.run("get", report, "-o", str(tmp_path / "alone"), "--gateway", second.gateway)
     alone = hashlib.sha256((tmp_path / "alone").read_bytes()).hexdigest()
     assert alone == hashlib.sha256(content).hexdigest()
+
+
+def test_a_machine_restored_from_its_backup_is_the_peer_that_the_other_knows(
+    machines: tuple[Stack, Stack], tmp_path: Path
+) -> None:
+    first, second = machines
+    ana = first.person("ana")
+    ana.run("signup", "ana@example.org", "--kit", str(tmp_path / "kit"))
+    (tmp_path / "scan").write_bytes(os.urandom(2_000_000))
+    kept = ana.run_json("put", str(tmp_path / "scan"))["reports"][0]["id"]
+    known = addresses(first)
+    first.script(marked(HOSTING, "backup"))
+    first.start("--profile", "backup", "down", "--volumes")
+    first.script(marked(HOSTING, "restore"))
+    assert addresses(first) == known
+    first.wait()
+    ana.run("get", kept, "-o", str(tmp_path / "kept"))
+    assert (tmp_path / "kept").read_bytes() == (tmp_path / "scan").read_bytes()
+    (tmp_path / "new").write_bytes(os.urandom(2_000_000))
+    later = ana.run_json("put", str(tmp_path / "new"))["reports"][0]["id"]
+    assert comes(first, tmp_path / "back", later, second.gateway), "it joins the second again"
