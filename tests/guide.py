@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
 import subprocess
@@ -11,6 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.running import COMMAND
+
+SHELL_SECONDS = 300
 _FENCE = re.compile(r"^```sh ?(\w*)\n(.*?)^```$", re.M | re.S)
 
 
@@ -36,6 +40,24 @@ def marked(guide: Path, mark: str) -> str:
     """The lines of the one block that carries a mark."""
     (lines,) = [text for found, text in _FENCE.findall(guide.read_text("utf-8")) if found == mark]
     return str(lines)
+
+
+def shell(lines: str, folder: Path, *, programs: Path = COMMAND.parent) -> str:
+    """Run lines in a folder, where `hygieia` is the command in ``programs``; what is printed."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("HYGIEIA_")}
+    path = f"{programs}:{environment['PATH']}"
+    done = subprocess.run(
+        ["sh", "-euc", lines],
+        env=environment | {"PATH": path},
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=SHELL_SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,52 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
+import shutil
 import subprocess
 import threading
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from tests.guide import marked
+import pytest
+
+from tests.guide import marked, shell
 from tests.running import COMMAND, Person, free_port, running_server
+from tests.storing import comes_back, put
 
 HOSTING = Path(__file__).parents[2] / "docs" / "guide" / "hosting.md"
 PASSWORD = "violet harbour quartz 52 lantern"
-
-
-def shell(lines: str, folder: Path) -> str:
-    """Run lines in a folder, where `hygieia` is the command of this environment."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("HYGIEIA_")}
-    done = subprocess.run(
-        ["sh", "-euc", lines],
-        env=environment | {"PATH": f"{COMMAND.parent}:{environment['PATH']}"},
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def put(person: Person, folder: Path, number: int) -> tuple[str, str]:
-    """Put a file; the report's id and the file's SHA-256."""
-    file = folder / f"{number}.bin"
-    content = os.urandom(200_000 if number % 3 else 3_000)
-    file.write_bytes(content)
-    report = person.run_json("put", str(file))["reports"][0]["id"]
-    return report, hashlib.sha256(content).hexdigest()
-
-
-def comes_back(person: Person, folder: Path, report: str) -> str:
-    """The SHA-256 of a report's file."""
-    file = folder / "back"
-    file.unlink(missing_ok=True)
-    person.run("get", report, "-o", str(file))
-    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def test_a_vault_in_use_is_saved_lost_and_served_from_the_copy(tmp_path: Path) -> None:
@@ -123,3 +93,85 @@ def test_a_damaged_vault_is_saved_as_far_as_it_is_there(tmp_path: Path) -> None:
     assert done.returncode == 6
     assert json.loads(done.stdout)["lost_packs"] > 0
     assert (tmp_path / "copy" / "documents.sqlite").exists()
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Person, dict[str, str]]:
+    """A folder with a vault in ``data`` that was in use and is stopped, and an older ``backup``.
+
+    With it somebody, her reports and their digests.
+    """
+    folder = tmp_path_factory.mktemp("template")
+    with running_server(folder / "data") as server:
+        ana = server.person(folder / "ana", PASSWORD)
+        ana.run("signup", "ana@example.org", "--kit", str(folder / "kit"))
+        stored = dict(put(ana, folder, number) for number in range(2))
+        shell(marked(HOSTING, "savehome"), folder)
+        stored |= [put(ana, folder, 3)]
+    return folder, ana, stored
+
+
+@pytest.fixture
+def used(
+    template: tuple[Path, Person, dict[str, str]], tmp_path: Path
+) -> tuple[Person, dict[str, str]]:
+    """The same in a folder of the test's own."""
+    folder, ana, stored = template
+    for name in ("data", "backup"):
+        shutil.copytree(folder / name, tmp_path / name)
+    return ana, stored
+
+
+def everything_is_there(data: Path, ana: Person, stored: dict[str, str]) -> bool:
+    """Whether a server on the folder gives back what was put."""
+    with running_server(data, port_of(ana)):
+        return all(comes_back(ana, data, report) == digest for report, digest in stored.items())
+
+
+def port_of(person: Person) -> int:
+    return urlsplit(person.server).port or 0
+
+
+@pytest.mark.parametrize("harm", ["missing", "empty", "damaged"])
+def test_a_vault_without_its_catalogue_is_mended_from_the_files(
+    tmp_path: Path, used: tuple[Person, dict[str, str]], harm: str
+) -> None:
+    catalogue = tmp_path / "data" / "blocks" / "catalogue.sqlite"
+    for beside in catalogue.parent.glob("catalogue.sqlite-*"):
+        beside.unlink()
+    if harm == "missing":
+        catalogue.unlink()
+    else:
+        catalogue.write_bytes(b"" if harm == "empty" else b"noise" * 10_000)
+    shell(marked(HOSTING, "mendhome"), tmp_path)
+    assert everything_is_there(tmp_path / "data", *used)
+
+
+def test_files_that_are_gone_are_brought_back_from_the_backup(
+    tmp_path: Path, used: tuple[Person, dict[str, str]]
+) -> None:
+    blocks = tmp_path / "data" / "blocks"
+    saved = {
+        path.relative_to(tmp_path / "backup" / "blocks")
+        for folder in ("packs", "copies")
+        for path in (tmp_path / "backup" / "blocks" / folder).rglob("*")
+        if path.is_file()
+    }
+    for path in saved:
+        (blocks / path).unlink(missing_ok=True)
+    (blocks / "catalogue.sqlite").write_bytes(b"")
+    with pytest.raises(AssertionError):  # exit code 6: blocks are missing
+        shell(marked(HOSTING, "mendhome"), tmp_path)
+    shell(marked(HOSTING, "mendfrom"), tmp_path)
+    assert everything_is_there(tmp_path / "data", *used)
+
+
+def test_a_folder_moves_to_another_place(
+    tmp_path: Path, used: tuple[Person, dict[str, str]]
+) -> None:
+    moved = marked(HOSTING, "movehome").replace("/srv/vault", str(tmp_path / "moved"))
+    *lines, last = moved.splitlines(keepends=True)
+    assert last.startswith("hygieia serve --data")
+    assert "reports" in shell("".join(lines), tmp_path)
+    (tmp_path / "data").rename(tmp_path / "old")
+    assert everything_is_there(tmp_path / "moved", *used)
