@@ -170,15 +170,16 @@ def replica_set(program: Path, folder: Path, count: int) -> Iterator[ReplicaSet]
 
 def _found(made: ReplicaSet) -> None:
     """Makes a set of the members, and its first user, whom only this machine may make."""
-    first = made.members[0]
     patience = START_SECONDS * 1000
-    with Client(first.host, directConnection=True, serverSelectionTimeoutMS=patience) as client:
+    for member in made.members:  # a set is refused while one of them does not listen yet
+        with Client(
+            member.host, directConnection=True, serverSelectionTimeoutMS=patience
+        ) as client:
+            client.admin.command("ping")
+    with Client(made.members[0].host, directConnection=True) as client:
         members = [{"_id": number, "host": one.host} for number, one in enumerate(made.members)]
         settings = {"electionTimeoutMillis": ELECTION_MS}
         config = {"_id": SET, "members": members, "settings": settings}
         client.admin.command("replSetInitiate", config)
-        end = time.monotonic() + START_SECONDS
-        while not client.admin.command("hello")["isWritablePrimary"]:
-            assert time.monotonic() < end, "the first member does not become the primary"
-            time.sleep(0.1)
+    with Client(made.primary().host, directConnection=True) as client:
         client.admin.command("createUser", "root", pwd=made.password, roles=["root"])
