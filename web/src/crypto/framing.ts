@@ -15,52 +15,64 @@ const PARTIAL_OCTET = 0xe0 | Math.log2(PART);
 const MIN_FIRST_PARTIAL_BYTES = 512;
 const MAX_SMALL_PARTS = 4096;
 
+/** How long a packet with a body of `bodyBytes` becomes in parts: with its header and their lengths. */
+export function framedBytes(bodyBytes: number): number {
+  const last = bodyBytes % PART;
+  return 1 + (bodyBytes - last) / PART + writeLength(last).length + bodyBytes;
+}
+
 /**
- * Writes one packet of unknown length, in parts of 1 MiB and a last one of definite length, and cuts
- * the result into pieces of equal size for `take`. Holds one part and one piece.
+ * Writes one packet with a body of `bodyBytes`, in parts of 1 MiB and a last one of definite length
+ * (0 after a full one), and cuts the result into pieces of equal size for `take`. The length being
+ * known from the start, each octet is copied once, to where it belongs. Holds one piece.
  */
 export class PartialFramer {
-  /** Octets written so far, headers included; exact after `finish`. */
-  writtenBytes = 0;
+  /** Of the body, not written yet. */
+  private leftBytes: number;
   private readonly pieceBytes: number;
   private readonly take: (piece: Uint8Array) => void;
-  private readonly part = new Uint8Array(PART);
   private readonly spare: Uint8Array[] = [];
-  private partFill = 0;
+  /** Of the part under way, not written yet. */
+  private partLeft = 0;
+  private isLastPart = false;
   private piece: Uint8Array;
   private pieceFill = 0;
 
-  constructor(tag: number, pieceBytes: number, take: (piece: Uint8Array) => void) {
+  constructor(tag: number, bodyBytes: number, pieceBytes: number, take: (piece: Uint8Array) => void) {
+    this.leftBytes = bodyBytes;
     this.pieceBytes = pieceBytes;
     this.take = take;
     this.piece = new Uint8Array(pieceBytes);
     this.append([0xc0 | tag]);
+    this.beginPart();
   }
 
-  /** Body octets (copied). */
+  /** Body octets (copied). Throws RangeError for more than the body was to have. */
   write(body: Uint8Array): void {
+    if (body.length > this.leftBytes) throw new RangeError("A packet gets more than it was to have.");
     for (let at = 0; at < body.length; ) {
-      const count = Math.min(PART - this.partFill, body.length - at);
-      this.part.set(count === body.length ? body : body.subarray(at, at + count), this.partFill);
-      this.partFill += count;
+      const count = Math.min(this.partLeft, body.length - at);
+      this.append(count === body.length ? body : body.subarray(at, at + count));
       at += count;
-      if (this.partFill === PART) {
-        this.append([PARTIAL_OCTET]);
-        this.append(this.part);
-        this.partFill = 0;
-      }
+      this.leftBytes -= count;
+      this.partLeft -= count;
+      if (this.partLeft === 0 && !this.isLastPart) this.beginPart();
     }
   }
 
-  /** Gives the last part its definite length, which is 0 after a full one. */
+  private beginPart(): void {
+    this.isLastPart = this.leftBytes < PART;
+    this.partLeft = this.isLastPart ? this.leftBytes : PART;
+    this.append(this.isLastPart ? writeLength(this.leftBytes) : [PARTIAL_OCTET]);
+  }
+
+  /** Ends the body; throws RangeError for less than it was to have. */
   finish(): void {
-    this.append(writeLength(this.partFill));
-    this.append(this.part.subarray(0, this.partFill));
+    if (this.leftBytes > 0) throw new RangeError("A packet gets less than it was to have.");
   }
 
   /** Octets as they are: the packets that follow this one. */
   append(octets: ArrayLike<number>): void {
-    this.writtenBytes += octets.length;
     const whole = octets instanceof Uint8Array ? octets : Uint8Array.from(octets);
     for (let at = 0; at < whole.length; ) {
       const count = Math.min(this.pieceBytes - this.pieceFill, whole.length - at);

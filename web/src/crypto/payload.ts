@@ -11,7 +11,7 @@
 import { bigEndian, concat, equal, free, randomBytes, type Bytes } from "../bytes.ts";
 import { LIMITS } from "../limits.ts";
 import { refusal } from "../refusal.ts";
-import { PacketSplitter, PartialFramer, TAG_LITERAL, TAG_PADDING, TAG_SEIPD } from "./framing.ts";
+import { framedBytes, PacketSplitter, PartialFramer, TAG_LITERAL, TAG_PADDING, TAG_SEIPD } from "./framing.ts";
 import { hkdf } from "./hkdf.ts";
 import { paddingBytes, paddingHeader, paddingOctets } from "./padding.ts";
 import type { SessionKey } from "./session-keys.ts";
@@ -79,24 +79,38 @@ class Chunks {
   }
 }
 
-/** Encrypts one content of unknown length into leaves of 1 MiB. */
+/** Of a content to be encrypted: its length, and the least length of the two packets inside (docs/spec/13). */
+export interface ContentSize {
+  readonly sizeBytes: number;
+  readonly floorBytes?: number | undefined;
+}
+
+/** Encrypts one content into leaves of 1 MiB. */
 export class PayloadWriter {
   private readonly chunks: Chunks;
   private readonly sessionKey: SessionKey;
   private readonly salt: Bytes;
   private readonly outer: PartialFramer;
   private readonly inner: PartialFramer;
+  private readonly paddingBytes: number;
   private readonly flying: Promise<ArrayBuffer>[] = [];
   private readonly take: TakeLeaf;
+  private leftBytes: number;
   private leaves: Uint8Array[] = [];
 
-  private constructor(chunks: Chunks, sessionKey: SessionKey, salt: Bytes, take: TakeLeaf) {
+  private constructor(chunks: Chunks, sessionKey: SessionKey, salt: Bytes, size: ContentSize, take: TakeLeaf) {
     this.chunks = chunks;
     this.sessionKey = sessionKey;
     this.salt = salt;
     this.take = take;
-    this.outer = new PartialFramer(TAG_SEIPD, LEAF, (leaf) => this.leaves.push(leaf));
-    this.inner = new PartialFramer(TAG_LITERAL, CHUNK, (chunk) => {
+    this.leftBytes = size.sizeBytes;
+    const literalBytes = LITERAL_START.length + size.sizeBytes;
+    const framed = framedBytes(literalBytes);
+    this.paddingBytes = paddingBytes(framed, size.floorBytes);
+    const sealedBytes = sealedLength(framed + paddingHeader(0).length + this.paddingBytes);
+    const outerBytes = SEIPD_START.length + salt.length + sealedBytes;
+    this.outer = new PartialFramer(TAG_SEIPD, outerBytes, LEAF, (leaf) => this.leaves.push(leaf));
+    this.inner = new PartialFramer(TAG_LITERAL, literalBytes, CHUNK, (chunk) => {
       const sealed = this.chunks.seal(chunk);
       sealed.catch(() => {}); // told when its turn comes
       this.flying.push(sealed);
@@ -107,23 +121,31 @@ export class PayloadWriter {
   }
 
   /** Give a used `salt` only to resume the same content. */
-  static async make(sessionKey: SessionKey, salt: Bytes, take: TakeLeaf): Promise<PayloadWriter> {
-    return new PayloadWriter(await Chunks.make(sessionKey, salt, "encrypt"), sessionKey, salt, take);
+  static async make(
+    sessionKey: SessionKey,
+    salt: Bytes,
+    size: ContentSize,
+    take: TakeLeaf,
+  ): Promise<PayloadWriter> {
+    return new PayloadWriter(await Chunks.make(sessionKey, salt, "encrypt"), sessionKey, salt, size, take);
   }
 
+  /** Throws `content-changed` for more than was said. */
   async write(content: Uint8Array): Promise<void> {
+    this.leftBytes -= content.length;
+    if (this.leftBytes < 0) throw otherLength();
     for (let at = 0; at < content.length; at += CHUNK) {
       this.inner.write(content.subarray(at, at + CHUNK));
       await this.drain(IN_FLIGHT);
     }
   }
 
-  /** Ends the content. `floor`: the least length of the two packets inside (docs/spec/13). */
-  async finish(floor = 0): Promise<void> {
+  /** Ends the content; throws `content-changed` for less than was said. */
+  async finish(): Promise<void> {
+    if (this.leftBytes > 0) throw otherLength();
     this.inner.finish();
-    const length = paddingBytes(this.inner.writtenBytes, floor);
-    this.inner.append(paddingHeader(length));
-    for await (const octets of paddingOctets(this.sessionKey, this.salt, length)) {
+    this.inner.append(paddingHeader(this.paddingBytes));
+    for await (const octets of paddingOctets(this.sessionKey, this.salt, this.paddingBytes)) {
       this.inner.append(octets);
       await this.drain(IN_FLIGHT);
     }
@@ -157,6 +179,15 @@ export class PayloadWriter {
   }
 }
 
+/** How long the chunks of `plainBytes` become, with their tags and the final one. */
+function sealedLength(plainBytes: number): number {
+  return plainBytes + TAG_BYTES * (Math.ceil(plainBytes / CHUNK) + 1);
+}
+
+function otherLength(): Error {
+  return refusal("content-changed", "The content is not as long as was said.");
+}
+
 /** Encrypts a small content at once; its leaves. */
 export async function encryptBytes(
   content: Uint8Array,
@@ -164,11 +195,12 @@ export async function encryptBytes(
   options: { floor?: number; salt?: Bytes } = {},
 ): Promise<Uint8Array[]> {
   const leaves: Uint8Array[] = [];
-  const writer = await PayloadWriter.make(sessionKey, options.salt ?? makeSalt(), (leaf) => {
+  const size = { sizeBytes: content.length, floorBytes: options.floor };
+  const writer = await PayloadWriter.make(sessionKey, options.salt ?? makeSalt(), size, (leaf) => {
     leaves.push(leaf);
   });
   await writer.write(content);
-  await writer.finish(options.floor);
+  await writer.finish();
   return leaves;
 }
 

@@ -117,11 +117,12 @@ export class ContentSealer {
 
   static async start(
     { sessionKey, salt }: ContentSecrets,
+    sizeBytes: number,
     recorder: Recorder,
     sender: BatchSender,
   ): Promise<ContentSealer> {
     const sealer = new ContentSealer(recorder, sender, await startDigest());
-    sealer.writer = await PayloadWriter.make(sessionKey, salt, async (leaf) => {
+    sealer.writer = await PayloadWriter.make(sessionKey, salt, { sizeBytes }, async (leaf) => {
       const block = sealer.hasher.blockOf(RAW, leaf);
       block.catch(() => {}); // told when its turn comes
       sealer.hashing.push(block);
@@ -170,7 +171,7 @@ export async function sendContent(
   sender: BatchSender,
   signal: AbortSignal,
 ): Promise<SealedContent> {
-  const sealer = await ContentSealer.start(secrets, recorder, sender);
+  const sealer = await ContentSealer.start(secrets, file.size, recorder, sender);
   try {
     for await (const piece of piecesOf(file)) {
       if (signal.aborted) throw refusal("interrupted", "It was stopped.");

@@ -202,7 +202,7 @@ async function passOn(
   told: (bytes: number) => void,
   recorder: Recorder,
 ): Promise<SealedContent> {
-  const sealer = await ContentSealer.start(secrets, recorder, sender);
+  const sealer = await ContentSealer.start(secrets, report.meta.size_bytes, recorder, sender);
   try {
     const pass = async (plain: Uint8Array): Promise<void> => {
       await sealer.write(plain);
