@@ -38,7 +38,7 @@ beforeAll(async () => {
   await choose(
     page,
     { name: "Blood test.txt", content: `${secret}\n` },
-    { name: "Referral.txt", content: "Please look at her knee.\n" },
+    { name: "Patient.json", mimeType: "application/fhir+json", content: '{"resourceType":"Patient","name":[{"text":"Mira"}]}' },
     { name: "Knee MRI.bin", mimeType: "application/octet-stream", content: scan },
   );
   await page.getByText("Saved. 1 copy checked.", { exact: true }).nth(2).waitFor();
@@ -84,6 +84,17 @@ async function see(title: string, words: string): Promise<void> {
   await page.getByRole("dialog").getByText(words).first().waitFor();
   await page.keyboard.press("Escape");
   await page.getByRole("dialog").waitFor({ state: "detached" });
+}
+
+/** Waits until the browser has kept a part of the app that this page has not used yet. */
+async function isKept(part: string): Promise<void> {
+  await page.waitForFunction(async (name) => {
+    for (const cache of await caches.keys()) {
+      const kept = await (await caches.open(cache)).keys();
+      if (kept.some(({ url }) => url.includes(name))) return true;
+    }
+    return false;
+  }, part);
 }
 
 /** What Verify says of a gateway. */
@@ -187,12 +198,14 @@ test("where it begins no answer, the download goes on elsewhere, bit for bit", a
 test("without the server the open page still lists, previews and downloads, past a gateway that lies", async () => {
   middle.meddle = () => "pass";
   await anew();
+  await isKept("DataPreview");
   middle.meddle = () => "cut";
   blocksOf(second, (given) => ({ ...given, body: flipped(given.body) }));
   await page.getByRole("searchbox").fill("blood");
-  await report(page, "Referral").waitFor({ state: "detached" });
+  await report(page, "Patient").waitFor({ state: "detached" });
   await page.getByRole("searchbox").fill("");
   await see("Blood test", secret);
+  await see("Patient", "Mira");
   expect((await downloaded("Knee MRI")).equals(scan)).toBe(true);
   await page.getByText(isDown).waitFor();
   await page.getByText("You can still read and download through gateways. Adding and sharing will wait.").waitFor();
@@ -217,7 +230,7 @@ test("all of it is sent when the server is back", async () => {
   await page.getByText("Waits to be sent").waitFor({ state: "detached" });
   await page.getByText("Saved. 1 copy checked.", { exact: true }).waitFor();
   const { reports } = JSON.parse(shell("--json", "ls")) as { reports: { title: string }[] };
-  expect(reports.map(({ title }) => title).sort()).toEqual(["Blood count", "Knee MRI", "Letter", "Referral"]);
+  expect(reports.map(({ title }) => title).sort()).toEqual(["Blood count", "Knee MRI", "Letter", "Patient"]);
 });
 
 test("in all of this no gateway was asked for anything but parts and addresses, and the page broke no rule", () => {
