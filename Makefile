@@ -11,6 +11,8 @@ DATA ?= ./data
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -q
+# A file's tests share servers and stay together; more than four processes start more than they run.
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
 RESULTS := build/junit
 # Folders of Node programs that tests compare us with.
 NODE := $(patsubst %/package-lock.json,%/node_modules/.ready,$(wildcard tests/node/package-lock.json tests/*/node/package-lock.json web/package-lock.json))
@@ -59,10 +61,10 @@ demo: .venv/.run ## play the whole story on real files, in a temporary folder
 
 test: .venv/.dev $(NODE) ## every test that needs only Python and Node, and no root
 	@mkdir -p $(RESULTS)
-	@$(MAKE) --no-print-directory test-web >$(RESULTS)/web.log 2>&1 & web=$$!; \
-	trap 'kill $$web 2>/dev/null' INT TERM; failed=0; \
+	@set -m; $(MAKE) --no-print-directory test-web >$(RESULTS)/web.log 2>&1 & web=$$!; set +m; \
+	trap 'kill -- -$$web 2>/dev/null' INT TERM; failed=0; \
 	echo "The web app's tests run beside these; what they say comes last."; \
-	$(PYTEST) --junit-xml=$(RESULTS)/test.xml || failed=1; \
+	$(PYTEST) $(SIDE_BY_SIDE) --junit-xml=$(RESULTS)/test.xml || failed=1; \
 	wait $$web || failed=1; cat $(RESULTS)/web.log; exit $$failed
 
 test-web: .venv/.dev $(NODE) # the part of `test` that Node runs
