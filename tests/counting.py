@@ -42,6 +42,9 @@ class Counting:
         reached = self.total + count
         async with asyncio.timeout(WITHIN_SECONDS):
             while self.total < reached:  # noqa: ASYNC110 - the writers know of no event that is this one
+                for writer in self._writers:
+                    if writer.done():
+                        writer.result()  # nobody would count any more
                 await asyncio.sleep(PAUSE_SECONDS)
 
     async def check(self) -> None:
@@ -59,6 +62,7 @@ class Counting:
             try:
                 found = await self._store.get("counters", name)
                 if found is None:
+                    assert self._counted[name] == 0, "an acknowledged write is gone"
                     await self._store.insert("counters", name, {"n": 1}, scope="s", unique=name)
                     self._counted[name] = 1
                 else:

@@ -197,7 +197,9 @@ def _trash_is_over(known: ReportEntry | None) -> bool:
 async def _open(
     sync: IndexSync, people: People, report_id: str, root: str, known: ReportEntry | None
 ) -> Report:
-    expected = Expected(id=report_id, entry=known, upload_right=right_to_upload(sync, people))
+    # A right that ended takes nothing back: what the index has was judged when it was entered.
+    right = right_to_upload(sync, people) if known is None else None
+    expected = Expected(id=report_id, entry=known, upload_right=right)
     report = await read_from(read_report(CID.parse(root), sync.key, people, expected), sync.source)
     if report.verdict is not Verdict.VALID:
         raise NoteRefused(f"The report is from a stranger: {report.verdict.value}.")

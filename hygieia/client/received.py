@@ -102,6 +102,8 @@ class Inbox:
         known = self.index.state.find(report_id) if words.is_report_id(report_id) else None
         if isinstance(known, Purged):
             return None
+        if known is not None and known.deleted is not None:
+            return None  # Taken out of the list; restored, it follows later roots again.
         # Her own follows her own changes: what others say they share is no way into it (16.4).
         if known is not None and (known.cid == root or people.is_me(known.owner)):
             return Received(report_id, sharer, Standing.ACCEPTED, known)

@@ -107,6 +107,23 @@ async def test_a_doctor_stores_for_a_patient_and_her_delegates_read_it(
     assert (later.owner, later.author) == (key(ana), key(ana))
 
 
+async def test_what_was_stored_for_her_follows_its_readers_after_the_right_has_ended(
+    person: Person, tmp_path: Path
+) -> None:
+    ana, boris, cleo = [await person(name) for name in ("Ana", "Boris", "Cleo")]
+    await meet(ana, boris)
+    await meet(boris, cleo)
+    right = await give(ana, boris, rights=frozenset({Right.UPLOAD}))
+    await opened_again(boris)
+    entry = await put(boris, tmp_path, "letter", owner=email(ana))
+    await opened_again(ana)
+    await ana.delegations.end([right])
+    shared = await share(boris, boris.find(entry.id), cleo)
+    await opened_again(ana)
+    assert not ana.index.refused
+    assert ana.find(entry.id).cid == shared.cid
+
+
 async def test_the_same_file_is_stored_for_another_all_the_same(
     person: Person, tmp_path: Path
 ) -> None:

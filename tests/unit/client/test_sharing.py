@@ -174,8 +174,8 @@ async def test_what_was_shared_with_me_leaves_my_list_and_nobody_elses(
     [gone] = await boris.trash([theirs])
     assert gone.deleted is not None
     assert not boris.list().reports
-    await boris.inbox.look()
-    assert not boris.list().reports, "still shared, and still out of his list"
+    assert list(await boris.inbox.look()) == [], "still shared, and still out of his list"
+    assert not boris.list().reports
     await ana.index.refresh()
     assert await content_of(ana, ana.find(entry.id), tmp_path) == CONTENT
     [back] = await boris.restore([gone])
