@@ -41,7 +41,7 @@ class Counting:
         """Waits until so many more are acknowledged."""
         reached = self.total + count
         async with asyncio.timeout(WITHIN_SECONDS):
-            while self.total < reached:  # noqa: ASYNC110 - the writers know of no event that is this one
+            while self.total < reached:
                 for writer in self._writers:
                     if writer.done():
                         writer.result()  # nobody would count any more
