@@ -176,12 +176,14 @@ def _stalls(table: Table, whose: str, loops: Sequence[Seen], runs: Runs) -> None
         for loop in loops
     )
     stall = min(longest_ms(loop.late) for loop in loops)
-    table.add(f"{whose} longest loop stall", f"{stall:.1f} ms")
-    table.at_most(f"{whose} longest stall, less the machine's own", min(beyond), "ms", STALL_MS)
-    table.at_most(f"{whose} longest turn by its own CPU", min(own), "ms", STALL_MS)
+    table.add(f"{whose} longest loop stall, best round", f"{stall:.1f} ms")
+    table.at_most(
+        f"{whose} longest stall less the machine's own, best round", min(beyond), "ms", STALL_MS
+    )
+    table.at_most(f"{whose} longest turn by its own CPU, best round", min(own), "ms", STALL_MS)
     each = " / ".join(f"{one:.0f} {two:.0f}" for one, two in zip(beyond, own, strict=True))
     table.add(f"{whose} last two rows, by round", f"{each} ms")
-    table.add(f"{whose} turns over {STALL_MS} ms late", f"{late:.2%}")
+    table.add(f"{whose} turns over {STALL_MS} ms late, best round", f"{late:.2%}")
 
 
 def _others(
