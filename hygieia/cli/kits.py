@@ -10,8 +10,9 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
-from hygieia.client.state import sync_folder, write_atomically
+from hygieia.client.state import write_atomically
 from hygieia.errors import UsageError
+from hygieia.folders import make_folder
 from hygieia.vault.kit import KIT_FILE_NAME
 from hygieia.vault.kit_page import kit_page
 
@@ -43,7 +44,7 @@ def check_kit_folder(folder: Path, *, page: bool = True) -> None:
             into another vault.
     """
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(folder)
     except OSError as error:
         raise UsageError(
             f"The folder {str(folder)!r} cannot be made: {error.strerror or 'unknown reason'}."
@@ -61,7 +62,6 @@ def write_kit(folder: Path, kit: Kit, code: str | None) -> WrittenKit:
     """Write the kit's file, and the page when there is a code to put on it."""
     file = folder / KIT_FILE_NAME
     write_atomically(file, kit.to_bytes())
-    sync_folder(folder.parent)  # it may have been made for the kit
     if code is None:
         return WrittenKit(file, None)
     page = folder / PAGE_NAME

@@ -20,13 +20,15 @@ import os
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from hygieia.client.state import StateKey, sync_folder
 from hygieia.errors import Conflict, CredentialsError, Failed
+from hygieia.folders import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
     from types import TracebackType
+
+    from hygieia.client.state import StateKey
 
 _CONTEXT: Final = "upload-journal 1"
 _CID_BYTES: Final = 36
@@ -94,9 +96,16 @@ class Journal:
                 hint="Wait for it to end, or end it, then run again.",
             ) from None
         self._descriptor = descriptor
-        for folder in (self._path.parent, self._path.parent.parent):  # it may have been made now
-            sync_folder(folder)
-        self._read()
+        try:
+            for folder in (
+                self._path.parent,
+                self._path.parent.parent,
+            ):  # it may have been made now
+                sync_folder(folder)
+            self._read()
+        except OSError as error:
+            self._close()
+            raise _unwritable(error) from None
         return self
 
     def __exit__(
@@ -105,6 +114,9 @@ class Journal:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._close()
+
+    def _close(self) -> None:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

@@ -31,6 +31,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from hygieia.errors import CredentialsError, Failed, UsageError
+from hygieia.folders import make_folder, sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -221,9 +222,7 @@ class ProfileStore:
     def _make_folder(self) -> None:
         try:
             for folder in (self.folder.parent.parent, self.folder.parent, self.folder):
-                if not folder.is_dir():
-                    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                    sync_folder(folder.parent)
+                make_folder(folder)
         except OSError:
             raise _no_folder(self.folder) from None
 
@@ -249,18 +248,6 @@ def write_atomically(path: Path, data: bytes) -> None:
             f"{path.name} could not be written: {error.strerror or 'unknown reason'}.",
             hint="Make room or correct the folder's permissions, then run again.",
         ) from None
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable, where we may read it. Raises ``OSError``."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    except PermissionError:
-        return  # written into, but not to be opened: the system alone decides when
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _no_folder(folder: Path) -> UsageError:

@@ -10,6 +10,7 @@ import secrets
 import threading
 from typing import TYPE_CHECKING, BinaryIO, Final, Self
 
+from hygieia import folders
 from hygieia.errors import Failed, StorageFull
 from hygieia.limits import MAX_FILE_NAME_BYTES
 from hygieia.vault.words import cut_utf8, safe_file_name
@@ -26,27 +27,18 @@ _TRASH: Final = "trash"
 
 def make_folder(folder: Path) -> None:
     """Make the output folder, readable by its owner only, durably. Raises ``Failed``."""
-    if folder.is_dir():
-        return
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folders.make_folder(folder)
     except OSError as error:
         raise _failure(error) from error
-    sync_names(folder.parent)
 
 
 def sync_names(folder: Path) -> None:
-    """Make the names in a folder durable, where we may read it. Raises ``StorageFull``, ``Failed``."""
+    """Make the names in a folder durable, where that can be had. Raises ``StorageFull``, ``Failed``."""
     try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except PermissionError:
-        return  # written into, but not to be opened: the system alone decides when
-    try:
-        os.fsync(descriptor)
+        folders.sync_folder(folder)
     except OSError as error:
         raise _failure(error) from error
-    finally:
-        os.close(descriptor)
 
 
 class Names:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from hygieia.errors import ConfigError, StorageFull, Unavailable, UsageError
+from hygieia.folders import make_folder, sync_folder
 from hygieia.server.storage import (
     BLOCKS_FOLDER,
     SECRETS_FILE,
@@ -26,7 +27,6 @@ from hygieia.server.storage import (
     blocks_folder,
     documents_file,
     secrets_path,
-    sync,
 )
 
 if TYPE_CHECKING:
@@ -77,10 +77,10 @@ def back_up(
         raise UsageError("The folder for the backup exists.", hint="Name a new one.")
     unfinished = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
-        unfinished.mkdir(parents=True, mode=0o700)
+        make_folder(unfinished)
         done = _Copying(unfinished, on_progress).run(documents, blocks, secrets_path(settings))
         unfinished.rename(target)
-        sync(target.parent)
+        sync_folder(target.parent)
     except OSError as error:
         raise _refusal(error) from None
     finally:
@@ -120,7 +120,7 @@ class _Copying:
             self._copy(blocks / "format", copied / "format")
         self._copy(secret, self._folder / SECRETS_FILE)
         for folder in [self._folder, *(p for p in self._folder.rglob("*") if p.is_dir())]:
-            sync(folder)
+            sync_folder(folder)
         return BackedUp(self._size_bytes, len(packs) - lost, lost)
 
     def _copy_database(self, source: sqlite3.Connection, target: Path) -> None:
@@ -128,7 +128,8 @@ class _Copying:
         with contextlib.closing(sqlite3.connect(target)) as copy:
             source.backup(copy, pages=_PAGES_AT_ONCE)
         self._add(target.stat().st_size)
-        sync(target)
+        with target.open("rb") as written:
+            os.fsync(written.fileno())
 
     def _copy_pack(self, source: Path, target: Path, name: str) -> bool:
         place = target / "packs" / name

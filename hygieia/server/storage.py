@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +18,7 @@ from hygieia.domain.reports import Reports
 from hygieia.domain.shares import Shares
 from hygieia.domain.stores import Stores
 from hygieia.errors import ConfigError
+from hygieia.folders import make_folder
 from hygieia.openpgp.times import now
 from hygieia.server.logs import get_log
 
@@ -46,21 +45,9 @@ def blocks_kind(address: str) -> str:
 def make_data_folder(settings: Settings) -> None:
     """Make the data folder, for its owner only. Raises ``ConfigError``."""
     try:
-        if not settings.data_dir.is_dir():
-            settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with contextlib.suppress(PermissionError):  # a parent that we may not read
-                sync(settings.data_dir.parent)
+        make_folder(settings.data_dir)
     except OSError as error:
         raise ConfigError(f"The data folder cannot be made: {error.strerror}.") from None
-
-
-def sync(path: Path) -> None:
-    """Make a file's content durable, or the names in a folder. Raises ``OSError``."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def open_documents(settings: Settings) -> DocumentStore:

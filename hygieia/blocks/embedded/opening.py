@@ -8,6 +8,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Final
 
+from hygieia import folders
 from hygieia.blocks.embedded import catalogue
 from hygieia.blocks.embedded.copies import FOLDER as COPIES
 from hygieia.blocks.embedded.copies import copy_all_again
@@ -53,7 +54,7 @@ def open_embedded(
     Raises ``ConfigError`` when the directory holds something else, a newer format, or a broken
     store; ``Conflict`` while it is being rebuilt.
     """
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folders.make_folder(path)
     in_use = _locked(path / "in-use.lock", fcntl.LOCK_SH)
     try:
         with alone(path):
@@ -138,8 +139,7 @@ def make_folders(path: Path) -> None:
     """Make the folders of a store, durably."""
     (path / COPIES).mkdir(exist_ok=True, mode=0o700)
     PackFiles(path).prepare()
-    with contextlib.suppress(PermissionError):  # a parent that we may not read
-        sync_folder(path.parent)
+    folders.sync_folder(path.parent)
 
 
 def write_marker(path: Path) -> None:
