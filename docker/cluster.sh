@@ -1,7 +1,7 @@
 #!/bin/sh
 # The IPFS Cluster peer beside Kubo, set anew at each start.
 #
-#   cluster.sh run      make the peer's identity if there is none, run it
+#   cluster.sh run      make the peer's identity and settings if there are none, run it
 #   cluster.sh ready    the health check: the peer's REST API answers
 #   cluster.sh address  where other peers reach this one, for their CLUSTER_PEERS
 set -eu
@@ -33,7 +33,13 @@ export CLUSTER_MDNSINTERVAL=0
 
 case ${1-} in
   run)
-    [ -e "$IPFS_CLUSTER_PATH/identity.json" ] || ipfs-cluster-service init --consensus crdt
+    cd "$IPFS_CLUSTER_PATH"
+    if [ ! -e service.json ]; then
+      # From a backup come identity and known peers without it; init keeps the one, empties the others.
+      [ ! -e peerstore ] || mv peerstore peerstore.kept
+      ipfs-cluster-service init --consensus crdt
+    fi
+    [ ! -e peerstore.kept ] || mv peerstore.kept peerstore
     exec ipfs-cluster-service daemon
     ;;
   ready) busybox wget -qO /dev/null http://127.0.0.1:9094/health ;;

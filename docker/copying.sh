@@ -5,6 +5,7 @@
 #
 #   copying.sh backup|restore
 set -eu
+umask 077 # keys of the nodes are among what is copied
 
 die() {
   echo "$*" >&2
@@ -25,8 +26,9 @@ case ${1-} in
     # MongoDB's, which it empties when it stops.
     [ ! -s /vault/mongodb/mongod.lock ] || die "MongoDB runs: docker compose stop first. (After a power cut start it once.)"
     [ -e /vault/kubo/config ] || die "There is no vault in the volumes."
+    # What the Cluster peer made of docker/secrets it makes of them again.
     # shellcheck disable=SC2086 # several words are meant
-    tar --create --numeric-owner --sparse --file=/backup/vault.tar.new --directory=/vault $volumes
+    tar --create --numeric-owner --sparse --exclude=cluster/service.json --file=/backup/vault.tar.new --directory=/vault $volumes
     sync /backup/vault.tar.new
     mv /backup/vault.tar.new /backup/vault.tar
     sync /backup

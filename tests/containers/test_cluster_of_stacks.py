@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import stat
+import tarfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,6 +90,22 @@ def comes(stack: Stack, file: Path, report: str, gateway: str) -> bool:
     return False
 
 
+def keeps_no_secret_of_the_network(stack: Stack) -> None:
+    """The backup has the peer's identity, for root alone, and nothing of ``docker/secrets``."""
+    saved = stack.backups / "vault.tar"
+    assert stat.S_IMODE(saved.stat().st_mode) == 0o600
+    secrets = [(stack.secrets / name).read_bytes() for name in ("cluster-network", "cluster")]
+    login = secrets[1].split(b"//")[1].partition(b"@")[0].partition(b":")[2]
+    with tarfile.open(saved) as tar:
+        names = [name for name in tar.getnames() if name.startswith("cluster/")]
+        assert "cluster/identity.json" in names
+        for name in names:
+            content = tar.extractfile(name)
+            told = content.read() if content is not None else b""
+            assert secrets[0].strip() not in told, name
+            assert login not in told, name
+
+
 def test_what_one_machine_stores_the_other_serves_when_the_first_is_gone(
     machines: tuple[Stack, Stack], tmp_path: Path
 ) -> None:
@@ -114,6 +132,7 @@ def test_a_machine_restored_from_its_backup_is_the_peer_that_the_other_knows(
     kept = ana.run_json("put", str(tmp_path / "scan"))["reports"][0]["id"]
     known = addresses(first)
     first.script(marked(HOSTING, "backup"))
+    keeps_no_secret_of_the_network(first)
     first.start("--profile", "backup", "down", "--volumes")
     first.script(marked(HOSTING, "restore"))
     assert addresses(first) == known
