@@ -219,7 +219,7 @@ class IndexSync:
         """Apply ``changes``, durable on the server when this returns; the new state.
 
         Coalesce: one call for many reports writes little more than one for each of them.
-        ``upload``: one of the caller's that is open still, to send the new blocks in.
+        ``upload``: one of the caller's to send the new blocks in, while it is open.
 
         Raises ``Conflict`` when other devices win the race eight times running, ``Rollback``.
         """
@@ -270,6 +270,10 @@ class IndexSync:
                     if self.state.root == update.state.root:
                         # It was our own change that had won: only its answer was lost.
                         return self.state
+                except NotFound:
+                    if upload is None:
+                        raise
+                    upload = None  # it ended meanwhile: the next turn begins one of its own
                 else:
                     return self.state
         raise Conflict("Other devices are changing the vault's index; try again shortly.")

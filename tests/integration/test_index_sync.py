@@ -14,7 +14,7 @@ import pytest
 
 from hygieia.blocks.gateway import GatewayReader
 from hygieia.client.batches import BatchSender
-from hygieia.client.commits import NewRoot, commit_reports, start_upload
+from hygieia.client.commits import NewRoot, commit_reports, end_upload, start_upload
 from hygieia.client.index_repair import repair
 from hygieia.client.index_sync import IndexSync
 from hygieia.client.session import Session
@@ -108,6 +108,17 @@ async def test_a_batch_renews_the_index_once(tmp_path: Path) -> None:
         await device.change([PutReport(entry()) for _ in range(300)])
         assert device.state.sequence == 2
         assert await device.change([]) is device.state
+
+
+async def test_an_upload_that_ended_meanwhile_stops_no_change(tmp_path: Path) -> None:
+    async with home_in(tmp_path) as home:
+        device = await home.device()
+        upload = await start_upload(home.session.transport)
+        await end_upload(home.session.transport, upload)
+        put = PutReport(entry())
+        await device.change([put], upload)
+        later = await home.device()
+        assert [found.id for found in later.state.reports()] == [put.entry.id]
 
 
 class Forgetful(Transport):
