@@ -51,7 +51,8 @@ class Member:
         self.folder.mkdir(exist_ok=True)
         self.process = subprocess.Popen(
             [
-                self.program,
+                # When the tests are killed, it goes with them.
+                *("setpriv", "--pdeathsig", "KILL", self.program),
                 *("--replSet", SET, "--keyFile", self.key, "--dbpath", self.folder),
                 *("--bind_ip", "127.0.0.1", "--port", str(self.port), "--nounixsocket"),
                 *("--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "64"),
@@ -140,7 +141,7 @@ class ReplicaSet:
 def hello(member: Member) -> dict[str, Any]:
     """What a member says of itself, nothing where it does not answer."""
     try:
-        with Client(member.host, directConnection=True, timeoutMS=1000) as client:
+        with Client(member.host, directConnection=True, timeoutMS=5000) as client:
             return client.admin.command("hello")
     except PyMongoError:
         return {}

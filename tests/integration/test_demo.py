@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -59,7 +60,12 @@ def play(demo: Path, breaks: str = "") -> subprocess.CompletedProcess[str]:
         text=True,
         start_new_session=True,
     )
-    out, err = playing.communicate()
+    try:
+        out, err = playing.communicate()
+    finally:
+        if playing.poll() is None:  # the test's time is over
+            os.killpg(playing.pid, signal.SIGTERM)
+            playing.wait()
     assert list(folders.iterdir()) == []
     with pytest.raises(ProcessLookupError):
         os.killpg(playing.pid, 0)

@@ -23,7 +23,8 @@ from tests.mongodb import MongoDb
 from tests.running import RunningServer, _without_settings, running_server
 from tests.storing import comes_back, put
 
-pytestmark = pytest.mark.servers
+# The first of them waits for the set.
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(1200)]
 
 PASSWORD = "violet harbour quartz 52 lantern"
 BACK_WITHIN_SECONDS = 120
@@ -123,7 +124,7 @@ def test_no_acknowledged_report_is_lost_when_the_primary_is_killed_under_it(
 def test_without_a_majority_nothing_is_changed_and_it_is_said(
     replicas: ReplicaSet, address: str, tmp_path: Path
 ) -> None:
-    patient = f"{address}&timeoutMS=3000&serverSelectionTimeoutMS=2000"
+    patient = f"{address}&timeoutMS=10000&serverSelectionTimeoutMS=5000"
     with running_server(tmp_path / "data", documents=patient) as server:
         ana = server.person(tmp_path / "ana", PASSWORD)
         ana.run("signup", "ana@example.org", "--kit", str(tmp_path / "kit"))
