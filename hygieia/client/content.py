@@ -1,4 +1,4 @@
-"""Encrypts one long content and sends its blocks, resuming where it was (docs/spec/10).
+"""Encrypts one long content and sends its blocks, resuming where it was (docs/spec/12 §6).
 
 Four steps work side by side: one thread reads, digests and encrypts a piece while another hashes
 the leaves of the piece before; the one before that is being recorded, which waits for the disk, and

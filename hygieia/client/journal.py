@@ -1,4 +1,4 @@
-"""What an upload under way must remember, so that running it again resumes it (docs/spec/10).
+"""What an upload under way must remember, so that running it again resumes it (docs/spec/12 §6).
 
 AES-GCM forgives no second plaintext under a nonce, and resuming encrypts again under the same
 session key and salt. So each leaf's CID is on disk before the leaf is sent; on resume every

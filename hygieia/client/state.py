@@ -4,7 +4,7 @@
 
     profiles/NAME/profile.json    who, where, the pinned seal, the highest index seen, the sealed part
     profiles/NAME/refused-seals.json    how often a server's sealed key was refused (MS-08)
-    profiles/NAME/uploads/        uploads under way, each sealed (docs/spec/10)
+    profiles/NAME/uploads/        uploads under way, each sealed
     profiles/NAME/stored-digests  which contents are stored already, sealed; may be lost
 
 The sealed part (session and device token) is AES-256-GCM under the state key, HKDF-SHA-256 of the

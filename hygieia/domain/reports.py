@@ -1,7 +1,7 @@
 """Reports as the server knows them: an id, a root, who owns it, how large it is. Nothing inside.
 
 A report is one document. Its ``rev`` is the document's, so it rises with every change and a stale
-one loses the compare-and-set (docs/spec/12). Its committed roots are *versions*, one document each
+one loses the compare-and-set (docs/spec/11 §2). Its committed roots are *versions*, one document each
 under the root's CID, so a root is committed once and no more. Lists are scopes: live reports, the
 trash, and what was purged but a recovery kit still names.
 """

@@ -4,7 +4,7 @@
 and a salt. Every payload has a fresh random salt of 32 octets, so no two payloads share a key,
 even under one session key. Within a payload the nonce ends in a counter that only rises; the
 final tag has the next value, and nothing is sealed after it. The one way to seal twice under one
-salt is to resume an upload (docs/spec/10), which seals the same octets again, or stops.
+salt is to resume an upload (docs/spec/12 §6), which seals the same octets again, or stops.
 """
 
 from __future__ import annotations

@@ -114,7 +114,7 @@ def _parse_signature(armored: str) -> SignaturePacket:
 def verify_note(note: Note, certificate: Certificate, *, now: datetime | None = None) -> Verdict:
     """Judge a note against the pinned certificate of who should have signed it.
 
-    A note is judged at its signature's time (docs/spec/03): a key superseded, retired or expired
+    A note is judged at its signature's time (docs/spec/05 §3): a key superseded, retired or expired
     since leaves it valid, a key compromised since makes it ``CHANGED_KEY``.
     """
     packet = note.packet

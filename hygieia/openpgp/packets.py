@@ -236,7 +236,7 @@ def check_payload_start(first: bytes | memoryview) -> None:
 
 
 def pkesk_digest(packet: bytes) -> str:
-    """SHA-256 of one PKESK packet, tag and length octets included, 64 hex digits (docs/spec/16)."""
+    """SHA-256 of one PKESK packet, tag and length octets included, 64 hex digits (docs/spec/04 §2)."""
     return hashlib.sha256(packet).hexdigest()
 
 

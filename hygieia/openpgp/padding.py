@@ -64,7 +64,7 @@ def padding_octets(session_key: SessionKey, salt: bytes, body_bytes: int) -> Ite
     """Yield ``body_bytes`` pseudo-random padding octets in pieces.
 
     They are a function of session key and salt, so that an interrupted upload comes out the same
-    when it is resumed (docs/spec/10): AES-256-CTR from block 0 under HKDF-SHA-256(session key, salt,
+    when it is resumed (docs/spec/12 §6): AES-256-CTR from block 0 under HKDF-SHA-256(session key, salt,
     info ``hygieia padding 1``). The salt is fresh for every payload, hence so is the CTR key; the
     info separates it from the payload's own keys (RFC 9580 §5.13.2 has another one).
     """

@@ -243,5 +243,5 @@ def key_expiry(
 
 
 def has_ended(expires: datetime | None, time: datetime) -> bool:
-    """Whether an expiry has passed at ``time``, with the clock's tolerance (docs/spec/03)."""
+    """Whether an expiry has passed at ``time``, with the clock's tolerance (docs/spec/01 §4)."""
     return expires is not None and time > expires + CLOCK_SKEW

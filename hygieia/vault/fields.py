@@ -1,7 +1,7 @@
 """Reading JSON objects that others wrote: each field has its type and its rule, or it is refused.
 
 The rules are those of docs/spec/12-report.md and 13-index.md. Unknown fields are not looked at
-here; whoever writes an object back keeps them (docs/spec/01).
+here; whoever writes an object back keeps them (docs/spec/05 §1).
 """
 
 from __future__ import annotations

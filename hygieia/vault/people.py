@@ -1,7 +1,7 @@
 """Whom this user knows: herself, her contacts, and the keys each of them had before.
 
-A key counts as a person only after **this** user confirmed it (docs/spec/15): the entries here come
-from her own signed index, never from a server.
+A key counts as a person only after **this** user confirmed it (docs/spec/15 §1, 19 §5): the entries
+here come from her own signed index, never from a server.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ _SHUFFLE: Final = random.SystemRandom()
 class ReportSecrets:
     """What encrypting a report's content again must be given to yield the same blocks.
 
-    A client keeps them sealed while an upload is under way and drops them after (docs/spec/10).
+    A client keeps them sealed while an upload is under way and drops them after (docs/spec/12 §6).
     They belong to one content: give another one and two plaintexts share a nonce.
     """
 

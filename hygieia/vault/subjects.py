@@ -1,7 +1,7 @@
 """Whose records they are: people without an account, by the names this user gave them.
 
-A subject without an account is only a random id in the signed meta (docs/spec/01 §1.1). The name
-that goes with it is this user's own and stands in her index's ``keys.pgp`` (docs/spec/13 §13.5).
+A subject without an account is only a random id in the signed meta (docs/spec/01 §1). The name
+that goes with it is this user's own and stands in her index's ``keys.pgp`` (docs/spec/13 §5).
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@
  * **Why no nonce is used twice.** Key and nonce prefix come from HKDF over session key and salt; every
  * payload has a fresh random salt, the counter only rises, and nothing follows the final tag. The
  * one way to seal twice under one salt is to resume an upload, which seals the same octets again or
- * stops (docs/spec/10).
+ * stops (docs/spec/12 §6).
  */
 import { bigEndian, concat, equal, free, randomBytes, type Bytes } from "../bytes.ts";
 import { LIMITS } from "../limits.ts";

@@ -247,7 +247,7 @@ export function keyExpiry(
   return ends.length > 0 ? Math.min(...ends) : null;
 }
 
-/** Whether an expiry has passed, with the clock's tolerance (docs/spec/03). */
+/** Whether an expiry has passed, with the clock's tolerance (docs/spec/01 §4). */
 export function hasEnded(expires: number | null, seconds: number): boolean {
   return expires !== null && seconds > expires + CLOCK_SKEW_SECONDS;
 }

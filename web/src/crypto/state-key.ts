@@ -1,4 +1,4 @@
-/** Seals what a device keeps of its own under the account's password (docs/spec/10). */
+/** Seals what a device keeps of its own under the account's password. */
 import { base64, concat, fromBase64, fromUtf8, randomBytes, utf8 } from "../bytes.ts";
 import { refusal } from "../refusal.ts";
 import { hkdf } from "./hkdf.ts";

@@ -1,6 +1,6 @@
 /**
  * Reading JSON objects that others wrote: each field has its type and its rule, or it is refused.
- * Unknown fields are kept by whoever writes an object back (docs/spec/01).
+ * Unknown fields are kept by whoever writes an object back (docs/spec/05 §1).
  */
 import type { Json, JsonObject } from "../json.ts";
 import { isObject } from "../json.ts";

@@ -1,4 +1,4 @@
-/** Encrypts one content and sends its blocks, resuming where it was (docs/spec/10). */
+/** Encrypts one content and sends its blocks, resuming where it was (docs/spec/12 §6). */
 import { concat, equal, free } from "../bytes.ts";
 import { startDigest, type ContentDigest } from "../crypto/digest.ts";
 import { PayloadWriter } from "../crypto/payload.ts";

@@ -1,6 +1,6 @@
 /**
  * What this browser keeps (IndexedDB): one profile, settings, uploads under way, waiting changes.
- * No secret in clear: what is secret is sealed by the `StateKey` before it comes here (docs/spec/10).
+ * No secret in clear: what is secret is sealed by the `StateKey` before it comes here.
  */
 import { openDB, type DBSchema, type IDBPDatabase } from "idb";
 import type { KdfParams } from "../crypto/sign-in-words.ts";

@@ -1,4 +1,4 @@
-/** A server that serves other headers, bodies and lists than were stored (THREATS MS-13 to MS-16, RC-01): refused, nothing written. */
+/** A server that serves other headers, bodies and lists than were stored (threats MS-13 to MS-16, RC-01): refused, nothing written. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { openSmall } from "../../src/crypto/envelope.ts";
 import type { UnlockedKey } from "../../src/crypto/keys.ts";

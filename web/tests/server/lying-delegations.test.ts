@@ -1,4 +1,4 @@
-/** A server that makes up, widens or brings back delegations (THREATS MS-19, MS-20, RC-07): nobody is let in by it. */
+/** A server that makes up, widens or brings back delegations (threats MS-19, MS-20, RC-07): nobody is let in by it. */
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { generateKey, type UnlockedKey } from "../../src/crypto/keys.ts";
 import { formatTime, nowSeconds } from "../../src/crypto/times.ts";

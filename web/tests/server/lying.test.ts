@@ -1,4 +1,4 @@
-/** A server that lies about people and readers (THREATS MS-10, MS-11, MS-19, RC-04): refused, nothing written. */
+/** A server that lies about people and readers (threats MS-10, MS-11, MS-19, RC-04): refused, nothing written. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { sha256Hex } from "../../src/bytes.ts";
 import type { Certificate } from "../../src/crypto/certificates.ts";

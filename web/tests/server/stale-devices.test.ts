@@ -1,4 +1,4 @@
-/** A page that has not looked for a while changes a report: first it reads what another device decided (FORMATS §7). */
+/** A page that has not looked for a while changes a report: first it reads what another device decided (docs/spec/13 §6). */
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { newEmail, startVault, type Page } from "./running.ts";
