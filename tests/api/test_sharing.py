@@ -1,4 +1,4 @@
-"""Sharing at the server: readers are added by notes, dropped by the owner, and by nobody else."""
+"""Sharing at the server: readers are added by notes, dropped by the owner, by nobody else (RC-03)."""
 
 from __future__ import annotations
 

@@ -6,6 +6,14 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+PLAYED_IN = (
+    "tests/security/test_*.py",
+    "tests/integration/test_*.py",
+    "tests/interop/test_*.py",
+    "tests/api/*.py",
+    "tests/unit/recovery/test_*.py",
+    "web/tests/e2e/*.test.ts",
+)
 _ID = re.compile(r"\b(MS|BK|RC|SN|WB|CL|LT)-(\d\d)\b")
 _RANGE = re.compile(r"\b(MS|BK|RC|SN|WB|CL|LT)-(\d\d) to \1-(\d\d)\b")
 
@@ -18,17 +26,26 @@ def in_table() -> set[str]:
 
 def played() -> set[str]:
     found: set[str] = set()
-    for folder in ("security", "integration"):
-        for path in (ROOT / "tests" / folder).glob("test_*.py"):
-            text = path.read_text("utf-8")
-            found |= {f"{kind}-{number}" for kind, number in _ID.findall(text)}
-            for kind, first, last in _RANGE.findall(text):
-                found |= {f"{kind}-{number:02d}" for number in range(int(first), int(last) + 1)}
+    for path in (path for pattern in PLAYED_IN for path in ROOT.glob(pattern)):
+        text = path.read_text("utf-8")
+        found |= {f"{kind}-{number}" for kind, number in _ID.findall(text)}
+        for kind, first, last in _RANGE.findall(text):
+            found |= {f"{kind}-{number:02d}" for number in range(int(first), int(last) + 1)}
     return found
 
 
 def test_every_attack_in_the_table_is_played() -> None:
     assert in_table() - played() == set()
+
+
+def test_every_attack_that_code_or_specification_answers_is_in_the_table() -> None:
+    cited = {
+        f"{kind}-{number}"
+        for folder, pattern in (("hygieia", "*.py"), ("docs/spec", "*.md"), ("web/src", "*.ts"))
+        for path in (ROOT / folder).rglob(pattern)
+        for kind, number in _ID.findall(path.read_text("utf-8"))
+    }
+    assert cited - in_table() == set()
 
 
 def test_every_attack_with_a_file_of_its_own_is_in_the_table() -> None:

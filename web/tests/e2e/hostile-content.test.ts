@@ -1,4 +1,4 @@
-// Files made to run something, to fetch something, or to pass for something else: they are names, text and pictures.
+// Files made to run something, to fetch something, or to pass for something else (SN-07): they are names, text and pictures.
 
 import { once } from "node:events";
 import { createServer, type Server as HttpServer } from "node:http";
