@@ -91,7 +91,7 @@ def comes(stack: Stack, file: Path, report: str, gateway: str) -> bool:
 
 
 def keeps_no_secret_of_the_network(stack: Stack) -> None:
-    """The backup has the peer's identity, for root alone, and nothing of ``docker/secrets``."""
+    """The backup has the peer's identity, for root alone, and none of the Cluster's secrets."""
     saved = stack.backups / "vault.tar"
     assert stat.S_IMODE(saved.stat().st_mode) == 0o600
     secrets = [(stack.secrets / name).read_bytes() for name in ("cluster-network", "cluster")]
