@@ -75,11 +75,29 @@ interface Schema extends DBSchema {
 
 const ONE = "one";
 
+/** The same on a shared computer, where nothing outlives the page. */
+class Memory {
+  profile: Profile | null = null;
+  readonly uploads = new Map<string, UploadRecord>();
+  readonly leaves = new Map<string, LeavesRecord[]>();
+  readonly changes = new Map<number, string>();
+  private lastChange = 0;
+
+  addLeaves(record: LeavesRecord): void {
+    const before = this.leaves.get(record.upload);
+    if (before === undefined) this.leaves.set(record.upload, [record]);
+    else before.push(record);
+  }
+
+  addChange(sealed: string): void {
+    this.changes.set(++this.lastChange, sealed);
+  }
+}
+
 export class Store {
   private readonly db: IDBPDatabase<Schema> | null;
-  /** On a shared computer nothing is kept: the profile lives here alone. */
-  private inMemory: Profile | null = null;
-  private isShared = false;
+  /** Null but on a shared computer. */
+  private memory: Memory | null = null;
 
   private constructor(db: IDBPDatabase<Schema> | null) {
     this.db = db;
@@ -100,22 +118,21 @@ export class Store {
 
   /** From now on nothing is kept beyond this page. */
   shareComputer(isShared: boolean): void {
-    this.isShared = isShared;
-    if (!isShared) this.inMemory = null;
+    this.memory = isShared ? new Memory() : null;
   }
 
   get isSharedComputer(): boolean {
-    return this.isShared;
+    return this.memory !== null;
   }
 
   async profile(): Promise<Profile | null> {
-    if (this.isShared) return this.inMemory;
+    if (this.memory !== null) return this.memory.profile;
     return (await this.db?.get("profile", ONE)) ?? null;
   }
 
   /** Saves a profile; a newer index seen meanwhile, in another tab, is not forgotten over it. */
   async save(profile: Profile): Promise<Profile> {
-    if (this.isShared) return (this.inMemory = higher(profile, this.inMemory));
+    if (this.memory !== null) return (this.memory.profile = higher(profile, this.memory.profile));
     const transaction = this.db!.transaction("profile", "readwrite");
     const before = (await transaction.store.get(ONE)) ?? null;
     const merged = higher(profile, before?.account === profile.account ? before : null);
@@ -132,7 +149,7 @@ export class Store {
 
   /** Forgets the account and all that is kept of it. */
   async forget(): Promise<void> {
-    this.inMemory = null;
+    if (this.memory !== null) this.memory = new Memory();
     for (const name of ["profile", "uploads", "leaves", "changes"] as const) await this.db?.clear(name);
   }
 
@@ -147,23 +164,24 @@ export class Store {
   // -- uploads under way
 
   async uploads(): Promise<UploadRecord[]> {
-    if (this.isShared) return [];
     return (await this.records()).filter(({ kind }) => kind === undefined);
   }
 
   /** What else is under way, oldest first. */
   async tasks(wanted: TaskKind): Promise<UploadRecord[]> {
-    if (this.isShared) return [];
     return (await this.records()).filter(({ kind }) => kind === wanted);
   }
 
   private async records(): Promise<UploadRecord[]> {
-    const all = (await this.db?.getAll("uploads")) ?? [];
+    const all = this.memory === null ? ((await this.db?.getAll("uploads")) ?? []) : [...this.memory.uploads.values()];
     return all.sort((a, b) => a.started - b.started);
   }
 
   async saveUpload(record: UploadRecord): Promise<void> {
-    if (this.isShared) return;
+    if (this.memory !== null) {
+      this.memory.uploads.set(record.id, record);
+      return;
+    }
     try {
       await this.db?.put("uploads", record);
     } catch (error) {
@@ -176,39 +194,46 @@ export class Store {
   }
 
   async dropUpload(id: string): Promise<void> {
+    this.memory?.uploads.delete(id);
     await this.db?.delete("uploads", id);
     await this.dropLeaves(id);
   }
 
   async leaves(upload: string): Promise<LeavesRecord[]> {
-    if (this.isShared) return [];
+    if (this.memory !== null) return this.memory.leaves.get(upload) ?? [];
     return (await this.db?.getAll("leaves", IDBKeyRange.bound([upload, 0], [upload, Infinity]))) ?? [];
   }
 
   async saveLeaves(record: LeavesRecord): Promise<void> {
-    if (!this.isShared) await this.db?.put("leaves", record);
+    if (this.memory === null) await this.db?.put("leaves", record);
+    else this.memory.addLeaves(record);
   }
 
   async dropLeaves(upload: string): Promise<void> {
+    this.memory?.leaves.delete(upload);
     await this.db?.delete("leaves", IDBKeyRange.bound([upload, 0], [upload, Infinity]));
   }
 
   // -- changes that wait for the server
 
   async changes(): Promise<WaitingChange[]> {
-    return this.isShared ? [] : ((await this.db?.getAll("changes")) ?? []);
+    if (this.memory !== null) return [...this.memory.changes].map(([id, sealed]) => ({ id, sealed }));
+    return (await this.db?.getAll("changes")) ?? [];
   }
 
   async addChange(sealed: string): Promise<void> {
-    await this.db?.add("changes", { sealed });
+    if (this.memory === null) await this.db?.add("changes", { sealed });
+    else this.memory.addChange(sealed);
   }
 
   async replaceChange(id: number, sealed: string): Promise<void> {
-    await this.db?.put("changes", { id, sealed });
+    if (this.memory === null) await this.db?.put("changes", { id, sealed });
+    else this.memory.changes.set(id, sealed);
   }
 
   async dropChange(id: number): Promise<void> {
-    await this.db?.delete("changes", id);
+    if (this.memory === null) await this.db?.delete("changes", id);
+    else this.memory.changes.delete(id);
   }
 }
 

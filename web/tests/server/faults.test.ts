@@ -228,6 +228,35 @@ describe("an upload", () => {
     expect(await sameAs(other, await contentOf(again, again.row("long").id))).toBe(true);
   });
 
+  it("of a file that changed while the network was away starts afresh on a shared computer too", async () => {
+    const browser = new Browser(server);
+    const email = newEmail();
+    (await signedUp(browser, email)).engine.lock();
+    const page = await browser.page();
+    await page.engine.signIn({ email, password: PASSWORD, sharedComputer: true });
+    let tries = 0;
+    browser.meddle = (request) => {
+      if (!request.url.endsWith("/blocks")) return null;
+      tries++;
+      throw new TypeError("network");
+    };
+    const [before, after] = [fileOf("long.bin", 9_000_000, 15), fileOf("long.bin", 9_000_000, 16)];
+    const file = fileOf("long.bin", 9_000_000, 15);
+    // The same size and time, another content: what an editor or a sync program may leave.
+    file.stream = () => (tries === 0 ? before : after).stream();
+    await page.engine.upload([{ file }]);
+    await until(() => page.uploads!.items[0]!.state === "waiting");
+    browser.meddle = () => null;
+    page.engine.continueUploads();
+    await page.settled();
+    const [upload] = page.uploads!.items;
+    expect(upload).toMatchObject({ state: "failed", error: { code: "content-changed" } });
+    await page.engine.uploadAnyway(upload!.id);
+    await page.settled();
+    expect(page.uploads!.items[0]).toMatchObject({ state: "saved" });
+    expect(await sameAs(after, await contentOf(page, page.row("long").id))).toBe(true);
+  });
+
   it("is not called saved by a server that drops what it takes", async () => {
     const browser = new Browser(server);
     const page = await signedUp(browser);

@@ -54,6 +54,27 @@ it("those that can never be made are dropped and counted, and the others are mad
   expect(connectionOf(again)).toEqual({ waiting: 0, dropped: 0 });
 });
 
+it("on a shared computer too they are made once the server answers, and are gone with the vault", async () => {
+  const { email } = await offline(new Browser(server));
+  const browser = new Browser(server);
+  const page = await browser.page();
+  await page.engine.signIn({ email, password: PASSWORD, sharedComputer: true });
+  browser.meddle = isDown;
+  await page.engine.edit(page.row("one").id, { title: "One" });
+  expect(page.row("One").state).toBe("waiting");
+  browser.meddle = () => null;
+  await vi.waitFor(() => expect(connectionOf(page)).toEqual({ waiting: 0, dropped: 0 }), 60_000);
+  await vi.waitFor(() => expect(page.row("One")).toMatchObject({ state: "saved", revision: 2 }), 60_000);
+  browser.meddle = isDown;
+  await page.engine.edit(page.row("two").id, { title: "Two" });
+  page.engine.lock();
+  expect(page.state.kind).toBe("none");
+  browser.meddle = () => null;
+  await page.engine.signIn({ email, password: PASSWORD, sharedComputer: true });
+  expect(connectionOf(page)).toEqual({ waiting: 0, dropped: 0 });
+  expect(page.rows.map(({ title }) => title).sort()).toEqual(["One", "three", "two"]);
+});
+
 it("those that cannot be made now wait on, and hold up no change of another report", async () => {
   const browser = new Browser(server);
   const { page } = await offline(browser);
