@@ -40,8 +40,8 @@ export class Copies {
   }
 
   /**
-   * Asks for each report's parts now; a report that no place has is `missing`. A gateway that lies or
-   * does not answer is named in `failed`, and the others go on. Throws `interrupted` when the vault is
+   * Reads each report's parts now, all of them; one that no place has whole is `missing`. A gateway that
+   * lies or does not answer is named in `failed`, and the others go on. Throws `interrupted` when the vault is
    * locked meanwhile.
    */
   async test(vault: Vault): Promise<void> {
@@ -61,9 +61,12 @@ export class Copies {
     // Of its own: who failed here is told of this test alone.
     const source = new Gateways(vault.gateways.records.map(({ url }) => url));
     const failed = failuresOf(source);
+    const places = new Set<string>();
+    source.onBlock = ({ url }) => places.add(url);
     for (const [tested, { id, cid }] of entries.entries()) {
       this.view.set({ ...this.view.current, status: "loading", tested, total, failed: failed(), error: null });
-      const isThere = await isFound(source, cid).catch((error: unknown) => error);
+      places.clear();
+      const isThere = await isFound(source, cid, vault.closing).catch((error: unknown) => error);
       vault.requireOpen();
       if (typeof isThere !== "boolean") {
         this.fail(isThere);
@@ -72,7 +75,7 @@ export class Copies {
       const before = known.get(id);
       if (!isThere) items.set(id, { ...none(id), state: "missing" });
       else if (before === undefined || before.copies === 0) {
-        items.set(id, { ...none(id), copies: 1, state: "one", places: [vault.transport.origin] });
+        items.set(id, { ...none(id), copies: 1, state: "one", places: places.size === 1 ? [...places] : [] });
       }
     }
     this.view.set({ status: "ready", items: [...items.values()], tested: total, total, failed: failed(), error: null });
@@ -88,11 +91,12 @@ export class Copies {
   }
 }
 
-/** Whether any gateway gives a report's parts as they were stored; throws `unreachable` where none answers. */
-async function isFound(source: Gateways, cid: Cid): Promise<boolean> {
+/** Whether the gateways give all of a report as it was stored; throws `unreachable` where none answers. */
+async function isFound(source: Gateways, cid: Cid, signal: AbortSignal): Promise<boolean> {
   try {
-    const { data } = await readStructure(source, cid);
-    await source.fetch([data.cid]);
+    const { header, meta, data } = await readStructure(source, cid);
+    await source.fetch([header.cid]);
+    for (const part of [meta, data]) for await (const octets of source.stream(part, signal)) void octets;
     return true;
   } catch (error) {
     if (isIntegrity(error) || isRefusal(error, "block-missing")) return false;

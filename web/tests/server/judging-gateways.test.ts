@@ -80,6 +80,22 @@ describe("a test of all copies", () => {
       items: before,
     });
   });
+
+  it("reads every part of a report: where one leaf is gone the report is not found, and names who gave it", async () => {
+    const gone = (): Response => new Response("", { status: 404 });
+    await page.store(fileOf("long.bin", 3_000_000, 4));
+    const { id } = page.row("long");
+    const found = () => page.engine.copies.view.current.items.find(({ report }) => report === id);
+    meddleWith(() => true, gone);
+    await page.engine.testCopies();
+    expect(found()).toMatchObject({ state: "one", places: [MIRROR] });
+    browser.meddle = mirrored;
+    const { gateways } = await page.engine.verify(id, () => {});
+    const leaf = gateways[0]!.cids.at(-1)!;
+    meddleWith((url) => url.includes("format=car") || url.includes(leaf), gone, true);
+    await page.engine.testCopies();
+    expect(found()).toMatchObject({ state: "missing", copies: 0 });
+  });
 });
 
 describe("a check of one report", () => {
