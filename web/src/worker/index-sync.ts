@@ -72,7 +72,12 @@ export class IndexSync {
       if (!isRefusal(error, "unreachable", "unavailable")) throw error;
     }
     const root = server === null ? await rootFromGateways(parts, ipnsName) : rootOf(server, floor !== null);
-    const state = await openIndex(parts.source, root, parts.key, { floor });
+    const state = await openIndex(parts.source, root, parts.key, { floor }).catch((error: unknown) => {
+      // A gateway may know of a newer index and have nothing of it: the last one seen here may be there.
+      const seen = server === null ? (floor?.root ?? root) : root;
+      if (seen === root || !isRefusal(error, "block-missing", "block-refused", "unreachable")) throw error;
+      return openIndex(parts.source, seen, parts.key, { floor });
+    });
     const ipnsKey = await ipnsKeyOf(state.keys, parts.key.certificate);
     if (ipnsKey.name !== ipnsName) {
       throw refusal("key-mismatch", "The server names another vault index than this key's.");
