@@ -137,7 +137,10 @@ export class Door {
     const { store } = this.parts;
     // On a shared computer nothing is kept to open it again with.
     const isKept = !store.isSharedComputer;
-    if (!isKept) void store.forget();
+    if (!isKept) {
+      void store.forget();
+      void Downloads.sweep();
+    }
     this.state.set(isKept ? { kind: "locked", email, reason } : { kind: "none", notice: "signed-out" });
   }
 
@@ -147,8 +150,10 @@ export class Door {
     const profile = await store.profile();
     this.discard();
     transport.token = null;
-    if (isForgotten) await store.forget();
-    else if (profile !== null) await store.save({ ...profile, isSignedIn: false });
+    if (isForgotten) {
+      await store.forget();
+      void Downloads.sweep();
+    } else if (profile !== null) await store.save({ ...profile, isSignedIn: false });
     store.shareComputer(false);
     this.state.set({ kind: "none", notice });
   }

@@ -85,10 +85,18 @@ export class Downloads {
     this.view.set([]);
   }
 
-  /** Removes what an earlier page handed out: the browser has its own copy by now. */
-  static async sweep(): Promise<void> {
-    const root = await navigator.storage.getDirectory();
-    await root.removeEntry(FOLDER, { recursive: true }).catch(() => {});
+  /** Removes what was handed out at least `ageMs` ago: the browser has its own copy by then. */
+  static async sweep(ageMs = 0): Promise<void> {
+    try {
+      const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle(FOLDER);
+      for await (const [name, handle] of folder.entries()) {
+        const { lastModified } = await (handle as FileSystemFileHandle).getFile();
+        // One that another tab writes stays, and goes the next time. A clock may have been set back.
+        if (Math.abs(Date.now() - lastModified) >= ageMs) await folder.removeEntry(name).catch(() => {});
+      }
+    } catch {
+      // Nothing was handed out here.
+    }
   }
 
   private async begin(

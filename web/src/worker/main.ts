@@ -6,6 +6,8 @@ import { Store } from "./store.ts";
 
 declare const self: DedicatedWorkerGlobalScope;
 
+const COPIED_WITHIN_MS = 10 * 60_000;
+
 function send(message: FromWorker, transfer: Transferable[] = []): void {
   self.postMessage(message, transfer);
 }
@@ -30,7 +32,8 @@ async function begin(): Promise<EngineInWorker> {
   engine.onUploads = (value) => tell("uploads", value);
   engine.onFile = (file, fileName) => send({ kind: "file", file, fileName });
   engine.reports.send = (message) => send({ kind: "reports", message });
-  await Downloads.sweep();
+  // What another tab has just handed out is still being copied.
+  await Downloads.sweep(COPIED_WITHIN_MS);
   await engine.start();
   return engine;
 }
