@@ -1,6 +1,8 @@
 // Files dropped or pasted anywhere on the page.
 
 import type { Engine } from "../../engine/interface.ts";
+import { t } from "../../i18n/language.svelte.ts";
+import { toast } from "../../ui/toasts.svelte.ts";
 import { addFiles } from "./add-files.ts";
 import { fromDrop } from "./collect.ts";
 
@@ -29,7 +31,10 @@ export function catchFiles(engine: Engine): () => void {
     over = false;
     if (!hasFiles(event) || event.dataTransfer === null) return;
     event.preventDefault(); // else the browser would leave the app and open the file
-    void fromDrop(event.dataTransfer).then((items) => addFiles(engine, items));
+    void fromDrop(event.dataTransfer).then(({ items, unread: [name, ...more] }) => {
+      if (name !== undefined) toast(t("uploads.unread", { count: more.length + 1, name }));
+      return addFiles(engine, items);
+    });
   };
   const onPaste = (event: ClipboardEvent): void => {
     const files = [...(event.clipboardData?.files ?? [])];

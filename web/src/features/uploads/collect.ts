@@ -27,8 +27,14 @@ export function fromPicker(files: readonly File[]): readonly UploadItem[] {
   });
 }
 
+/** What was dropped: its files, and the names of files and folders that the browser could not read. */
+export interface Found {
+  readonly items: UploadItem[];
+  readonly unread: string[];
+}
+
 /** Files and folders that were dropped. Has to be called while the event lasts: its items are gone afterwards. */
-export async function fromDrop(transfer: DataTransfer): Promise<readonly UploadItem[]> {
+export async function fromDrop(transfer: DataTransfer): Promise<Found> {
   const dropped: readonly Dropped[] = [...transfer.items]
     .filter((item) => item.kind === "file")
     .map((item) => ({
@@ -37,35 +43,51 @@ export async function fromDrop(transfer: DataTransfer): Promise<readonly UploadI
       entry: item.webkitGetAsEntry(),
       file: item.getAsFile(),
     }));
-  const found: UploadItem[] = [];
+  const found: Found = { items: [], unread: [] };
   for (const one of dropped) await open(one, dropped.length > 1, found);
   return found;
 }
 
 /** `isOneOfMany`: what is below a folder tells that one's name too. */
-async function open({ handle, entry, file }: Dropped, isOneOfMany: boolean, found: UploadItem[]): Promise<void> {
+async function open({ handle, entry, file }: Dropped, isOneOfMany: boolean, found: Found): Promise<void> {
   const held = await handle?.catch(() => null);
-  const way = isOneOfMany ? [(held ?? entry)?.name ?? ""] : [];
-  if (held instanceof FileSystemDirectoryHandle) await belowHandle(held, way, found);
-  else if (held instanceof FileSystemFileHandle) found.push({ file: await held.getFile(), handle: held });
-  else if (entry instanceof FileSystemDirectoryEntry) await belowEntry(entry, way, found);
-  else if (entry instanceof FileSystemFileEntry) found.push({ file: await fileOf(entry) });
-  else if (file) found.push({ file });
+  const name = (held ?? entry)?.name ?? "";
+  const way = isOneOfMany ? [name] : [];
+  await reading(name, found, async () => {
+    if (held instanceof FileSystemDirectoryHandle) await belowHandle(held, way, found);
+    else if (held instanceof FileSystemFileHandle) found.items.push({ file: await held.getFile(), handle: held });
+    else if (entry instanceof FileSystemDirectoryEntry) await belowEntry(entry, way, found);
+    else if (entry instanceof FileSystemFileEntry) found.items.push({ file: await fileOf(entry) });
+    else if (file) found.items.push({ file });
+  });
 }
 
-async function belowHandle(folder: FileSystemDirectoryHandle, way: readonly string[], found: UploadItem[]): Promise<void> {
-  for await (const child of folder.values()) {
-    if (isLitter(child.name)) continue;
-    if (child instanceof FileSystemFileHandle) found.push({ ...itemOf(await child.getFile(), way), handle: child });
-    else if (child instanceof FileSystemDirectoryHandle) await belowHandle(child, [...way, child.name], found);
+/** What cannot be read keeps back none of the others: it may be forbidden to her, or gone meanwhile. */
+async function reading(name: string, { unread }: Found, read: () => Promise<void>): Promise<void> {
+  try {
+    await read();
+  } catch {
+    unread.push(name);
   }
 }
 
-async function belowEntry(folder: FileSystemDirectoryEntry, way: readonly string[], found: UploadItem[]): Promise<void> {
+async function belowHandle(folder: FileSystemDirectoryHandle, way: readonly string[], found: Found): Promise<void> {
+  for await (const child of folder.values()) {
+    if (isLitter(child.name)) continue;
+    await reading(child.name, found, async () => {
+      if (child instanceof FileSystemFileHandle) found.items.push({ ...itemOf(await child.getFile(), way), handle: child });
+      else if (child instanceof FileSystemDirectoryHandle) await belowHandle(child, [...way, child.name], found);
+    });
+  }
+}
+
+async function belowEntry(folder: FileSystemDirectoryEntry, way: readonly string[], found: Found): Promise<void> {
   for (const child of await children(folder)) {
     if (isLitter(child.name)) continue;
-    if (child instanceof FileSystemFileEntry) found.push(itemOf(await fileOf(child), way));
-    else if (child instanceof FileSystemDirectoryEntry) await belowEntry(child, [...way, child.name], found);
+    await reading(child.name, found, async () => {
+      if (child instanceof FileSystemFileEntry) found.items.push(itemOf(await fileOf(child), way));
+      else if (child instanceof FileSystemDirectoryEntry) await belowEntry(child, [...way, child.name], found);
+    });
   }
 }
 
