@@ -103,7 +103,7 @@ async def test_what_the_server_has_lost_is_stored_again(
     async def lost(*_: object) -> set[str]:
         return {entry.id}
 
-    monkeypatch.setattr(already, "missing_reports", lost)
+    monkeypatch.setattr(already, "missing_or_held", lost)
     [again], skipped = await put(vault, path)
     assert skipped == set()
     assert again.id != entry.id
