@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from contextlib import aclosing
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import aiohttp
 
+from hygieia.blocks.found_record import FoundRecord, newest_of
 from hygieia.blocks.hashing import bytes_of, verify_all, verify_one
 from hygieia.blocks.remote import (
     READ_BUFFER_BYTES,
@@ -35,7 +35,7 @@ from hygieia.errors import (
     RecordRefused,
 )
 from hygieia.ipld.car import CarReader
-from hygieia.ipld.ipns import IpnsRecord, parse_record
+from hygieia.ipld.ipns import parse_record
 from hygieia.ipld.walk import CarFileWalk, FileWalk
 from hygieia.limits import MAX_GATEWAYS, MAX_INTEGER
 
@@ -50,16 +50,6 @@ BLOCKS_AHEAD: Final = 4
 HASH_TOGETHER_BYTES: Final = 2 << 20
 ROUNDS: Final = 3
 LONGEST_WAIT_SECONDS: Final = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class FoundRecord:
-    """The newest valid IPNS record. ``contradicted``: another with its sequence, another value."""
-
-    data: bytes
-    record: IpnsRecord
-    gateway: str
-    contradicted: bool
 
 
 class GatewayReader:
@@ -300,7 +290,7 @@ class GatewayReader:
     # -- IPNS --------------------------------------------------------------------------------
 
     async def get_record(self, name: str, *, now: datetime | None = None) -> FoundRecord:
-        """The valid record with the highest sequence among all gateways' answers.
+        """The valid record with the highest sequence among all gateways' answers, and the others.
 
         All are asked at once; once one valid record is had, the others have a few seconds more.
         Raises ``NotFound`` when none has one, ``RecordRefused`` when none is valid,
@@ -330,9 +320,7 @@ class GatewayReader:
             await _cancel(tasks)
         if not found:
             raise record_verdict(failures)
-        best = max(found, key=lambda answer: answer.record.sequence)
-        rivals = {a.record.value for a in found if a.record.sequence == best.record.sequence}
-        return FoundRecord(best.data, best.record, best.gateway, len(rivals) > 1)
+        return newest_of(found)
 
     async def _record_from(self, gateway: RemoteGateway, name: str, now: datetime) -> FoundRecord:
         data = await gateway.record(self._session(), name)
@@ -341,7 +329,7 @@ class GatewayReader:
         except RecordRefused as error:
             raise _note(gateway, Lied("sends a record that does not verify")) from error
         gateway.note_served(len(data))
-        return FoundRecord(data, record, gateway.url, contradicted=False)
+        return FoundRecord(data, record, gateway.url)
 
     # -- plumbing ----------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from hygieia.recovery.entrance import Proof, prove, recover
 from hygieia.recovery.recover import Code, Password, Secret, recover_from
 from hygieia.recovery.result import (
     Missing,
+    NotOpened,
     Progress,
     ProgressCallback,
     RecoveryResult,
@@ -19,6 +20,7 @@ from hygieia.recovery.result import (
 __all__ = [
     "Code",
     "Missing",
+    "NotOpened",
     "Password",
     "Progress",
     "ProgressCallback",

@@ -66,7 +66,8 @@ async def recover_from(
     """Open the kit and restore everything that the newest index names into folder ``out``.
 
     With ``out`` None only the list is made: nothing is written, no content is fetched. A report
-    that no gateway has, or that does not verify, is named in the result and stops nothing else.
+    that no gateway has, or that does not verify, is named in the result and stops nothing else;
+    so is a newer index than the one that could be opened.
     Run again to go on: what is there already is compared and not fetched.
 
     Raises:
@@ -87,6 +88,7 @@ async def recover_from(
         created=found.state.note.created,
         from_record=found.from_record,
         entries=list(found.state.reports()),
+        not_opened=list(found.not_opened),
         warnings=list(found.warnings),
     )
     if out is not None:

@@ -63,13 +63,23 @@ class Missing:
         return isinstance(self.error, IntegrityError)
 
 
+@dataclass(frozen=True, slots=True)
+class NotOpened:
+    """An index that a valid record names and that could not be opened, and why."""
+
+    root: CID
+    sequence: int
+    error: HygieiaError
+
+
 @dataclass(slots=True)
 class RecoveryResult:
     """The end of a recovery.
 
     ``root`` and ``sequence`` are the index that was opened, ``created`` when its owner wrote it;
     ``from_record`` is false where only the kit's own last index was to be had. ``warnings`` are
-    sentences for people. Reports in the trash count in ``missing`` only if altered.
+    sentences for people. Reports in the trash count in ``missing`` only if altered. ``not_opened``
+    are indexes newer than the one opened: what they changed is not among the entries.
     """
 
     root: CID
@@ -79,9 +89,10 @@ class RecoveryResult:
     entries: list[ReportEntry] = field(default_factory=list)
     restored: list[Restored] = field(default_factory=list)
     missing: list[Missing] = field(default_factory=list)
+    not_opened: list[NotOpened] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     @property
     def complete(self) -> bool:
-        """Whether everything that the index names was restored."""
-        return not self.missing
+        """Whether all that the index names was restored, and no newer index was seen."""
+        return not self.missing and not self.not_opened

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hygieia.errors import (
-    Failed,
-    HygieiaError,
     IntegrityError,
     KitRefused,
     NotFound,
@@ -18,6 +16,7 @@ from hygieia.ipld.cid import CID
 from hygieia.ipld.ipns import value_cid
 from hygieia.recovery.dag_source import DagSource
 from hygieia.recovery.driving import read_from
+from hygieia.recovery.result import NotOpened
 from hygieia.vault.index import Floor, IndexState, open_index
 from hygieia.vault.kit import check_against
 
@@ -27,15 +26,20 @@ if TYPE_CHECKING:
     from hygieia.vault.kit import Kit
 
 _REPORTS_PATH = ("contents", "reports")
+_MAY_LACK: Final = "what was changed later may be missing."
 
 
 @dataclass(frozen=True, slots=True)
 class FoundIndex:
-    """The index that was opened; ``from_record``: found by name, not only by the kit."""
+    """The index that was opened; ``from_record``: found by name, not only by the kit.
+
+    ``not_opened``: the newer ones that records name, newest first.
+    """
 
     state: IndexState
     from_record: bool
     warnings: tuple[str, ...] = ()
+    not_opened: tuple[NotOpened, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,30 +79,30 @@ async def find_newest(
 ) -> FoundIndex:
     """Open the newest index of an IPNS name that any gateway still has, never one below ``known``.
 
-    The highest valid record wins; an index whose blocks are nowhere to be had gives way to the
-    known one, with a warning.
+    What the valid records name is tried from the highest sequence down, then the known one; each
+    whose blocks are nowhere to be had, or that does not verify, gives way with a warning.
 
     Raises the first candidate's error when none can be opened: ``NotFound``, ``Unreachable``, or
     an ``IntegrityError`` if it does not verify.
     """
     candidates, warnings = await _candidates(name, known, gateways)
-    first: HygieiaError | None = None
+    floor = known.floor if known is not None else None
+    passed: list[NotOpened] = []
     for candidate in candidates:
         try:
-            floor = known.floor if known is not None else None
             state = await open_index_from(candidate.root, key, gateways, floor)
             _check_sequence(candidate, state)
         except (NotFound, Unreachable, IntegrityError) as error:
-            first = first or error
+            passed.append(NotOpened(candidate.root, candidate.sequence, error))
             warnings.append(f"Index number {candidate.sequence} could not be opened: {error}")
             continue
+        newer = tuple(one for one in passed if one.sequence > state.sequence)
         if known is not None and not candidate.from_record:
-            warnings.append(
-                f"No newer index than {known.whose} could be opened: "
-                "what was changed later may be missing."
-            )
-        return FoundIndex(state, candidate.from_record, tuple(warnings))
-    raise first or Failed("No index could be found.")
+            warnings.append(f"No newer index than {known.whose} could be opened: {_MAY_LACK}")
+        elif newer:
+            warnings.append(f"Index number {state.sequence} was opened in its place: {_MAY_LACK}")
+        return FoundIndex(state, candidate.from_record, tuple(warnings), newer)
+    raise passed[0].error
 
 
 def _check_sequence(candidate: _Candidate, state: IndexState) -> None:
@@ -120,10 +124,10 @@ async def open_index_from(
 async def _candidates(
     name: str, known: KnownIndex | None, gateways: GatewayReader
 ) -> tuple[list[_Candidate], list[str]]:
+    """What to try, at least one, in order; and what is to be said of it already."""
     own = [] if known is None else [_Candidate(known.root, known.sequence, from_record=False)]
     try:
         found = await gateways.get_record(name)
-        root = value_cid(found.record)
     except (NotFound, Unreachable, RecordRefused) as error:
         if not own:
             raise
@@ -138,10 +142,13 @@ async def _candidates(
             f"number {known.sequence}: ignored."
         )
         return own, warnings
-    newest = _Candidate(root, sequence, from_record=True)
-    if known is not None and (root, sequence) == (known.root, known.sequence):
-        return [newest], warnings
-    return [newest, *own], warnings
+    named = [
+        _Candidate(value_cid(record), record.sequence, from_record=True)
+        for record in (found.record, *found.others)
+        if known is None or record.sequence >= known.sequence
+    ]
+    tried = {(each.root, each.sequence) for each in named}
+    return named + [each for each in own if (each.root, each.sequence) not in tried], warnings
 
 
 async def _compare(

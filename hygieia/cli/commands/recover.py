@@ -94,11 +94,15 @@ def _document(result: RecoveryResult) -> dict[str, Any]:
         "index_cid": str(result.root),
         "sequence": result.sequence,
         "created": result.created,
-        "newest_by_name": result.from_record,
+        "newest_by_name": result.from_record and not result.not_opened,
         "reports": reports,
         "missing": [
             {"id": one.entry.id, "title": one.entry.title, "code": one.error.code}
             for one in result.missing
+        ],
+        "not_opened": [
+            {"index_cid": str(one.root), "sequence": one.sequence, "code": one.error.code}
+            for one in result.not_opened
         ],
         "warnings": result.warnings,
     }
@@ -132,8 +136,14 @@ def _incomplete(result: RecoveryResult) -> HygieiaError:
     count = counted(len(result.missing), "report")
     if any(one.altered for one in result.missing):
         return IntegrityError(f"Not restored: {count}, of which some do not verify.")
+    wrong = []
+    if result.not_opened:
+        numbers = ", ".join(dict.fromkeys(str(one.sequence) for one in result.not_opened))
+        wrong.append(f"Not opened: index number {numbers}, newer than the one that was.")
+    if result.missing:
+        wrong.append(f"Not restored: {count}, which no gateway given has.")
     return Failed(
-        f"Not restored: {count}, which no gateway given has.",
+        " ".join(wrong),
         hint="Name more gateways, and run it again: what is restored is kept.",
     )
 

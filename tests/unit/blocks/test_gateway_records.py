@@ -59,6 +59,24 @@ async def test_the_highest_valid_sequence_wins() -> None:
         found = await reader.get_record(mine.name)
     assert (found.data, found.record.sequence, found.gateway) == (newest, 7, new.url)
     assert not found.contradicted
+    assert [other.sequence for other in found.others] == [5]
+
+
+async def test_the_others_are_told_apart_by_what_they_name_not_by_their_time() -> None:
+    mine = Name()
+    async with (
+        serving(*holding(mine.record(5))) as one,
+        serving(*holding(mine.record(5, days=9))) as renewed,
+        serving(*holding(mine.record(7, days=9))) as newest,
+        serving(*holding(mine.record(6))) as between,
+        GatewayReader(
+            [gateway.url for gateway in (one, renewed, newest, between)], patience=HASTY
+        ) as reader,
+    ):
+        found = await reader.get_record(mine.name)
+    assert found.record.sequence == 7
+    assert [other.sequence for other in found.others] == [6, 5]
+    assert not found.contradicted
 
 
 async def test_two_values_under_one_sequence_are_told() -> None:
