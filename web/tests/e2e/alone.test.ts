@@ -246,7 +246,8 @@ test("a new kit is printed, and opens the vault from then on", async () => {
 /** What paper shows: the code, the square and how to go on without us, on one sheet, and nothing to press. */
 async function onlyTheKitIsPrinted(): Promise<void> {
   await page.emulateMedia({ media: "print" });
-  for (const words of [`Vault of ${email} at ${origin}`, "Without Hygieia, on any Debian computer:"]) {
+  const whereTo = `open ${origin}/reset, choose your kit file, and type this code.`;
+  for (const words of [`Vault of ${email} at ${origin}`, whereTo, "With the hygieia command, on any computer:"]) {
     await page.getByText(words).waitFor();
   }
   expect(await page.locator(".kit-code .code").first().isVisible()).toBe(true);

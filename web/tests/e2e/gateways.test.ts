@@ -208,7 +208,7 @@ test("without the server the open page still lists, previews and downloads, past
   await see("Patient", "Mira");
   expect((await downloaded("Knee MRI")).equals(scan)).toBe(true);
   await page.getByText(isDown).waitFor();
-  await page.getByText("You can still read and download through gateways. Adding and sharing will wait.").waitFor();
+  await page.getByText("You can still read and download through gateways. Adding waits here. Share when it answers again.").waitFor();
 });
 
 test("loaded again without the server it opens from gateways, and changes wait", async () => {

@@ -75,7 +75,11 @@ export const kit: Kit = {
   server: "https://hygieia.example",
   ipnsName: mira.ipnsName,
   created: "2026-11-12T09:30:00Z",
-  byHand: ["jq -r .recovery_key hygieia-kit.json > key.asc", "sq decrypt --recipient-file key.asc index"],
+  byHand: [
+    "hygieia --server https://hygieia.example reset-password hygieia-kit.json",
+    "hygieia recover hygieia-kit.json --gateway https://hygieia.example --out vault",
+    `curl 'https://hygieia.example/ipns/${mira.ipnsName}?format=ipns-record'`,
+  ],
 };
 
 export const sessions: readonly DeviceSession[] = [
