@@ -67,7 +67,7 @@ export interface Uploads {
 export type DownloadTarget =
   /** A file the person chose (showSaveFilePicker). */
   | { readonly kind: "file"; readonly handle: FileSystemFileHandle }
-  /** The browser's own downloads, streamed through the service worker. */
+  /** The browser's own downloads, which copy it from this origin's file system once it is verified whole. */
   | { readonly kind: "browser" };
 
 export interface Download {
