@@ -177,6 +177,10 @@ export class Store {
     return all.sort((a, b) => a.started - b.started);
   }
 
+  async upload(id: string): Promise<UploadRecord | undefined> {
+    return this.memory === null ? this.db?.get("uploads", id) : this.memory.uploads.get(id);
+  }
+
   async saveUpload(record: UploadRecord): Promise<void> {
     if (this.memory !== null) {
       this.memory.uploads.set(record.id, record);

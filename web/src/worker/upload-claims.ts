@@ -5,7 +5,7 @@
 export class UploadClaims {
   /** What gives each claim back. */
   private readonly held = new Map<string, () => void>();
-  private ending = new AbortController();
+  private readonly ending = new AbortController();
 
   /** Claims an upload; false when another tab has it. Where a browser knows no locks, nobody else has. */
   async take(id: string): Promise<boolean> {
@@ -36,6 +36,7 @@ export class UploadClaims {
   }
 
   private hold(id: string): Promise<void> {
+    if (this.ending.signal.aborted) return Promise.resolve();
     return new Promise((release) => this.held.set(id, release));
   }
 
@@ -48,10 +49,9 @@ export class UploadClaims {
     }
   }
 
-  /** Gives back all, and waits for none any more. */
+  /** Gives back all; from now on none is waited for or held. */
   close(): void {
     this.ending.abort();
-    this.ending = new AbortController();
     this.keep(new Set());
   }
 }

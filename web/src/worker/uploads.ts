@@ -45,35 +45,48 @@ export class Uploads {
 
   /** Shows what an earlier page left. */
   async load(): Promise<void> {
-    for (const record of await this.vault.store.uploads()) {
-      const job = await this.left(record);
+    for (const { id } of await this.vault.store.uploads()) {
+      this.vault.requireOpen();
+      const isOurs = await this.claims.take(id);
+      // Read under the claim: until it was given, another tab may have gone on with it.
+      const record = await this.vault.store.upload(id);
+      const job = record === undefined ? null : await this.left(record);
       if (job === null) continue;
+      if (!isOurs) job.state = "elsewhere";
       // It was committed, and the page ended before it could say so.
-      if (!(await this.claims.take(job.id))) this.leaveElsewhere(job);
-      else if (job.labels.updates === null && this.vault.index.knows(job.report)) this.forget(job);
-      else this.list.add(job);
+      else if (job.labels.updates === null && this.vault.index.knows(job.report)) {
+        this.forget(job);
+        continue;
+      }
+      this.list.add(job);
     }
     this.list.tell(true);
+    this.followOthers();
     // Those whose files may still be read go on by themselves.
     await this.reopen();
   }
 
-  /** Shows what another tab works on, and takes over what that one leaves undone. */
-  private leaveElsewhere(job: Job): void {
-    job.state = "elsewhere";
-    this.list.add(job);
-    void this.takeOver(job).catch(() => this.list.remove(job.id)); // the next opening tells
+  /** Takes over what other tabs leave undone. */
+  private followOthers(): void {
+    for (const job of this.list.all.filter(({ state }) => state === "elsewhere")) {
+      void this.takeOver(job).catch(() => {
+        this.list.remove(job.id); // the next opening tells
+        this.giveBack();
+      });
+    }
   }
 
   private async takeOver(job: Job): Promise<void> {
     if (!(await this.claims.takeLater(job.id))) return;
-    const { store, index } = this.vault;
-    if ((await store.uploads()).some(({ id }) => id === job.id)) {
-      job.state = "needs-file";
+    const record = await this.vault.store.upload(job.id);
+    if (record !== undefined) {
+      // With the secrets of now: the other tab may have sealed another content under those of before.
+      this.list.add(await Job.fromRecord(record, this.vault.session.stateKey));
       await this.reopen([job.id]);
       return;
     }
     // It has ended there, one way or another.
+    const { index } = this.vault;
     await index.refresh();
     if (job.labels.updates === null && index.knows(job.report)) {
       job.copies = 1;
@@ -124,6 +137,7 @@ export class Uploads {
     const jobs = items.map((item) => Job.of(item, updates));
     await checkOwners(this.vault, jobs);
     for (const job of jobs) {
+      this.vault.requireOpen();
       await this.claims.take(job.id);
       this.list.add(job);
       const record = await job.toRecord(this.vault.session.stateKey);
@@ -228,6 +242,8 @@ export class Uploads {
   // -- the queue
 
   private run(): void {
+    // With a locked vault each file would be stopped, and queued again, for ever.
+    if (this.vault.closing.aborted) return;
     this.list.tell(true);
     if (this.list.isRunning || this.list.isPaused) return;
     this.list.isRunning = true;
@@ -241,7 +257,7 @@ export class Uploads {
 
   private async work(): Promise<void> {
     let wait = FIRST_WAIT_MS;
-    while (!this.list.isPaused) {
+    while (!this.list.isPaused && !this.vault.closing.aborted) {
       const group = this.nextGroup();
       if (group.length === 0) return;
       this.stop = new AbortController();

@@ -1,34 +1,8 @@
 /** Two tabs of one browser: an upload is one tab's at a time, and goes on in the other when that one ends. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from "vitest";
+import { Locks } from "./locks.ts";
 import { Browser, signedUp, type Page } from "./running.ts";
 import { fileOf, PASSWORD, Server } from "./serving.ts";
-
-type Granted = (lock: Lock | null) => Promise<void> | undefined;
-
-/** Web Locks as browsers have them, in as far as they are used: one holder for a name, the others wait in turn. */
-class Locks {
-  private readonly turns = new Map<string, Promise<void>>();
-
-  async request(name: string, { ifAvailable, signal }: LockOptions, run: Granted): Promise<void> {
-    const before = this.turns.get(name);
-    if (before !== undefined && ifAvailable === true) {
-      await run(null);
-      return;
-    }
-    let end!: () => void;
-    const mine = new Promise<void>((resolve) => (end = resolve));
-    const turn = (before ?? Promise.resolve()).then(() => mine);
-    this.turns.set(name, turn);
-    void turn.then(() => this.turns.get(name) === turn && this.turns.delete(name));
-    try {
-      await before;
-      if (signal?.aborted) throw new DOMException("aborted", "AbortError");
-      await run({ name, mode: "exclusive" });
-    } finally {
-      end();
-    }
-  }
-}
 
 const SIZE = 9_000_000;
 let server: Server;
@@ -103,4 +77,31 @@ it("takes off the second tab's list what was cancelled in the first one", async 
   letGo();
   await vi.waitFor(() => expect(second.uploads!.items).toEqual([]), { timeout: 60_000 });
   expect(second.rows.map(({ title }) => title)).not.toContain("three");
+});
+
+it("goes on in the second tab with a file that the first one had not begun when that one was opened", async () => {
+  const { letGo } = await openedMeanwhile("four.bin", 4);
+  second.engine.lock();
+  const [five] = await first.engine.upload([{ file: fileOf("five.bin", SIZE, 5) }]);
+  await second.engine.unlock(PASSWORD);
+  const find = (page: Page) => page.uploads!.items.find(({ id }) => id === five);
+  expect(find(second)).toMatchObject({ state: "elsewhere" });
+  let isReached = false;
+  let letFiveGo!: () => void;
+  const held = new Promise<void>((resolve) => (letFiveGo = resolve));
+  browser.meddle = async (request) => {
+    if (!new URL(request.url).pathname.endsWith("/blocks") || find(first)?.state !== "sending") return null;
+    isReached = true;
+    await held;
+    return null;
+  };
+  letGo();
+  await vi.waitFor(() => expect(isReached).toBe(true), { timeout: 60_000, interval: 20 });
+  browser.meddle = () => null;
+  first.engine.lock();
+  letFiveGo();
+  await vi.waitFor(() => expect(find(second)).toMatchObject({ state: "needs-file" }), { timeout: 60_000 });
+  expect(await second.engine.resumeUploads([fileOf("five.bin", SIZE, 5)])).toEqual([five]);
+  await vi.waitFor(() => expect(find(second)).toMatchObject({ state: "saved", error: null }), { timeout: 60_000 });
+  expect(second.row("five")).toMatchObject({ revision: 1 });
 });

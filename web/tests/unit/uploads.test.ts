@@ -1,0 +1,188 @@
+/** The queue of uploads where tabs take over from each other, a file changes, and the vault is locked meanwhile. */
+import "fake-indexeddb/auto";
+import { IDBFactory } from "fake-indexeddb";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Parcel } from "../../src/api/courier.ts";
+import { Transport, type Answer } from "../../src/api/transport.ts";
+import { StateKey } from "../../src/crypto/state-key.ts";
+import { refusal } from "../../src/refusal.ts";
+import { Store } from "../../src/worker/store.ts";
+import { UploadClaims } from "../../src/worker/upload-claims.ts";
+import { Job } from "../../src/worker/upload-jobs.ts";
+import { Uploads } from "../../src/worker/uploads.ts";
+import type { Vault } from "../../src/worker/vault.ts";
+import { Locks } from "../server/locks.ts";
+
+const FILE = new File(["the scan"], "scan.bin");
+/** New content for a report goes on where it was, however short it is. */
+const UPDATED = "report";
+
+/** A server that opens uploads and takes no blocks. */
+class Refusing extends Transport {
+  override async call(): Promise<Answer> {
+    return { upload: "one" };
+  }
+
+  override async post(_path: string, _parcel: Parcel): Promise<Answer> {
+    throw refusal("failed", "No blocks are taken here.");
+  }
+}
+
+let store: Store;
+let stateKey: StateKey;
+let ending: AbortController;
+/** How often the index of the vault was asked for. */
+let askedIndex: number;
+let uploads: Uploads;
+
+/** An open vault in as far as uploads use it. */
+function openVault(): Vault {
+  ending = new AbortController();
+  const { signal } = ending;
+  const vault = {
+    store,
+    session: { stateKey },
+    transport: new Refusing("http://vault.example"),
+    closing: signal,
+    requireOpen: () => {
+      if (signal.aborted) throw refusal("interrupted", "The vault was locked.");
+    },
+    index: {
+      knows: () => false,
+      get state() {
+        // As a locked vault answers; at last otherwise, so that a queue without an end ends.
+        throw refusal(signal.aborted && ++askedIndex < 100 ? "interrupted" : "failed", "There is no index.");
+      },
+    },
+  };
+  return vault as unknown as Vault;
+}
+
+/** As the door does it. */
+function lock(): void {
+  uploads.close();
+  ending.abort();
+}
+
+/** Leaves an upload of FILE as another page has it now. */
+async function leave(job: Job): Promise<void> {
+  await store.saveUpload(await job.toRecord(stateKey));
+}
+
+async function kept(): Promise<Job> {
+  const [record] = await store.uploads();
+  return Job.fromRecord(record!, stateKey);
+}
+
+const states = (): string[] => uploads.view.current.items.map(({ state }) => state);
+const become = (state: string): Promise<void> => vi.waitFor(() => expect(states()).toEqual([state]), { timeout: 15_000 });
+
+/** Waits until another tab can have it. */
+async function isFree(id: string): Promise<void> {
+  const take = async (): Promise<void> => expect(await new UploadClaims().take(id)).toBe(true);
+  await vi.waitFor(take, { timeout: 15_000 });
+}
+
+beforeEach(async () => {
+  vi.stubGlobal("navigator", { locks: new Locks(), userAgent: "" });
+  Object.assign(globalThis, { indexedDB: new IDBFactory() });
+  store = await Store.open();
+  stateKey = await StateKey.of("a passphrase");
+  askedIndex = 0;
+  uploads = new Uploads(openVault());
+});
+afterEach(() => {
+  lock();
+  vi.unstubAllGlobals();
+});
+
+describe("what another tab left undone", () => {
+  it.each([
+    ["had no secrets yet", false],
+    ["was to be sealed under others, of another content", true],
+  ])("goes on under the secrets that tab left, though it %s when this one opened", async (_what, hadOthers) => {
+    const job = Job.of({ file: FILE }, UPDATED);
+    if (hadOthers) job.refresh();
+    await leave(job);
+    const other = new UploadClaims();
+    await other.take(job.id);
+    await uploads.load();
+    expect(states()).toEqual(["elsewhere"]);
+    const secrets = job.refresh();
+    await leave(job);
+    other.close();
+    await become("needs-file");
+    expect(uploads.resume([FILE])).toEqual([job.id]);
+    await become("failed");
+    expect((await kept()).secrets).toEqual(secrets);
+  });
+
+  it("is read as that tab left it when it ended, though this one was just being opened", async () => {
+    const job = Job.of({ file: FILE }, UPDATED);
+    job.refresh();
+    await leave(job);
+    const take = UploadClaims.prototype.take;
+    vi.spyOn(UploadClaims.prototype, "take").mockImplementationOnce(async function (this: UploadClaims, id) {
+      job.refresh();
+      await leave(job);
+      return take.call(this, id);
+    });
+    await uploads.load();
+    uploads.resume([FILE]);
+    await become("failed");
+    expect((await kept()).secrets).toEqual(job.secrets);
+  });
+
+  it("stays there for its next page when a password set elsewhere has sealed it since", async () => {
+    const job = Job.of({ file: FILE }, UPDATED);
+    await leave(job);
+    const other = new UploadClaims();
+    await other.take(job.id);
+    await uploads.load();
+    await store.saveUpload(await job.toRecord(await StateKey.of("another one")));
+    other.close();
+    await vi.waitFor(() => expect(states()).toEqual([]), { timeout: 15_000 });
+    expect(await store.uploads()).toHaveLength(1);
+    await isFree(job.id);
+  });
+});
+
+describe("a vault that is locked while files are chosen", () => {
+  it("begins none of them, shows none, and keeps what is known of those it had taken", async () => {
+    const save = store.saveUpload.bind(store);
+    vi.spyOn(store, "saveUpload").mockImplementationOnce(async (record) => {
+      lock();
+      await save(record);
+    });
+    const added = uploads.add([{ file: FILE }, { file: FILE }]);
+    await expect(added).rejects.toMatchObject({ code: "interrupted" });
+    expect(await store.uploads()).toHaveLength(1);
+    expect(states()).toEqual([]);
+    expect(askedIndex).toBe(0);
+  });
+
+  it("tries none without end that was claimed just then", async () => {
+    vi.spyOn(UploadClaims.prototype, "take").mockImplementationOnce(async () => {
+      lock();
+      return true;
+    });
+    await uploads.add([{ file: FILE }]);
+    await new Promise((resolve) => setTimeout(resolve));
+    expect(askedIndex).toBe(0);
+    expect(states()).toEqual([]);
+  });
+
+  it("gives back at once what it claims only then", async () => {
+    const claims = new UploadClaims();
+    const taken = claims.take("one");
+    claims.close();
+    await taken;
+    await isFree("one");
+  });
+
+  it("opens none that an earlier page left", async () => {
+    await leave(Job.of({ file: FILE }, UPDATED));
+    lock();
+    await expect(uploads.load()).rejects.toMatchObject({ code: "interrupted" });
+  });
+});
