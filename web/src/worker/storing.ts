@@ -80,12 +80,12 @@ export class Storing {
   }
 
   private async storeLong(job: Job, signal: AbortSignal): Promise<void> {
-    const { transport, store, session } = this.vault;
+    const { transport, store } = this.vault;
     if (job.upload === null || !(await isOpen(transport, job.upload))) {
       job.upload = await startUpload(transport);
     }
     const secrets = job.secrets ?? job.refresh();
-    await store.saveUpload(await job.toRecord(session.stateKey));
+    await this.keep(job);
     const onSent = (bytes: number): void => this.list.sent(job, bytes);
     const sender = new BatchSender(transport, job.upload, { signal, onSent });
     const recorder = await Recorder.resumable(store, job.id, sender);
@@ -111,10 +111,18 @@ export class Storing {
   }
 
   private async startAfresh(job: Job): Promise<void> {
-    const { store, session } = this.vault;
-    await store.dropLeaves(job.id);
     job.refresh();
-    await store.saveUpload(await job.toRecord(session.stateKey));
+    await this.keep(job);
+    this.vault.requireOpen();
+    // Last: old secrets whose leaves nobody knows any more would seal this content as they did the other.
+    await this.vault.store.dropLeaves(job.id);
+  }
+
+  /** Saves what it is resumed with; not once the vault is locked: another tab may have it by then. */
+  private async keep(job: Job): Promise<void> {
+    const record = await job.toRecord(this.vault.session.stateKey);
+    this.vault.requireOpen();
+    await this.vault.store.saveUpload(record);
   }
 
   private async build(job: Job, sealed: SealedContent, sessionKey: SessionKey): Promise<NotedReport> {

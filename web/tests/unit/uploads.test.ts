@@ -147,6 +147,41 @@ describe("what another tab left undone", () => {
   });
 });
 
+describe("a file that is no longer what it was", () => {
+  /** An upload of which a leaf of another content is known. */
+  async function changed(): Promise<Job> {
+    const job = Job.of({ file: FILE }, UPDATED);
+    job.refresh();
+    await leave(job);
+    await store.saveLeaves({ upload: job.id, first: 0, cids: new Uint8Array(36) });
+    await uploads.load();
+    return job;
+  }
+
+  it("is sealed under new secrets, and nothing of the old ones is left", async () => {
+    const job = await changed();
+    uploads.resume([FILE]);
+    await become("failed");
+    expect((await kept()).secrets).not.toEqual(job.secrets);
+    expect(await store.leaves(job.id)).toEqual([]);
+  });
+
+  it("leaves the old leaves known as long as the old secrets are", async () => {
+    const job = await changed();
+    const seal = stateKey.seal.bind(stateKey);
+    let sealed = 0;
+    vi.spyOn(stateKey, "seal").mockImplementation((context, document) =>
+      // The page ends just before the new secrets are kept.
+      ++sealed === 1 ? seal(context, document) : Promise.reject(new Error("the page ended")),
+    );
+    uploads.resume([FILE]);
+    await become("failed");
+    expect(sealed).toBe(2);
+    expect((await kept()).secrets).toEqual(job.secrets);
+    expect(await store.leaves(job.id)).toHaveLength(1);
+  });
+});
+
 describe("a vault that is locked while files are chosen", () => {
   it("begins none of them, shows none, and keeps what is known of those it had taken", async () => {
     const save = store.saveUpload.bind(store);
