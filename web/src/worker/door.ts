@@ -160,6 +160,8 @@ export class Door {
 
   private follow(vault: Vault, uploads: Uploads): void {
     uploads.view.subscribe((view) => {
+      // What was under way when it was closed may tell of its end yet.
+      if (this.opened?.uploads !== uploads) return;
       this.onUploads(view);
       if (view.items.some(({ state }) => state === "saved") && vault.isRead) this.show(vault);
     });
