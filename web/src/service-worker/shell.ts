@@ -32,10 +32,13 @@ export class Shell {
     this.assets = assets;
   }
 
-  /** Keeps the page of this build. */
+  /** Keeps the page of this build; throws where the server has it not now, or not any more. */
   async keepPage(): Promise<void> {
     const response = await this.around.fetch(SHELL, { cache: "no-store" });
-    if (response.ok) await (await this.cache()).put(SHELL, response);
+    if (!response.ok) throw new TypeError("The page is missing at the server.");
+    const text = await response.clone().text();
+    if (!this.assets.some((path) => text.includes(`src="${path}"`))) throw new TypeError("The page is of another build.");
+    await (await this.cache()).put(SHELL, response);
   }
 
   /** The newest page while there is a network; without, the kept one of a build that is there whole. */
@@ -53,7 +56,8 @@ export class Shell {
     const { caches } = this.around;
     for (const name of [this.name, ...(await this.others())]) {
       const cache = await caches.open(name);
-      if ((await cache.match(WHOLE)) !== undefined) return cache.match(SHELL);
+      const page = await cache.match(SHELL);
+      if (page !== undefined && (await cache.match(WHOLE)) !== undefined) return page;
     }
     return caches.match(SHELL, { cacheName: this.name });
   }
@@ -63,7 +67,7 @@ export class Shell {
     const kept = await this.kept(request);
     if (kept !== undefined) return kept;
     const response = await this.around.fetch(request);
-    if (response.ok) await (await this.cache()).put(request, response.clone());
+    if (isPart(response)) await (await this.cache()).put(request, response.clone());
     return response;
   }
 
@@ -97,7 +101,7 @@ export class Shell {
     if ((await cache.match(path)) !== undefined) return;
     // As the page asks for it: so it is in the browser's own cache too, where the engine's worker looks.
     const response = (await this.kept(path)) ?? (await this.around.fetch(path, { priority: "low" } as RequestInit));
-    if (!response.ok) throw new TypeError("A part of the app is missing at the server.");
+    if (!isPart(response)) throw new TypeError("A part of the app is missing at the server.");
     await cache.put(path, response);
   }
 
@@ -109,4 +113,9 @@ export class Shell {
     const names = await this.around.caches.keys();
     return names.filter((name) => name.startsWith(PREFIX) && name !== this.name).reverse();
   }
+}
+
+/** A page in a part's place is somebody's who stands in between: a proxy's, or a network's that asks for a sign-in. */
+function isPart({ ok, headers }: Response): boolean {
+  return ok && headers.get("content-type")?.startsWith("text/html") !== true;
 }

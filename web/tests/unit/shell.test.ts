@@ -35,8 +35,13 @@ function pathOf(asked: Request | string): string {
   return new URL(typeof asked === "string" ? asked : asked.url, ORIGIN).pathname;
 }
 
+/** A page as the build `name` writes it. */
+const pageOf = (name: string): string => `<script type="module" src="/assets/index-${name}.js"></script>`;
+
 /** What the server has now, by path; null: it does not answer. */
 let served: Map<string, string> | null;
+/** A page of somebody in between, which answers in the place of everything. */
+let inPlace: string | null;
 let asked: string[];
 let caches: Caches;
 let room: number;
@@ -44,7 +49,7 @@ let pages: number;
 
 function build(name: string): Shell {
   const assets = [`/assets/index-${name}.js`, `/assets/lazy-${name}.js`, "/assets/same.js"];
-  served = new Map([["/", `page ${name}`], ...assets.map((path): [string, string] => [path, `${path} of it`])]);
+  served = new Map([["/", pageOf(name)], ...assets.map((path): [string, string] => [path, `${path} of it`])]);
   return new Shell(
     {
       caches: caches as unknown as CacheStorage,
@@ -52,6 +57,7 @@ function build(name: string): Shell {
         const path = pathOf(input as Request | string);
         asked.push(path);
         if (served === null) throw new TypeError("no network");
+        if (inPlace !== null) return new Response(inPlace, { headers: { "Content-Type": "text/html; charset=utf-8" } });
         const body = served.get(path);
         return body === undefined ? new Response("", { status: 404 }) : new Response(body);
       },
@@ -67,7 +73,7 @@ const get = (path: string): Request => new Request(ORIGIN + path);
 const text = async (response: Promise<Response>): Promise<string> => (await response).text();
 
 beforeEach(() => {
-  [asked, caches, room, pages] = [[], new Caches(), 1e9, 1];
+  [asked, caches, room, pages, inPlace] = [[], new Caches(), 1e9, 1, null];
 });
 
 describe("the app's own files", () => {
@@ -78,7 +84,7 @@ describe("the app's own files", () => {
     await shell.keepAll("/assets/index-one.js");
     expect(asked.filter((path) => path === "/assets/index-one.js")).toHaveLength(1);
     served = null;
-    expect(await text(shell.page(get("/reports/1")))).toBe("page one");
+    expect(await text(shell.page(get("/reports/1")))).toBe(pageOf("one"));
     expect(await text(shell.asset(get("/assets/lazy-one.js")))).toBe("/assets/lazy-one.js of it");
   });
 
@@ -116,6 +122,37 @@ describe("the app's own files", () => {
   });
 });
 
+describe("what the server gives in their place", () => {
+  const notOurs = "<p>Sign in to this network.</p>";
+
+  it("is not kept as the page: the browser tries again", async () => {
+    const shell = build("one");
+    const whole = served!;
+    served = new Map([...whole].filter(([path]) => path !== "/"));
+    await expect(shell.keepPage()).rejects.toThrow(TypeError);
+    inPlace = notOurs;
+    await expect(shell.keepPage()).rejects.toThrow(TypeError);
+    inPlace = pageOf("another");
+    await expect(shell.keepPage()).rejects.toThrow(TypeError);
+    [served, inPlace] = [whole, null];
+    await shell.keepPage();
+    served = null;
+    expect(await text(shell.page(get("/")))).toBe(pageOf("one"));
+  });
+
+  it("is handed on where a part was asked for, and not kept as that part", async () => {
+    const shell = build("one");
+    inPlace = notOurs;
+    expect(await text(shell.asset(get("/assets/lazy-one.js")))).toBe(notOurs);
+    await expect(shell.keepAll("/assets/index-one.js")).rejects.toThrow(TypeError);
+    inPlace = null;
+    expect(await text(shell.asset(get("/assets/lazy-one.js")))).toBe("/assets/lazy-one.js of it");
+    await shell.keepAll("/assets/index-one.js");
+    served = null;
+    expect(await text(shell.asset(get("/assets/same.js")))).toBe("/assets/same.js of it");
+  });
+});
+
 describe("a new build", () => {
   async function both(): Promise<{ old: Shell; fresh: Shell }> {
     const old = build("old");
@@ -145,12 +182,20 @@ describe("a new build", () => {
   it("that is not whole yet leaves the page without a network to the old one", async () => {
     const { fresh } = await both();
     served = null;
-    expect(await text(fresh.page(get("/")))).toBe("page old");
-    served = new Map([["/", "page new"]]);
+    expect(await text(fresh.page(get("/")))).toBe(pageOf("old"));
     build("new");
     await fresh.keepAll("/assets/index-new.js");
     served = null;
-    expect(await text(fresh.page(get("/")))).toBe("page new");
+    expect(await text(fresh.page(get("/")))).toBe(pageOf("new"));
+  });
+
+  it("that has all its parts and no page leaves the page without a network to the old one", async () => {
+    await both();
+    pages = 2; // what is kept of the old one stays
+    const newest = build("newest");
+    await newest.keepAll("/assets/index-newest.js");
+    served = null;
+    expect(await text(newest.page(get("/")))).toBe(pageOf("old"));
   });
 
   it("touches no cache that is not the app's", async () => {
