@@ -17,7 +17,7 @@ import { ownerOf, storedForAnother } from "./for-another.ts";
 import type { Repeats } from "./repeats.ts";
 import { BatchSender, commitReports, endUpload, isOpen, readBack, startUpload } from "./sending.ts";
 import { firstHeader, nextHeader, type NotedHeader } from "./recipients.ts";
-import { commitRevision, currentOf } from "./revisions.ts";
+import { commitRevision, currentOf, type Current } from "./revisions.ts";
 import { contentOf, metaOf, type Job } from "./upload-jobs.ts";
 import type { UploadList } from "./upload-list.ts";
 import type { Vault } from "./vault.ts";
@@ -191,6 +191,10 @@ export class Storing {
     await vault.index.refresh();
     const entry = requireReport(vault.index.state, job.labels.updates!);
     const current = await currentOf(vault, entry, { isKeyNew: true });
+    if (current.report.meta.data_payload_cid === sealed.payload.cid) {
+      await this.wasCommitted(job, current, sender);
+      return;
+    }
     const meta = nextMeta(current.report, vault.key.keyId, formatTime(nowSeconds()), {
       content: contentOf(job, sealed),
     });
@@ -202,6 +206,16 @@ export class Storing {
     await commitRevision(vault, built, current, { upload, sender, change: "update", notes: noted.notes, readers });
     vault.tellLeftOut(entry.id, leftOut);
     await this.saved(job, built.meta);
+  }
+
+  /** An earlier try has committed this very payload, and broke only afterwards. */
+  private async wasCommitted(job: Job, { report }: Current, sender: BatchSender): Promise<void> {
+    const { vault } = this;
+    await readBack(vault.gateways, sender.sample, report.encrypted.root);
+    // Enters it in the index, where the opening has not done so.
+    await vault.read();
+    job.report = report.meta.id;
+    await this.saved(job, report.meta);
   }
 
   private async saved(job: Job, meta: ReportMeta): Promise<void> {

@@ -95,6 +95,27 @@ it("leaves nothing to do again of a report that was committed just then", async 
   expect(page.uploads?.items ?? []).toEqual([]);
 });
 
+it("commits new content no second time that was committed just then", async () => {
+  const { revision } = page.row("scan");
+  const path = new RegExp(`/reports/${id}$`);
+  browser.meddle = async (request, forward) => {
+    if (request.method !== "PUT" || !path.test(new URL(request.url).pathname)) return null;
+    const response = await forward();
+    page.engine.lock();
+    return response;
+  };
+  const file = fileOf("scan.bin", 2 * MIB, 3);
+  await page.engine.update(id, { file });
+  await vi.waitFor(() => expect(page.state.kind).toBe("locked"), { timeout: 60_000, interval: 20 });
+  browser.meddle = () => null;
+  await page.engine.unlock(PASSWORD);
+  expect(page.row("scan").revision).toBe(revision + 1);
+  expect(await page.engine.resumeUploads([file])).toHaveLength(1);
+  await page.settled();
+  expect(page.uploads!.items).toMatchObject([{ state: "saved", error: null, report: id }]);
+  expect(page.row("scan").revision).toBe(revision + 1);
+});
+
 it("leaves a vault locked that was being opened", async () => {
   page.engine.lock();
   expect(await lockedDuring(/^\/ipfs\/|^\/ipns\/|\/index$/, () => page.engine.unlock(PASSWORD))).toMatchObject({
