@@ -6,7 +6,7 @@ export default defineConfig({
     include: ["tests/e2e/**/*.test.ts"],
     environment: "node",
     testTimeout: 180_000,
-    hookTimeout: 120_000,
+    hookTimeout: 240_000,
     fileParallelism: false,
     // A page is laid out late on a busy machine: a second, the default, is too little.
     expect: { poll: { timeout: 15_000, interval: 100 } },
