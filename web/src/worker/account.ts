@@ -125,7 +125,7 @@ export class Account {
   async newKit(password: string, onProgress: Progress<KeyProgress>): Promise<Kit> {
     const { vault } = this.door;
     reporter(onProgress)("kit", 10);
-    const kit = await vault.renewKit(password);
+    const kit = await this.door.holdOpen(() => vault.renewKit(password));
     this.door.state.set({ kind: "kit", person: this.door.person(vault.session), isFirst: false });
     return kit;
   }
@@ -137,10 +137,12 @@ export class Account {
     const { vault } = this.door;
     const report = reporter(onProgress);
     const { stateKey } = vault.session;
-    vault.session = await this.sessions.changePassword(vault.session, current, next, report);
-    await resealKept(this.store, stateKey, vault.session.stateKey);
-    report("index", 75);
-    await vault.index.rotate();
+    await this.door.holdOpen(async () => {
+      vault.session = await this.sessions.changePassword(vault.session, current, next, report);
+      await resealKept(this.store, stateKey, vault.session.stateKey);
+      report("index", 75);
+      await vault.index.rotate();
+    });
     report("index", 100);
   }
 

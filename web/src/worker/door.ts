@@ -36,6 +36,7 @@ export class Door {
   onUploads: (uploads: Uploads["view"]["current"]) => void = () => {};
   private readonly parts: Parts;
   private readonly autoLock: AutoLock;
+  private heldOpen = 0;
   private opened: { readonly vault: Vault; readonly uploads: Uploads } | null = null;
 
   constructor(parts: Parts) {
@@ -48,7 +49,8 @@ export class Door {
       if (this.opened !== null) void this.comeBack(this.opened.vault);
     };
     this.autoLock = new AutoLock(this.lockingIn, {
-      isBusy: () => [this.opened?.uploads, this.downloads, this.copies, this.sharing].some((each) => each?.isBusy),
+      isBusy: () =>
+        this.heldOpen > 0 || [this.opened?.uploads, this.downloads, this.copies, this.sharing].some((each) => each?.isBusy),
       lock: () => this.close("quiet"),
     });
   }
@@ -119,6 +121,16 @@ export class Door {
     const { email, name, account, fingerprint, keyId, ipnsName } = profile;
     const sharedComputer = this.parts.store.isSharedComputer;
     return { email, name, account, fingerprint, keyId, ipnsName, sharedComputer };
+  }
+
+  /** Does what must not stop half-way: the vault does not lock by itself meanwhile. */
+  async holdOpen<T>(run: () => Promise<T>): Promise<T> {
+    this.heldOpen++;
+    try {
+      return await run();
+    } finally {
+      this.heldOpen--;
+    }
   }
 
   stillHere(): void {

@@ -8,12 +8,16 @@ const HOUR_MS = 3_600_000;
 let server: Server;
 let browser: Browser;
 let page: Page;
+/** The test's clock goes on from one to the next: what was signed would be of the future else. */
+let now: number;
 beforeAll(async () => {
   ({ server, browser, page } = await startVault());
   await page.store(fileOf("note.txt", 100));
   page.engine.lock();
+  now = Date.now();
 });
 afterEach(() => {
+  now = Date.now();
   vi.useRealTimers();
   page.engine.lock();
 });
@@ -23,7 +27,7 @@ afterAll(() => server.remove());
 async function opened(): Promise<void> {
   browser.meddle = () => null;
   page = await browser.page();
-  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "Date"] });
+  vi.useFakeTimers({ now, toFake: ["setInterval", "clearInterval", "Date"] });
   await page.engine.unlock(PASSWORD);
 }
 
@@ -67,6 +71,8 @@ it("stays open until a download has ended", async () => {
 it.each([
   ["a test of the copies", "/ipfs/", () => page.engine.testCopies()],
   ["a new session key", "/reports/", () => page.engine.sharing.rekey(page.row("note").id, { keep: [] })],
+  ["a new password", "/account/seal", () => page.engine.changePassword({ current: PASSWORD, next: PASSWORD })],
+  ["a new kit", "/account/recovery", () => page.engine.newKit(PASSWORD)],
 ])("stays open until %s has ended", async (_what, held, run) => {
   await opened();
   const gate = barrier();
