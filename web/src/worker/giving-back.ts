@@ -10,7 +10,7 @@ import { isIntegrity, isRefusal, refusal } from "../refusal.ts";
 import { hasChanged, usableCertificate } from "../vault/contacts.ts";
 import { checkGivenBack, isTakenOff, keysBefore, theirs, type GivenBack } from "../vault/give-back.ts";
 import type { Change } from "../vault/index/changes.ts";
-import { contactsOf, findReport, peopleOf, reportsOf } from "../vault/index/state.ts";
+import { contactsOf, findReport, isPurged, peopleOf, reportsOf } from "../vault/index/state.ts";
 import { isHeldBack, supersededOf, type ContactRow, type FormerKey } from "../vault/people.ts";
 import type { ReportEntry } from "../vault/report-entry.ts";
 import { readReport } from "../vault/report.ts";
@@ -147,19 +147,30 @@ export class GivingBack {
     return found;
   }
 
-  /** Reports that the server names and the index does not: her own, and shared ones. */
+  /** Reports that the server names: her own that wait, and shared ones that the index does not have. */
   private async candidates(shared: readonly Answer[]): Promise<Set<string>> {
     const { state } = this.vault.index;
     this.own ??= await this.ownUnknown();
-    const all = [...this.own, ...shared.map((item) => answers.text(answers.part(item, "share"), "report"))];
-    return new Set(all.filter((id) => findReport(state, id) === undefined));
+    const others = shared.map((item) => answers.text(answers.part(item, "share"), "report"));
+    const unknown = others.filter((id) => findReport(state, id) === undefined);
+    return new Set([...this.waitingOf(this.own), ...unknown]);
   }
 
-  /** Her own reports that the index does not have: the whole list is read once while the vault is open. */
+  /** Her own reports that wait: the whole list is read once while the vault is open. */
   private async ownUnknown(): Promise<string[]> {
     const found: string[] = [];
     for await (const item of pages(this.vault, "/reports")) found.push(answers.text(item, "id"));
-    return found.filter((id) => findReport(this.vault.index.state, id) === undefined);
+    return this.waitingOf(found);
+  }
+
+  /** Those of her own reports that the index does not have, or has under a key of nobody's that it knows. */
+  private waitingOf(ids: readonly string[]): string[] {
+    const { state } = this.vault.index;
+    const people = this.vault.people();
+    return ids.filter((id) => {
+      const row = findReport(state, id);
+      return row === undefined || (!isPurged(row) && !people.isKnown((row as ReportEntry).owner));
+    });
   }
 
   /** The report, if a note gives it back and all of it holds; null where it does not. */

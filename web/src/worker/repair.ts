@@ -118,6 +118,10 @@ class Finder {
     const { vault, people } = this;
     const expected = { id, entry: known, hasUploadRight: this.mayHaveStored };
     const report = await readReport(vault.gateways, root, vault.key, people, expected);
+    // Of her own account, by a key that is not hers: given back, and first she says whose key that was (19 §5).
+    if (known === null && !people.isMe(report.meta.owner)) {
+      throw refusal("key-mismatch", "The report belongs to a key that this vault does not know.");
+    }
     if (report.verdict !== "valid") throw refusal("note-refused", "The report is from a stranger.");
     const lacked = known === null ? [] : await lackedPackets(vault, known, report);
     const entry = entryNow(report);

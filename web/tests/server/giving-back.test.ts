@@ -1,6 +1,7 @@
 /** A lost key: who holds her reports gives them back, and she says which key was hers. */
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { formatTime, nowSeconds } from "../../src/crypto/times.ts";
 import { Browser, newEmail, signedUp, type Page } from "./running.ts";
 import { fileOf, PASSWORD, Server } from "./serving.ts";
 
@@ -14,6 +15,17 @@ async function verify(page: Page, email: string): Promise<void> {
   const { key, contact } = await page.engine.sharing.meet(email);
   if (contact.trust === "changed") await page.engine.sharing.acceptPerson(email, key);
   await page.engine.sharing.verifyPerson(email, { kind: "seen", key });
+}
+
+/** She lost her key and her devices: the operator's reset, and a vault under the same email. */
+async function withNewKey(email: string): Promise<{ browser: Browser; page: Page }> {
+  const admin = server.person("operator");
+  const invite = admin("admin", "accounts", "reset", email, "--data", join(server.folder, "data")).trim();
+  const browser = new Browser(server);
+  const page = await browser.page();
+  await page.engine.signUp({ email, name: "Ingrid", password: PASSWORD, invite });
+  await page.engine.confirmKit({ kind: "code", text: (await page.engine.pendingKit())!.code });
+  return { browser, page };
 }
 
 it("is given back by those who read her reports, and hers again once she says so", async () => {
@@ -31,12 +43,7 @@ it("is given back by those who read her reports, and hers again once she says so
   await page.engine.sharing.refreshReceived();
   expect(page.row("heart")).toMatchObject({ isMine: false });
 
-  const admin = server.person("operator");
-  const invite = admin("admin", "accounts", "reset", ingrid, "--data", join(server.folder, "data")).trim();
-  const after = new Browser(server);
-  const fresh = await after.page();
-  await fresh.engine.signUp({ email: ingrid, name: "Ingrid", password: PASSWORD, invite });
-  await fresh.engine.confirmKit({ kind: "code", text: (await fresh.engine.pendingKit())!.code });
+  const { browser: after, page: fresh } = await withNewKey(ingrid);
   expect(fresh.rows).toEqual([]);
 
   anas.use();
@@ -80,4 +87,43 @@ it("is given back by those who read her reports, and hers again once she says so
   anas.use();
   await page.engine.sharing.refreshReceived();
   expect(page.row("heart, mine again")).toMatchObject({ revision: 3, isMine: false });
+});
+
+it("is hers again too where a doctor had stored it for her, whom she has compared before she looked", async () => {
+  const [okafor, ingrid] = [newEmail(), newEmail()];
+  const his = new Browser(server);
+  const doctor = await signedUp(his, okafor);
+  const before = new Browser(server);
+  const lost = await signedUp(before, ingrid);
+  await verify(lost, okafor);
+  const expires = formatTime(nowSeconds() + 90 * 86_400);
+  const scope = { categories: ["lab"], subjects: "*", professions: "*" } as const;
+  await lost.engine.sharing.delegate({ to: okafor, ...scope, rights: ["upload"], expires, parent: null });
+  his.use();
+  await verify(doctor, ingrid);
+  await doctor.engine.sharing.refreshDelegations();
+  const [upload] = await doctor.engine.upload([{ file: fileOf("lab.txt", 300, 3), owner: ingrid, category: "lab" }]);
+  await doctor.settled();
+  expect(doctor.uploads!.items.find(({ id }) => id === upload)).toMatchObject({ state: "saved" });
+  const { id } = doctor.row("lab");
+
+  const { browser: after, page: fresh } = await withNewKey(ingrid);
+  his.use();
+  await verify(doctor, ingrid);
+  await doctor.engine.sharing.refreshDelegations();
+  const [request] = doctor.engine.sharing.requests.current;
+  expect(await doctor.engine.sharing.grant(request!.id)).toMatchObject([{ report: id, state: "done" }]);
+
+  after.use();
+  await verify(fresh, okafor);
+  // Whatever else looks first must not take it for a report of somebody else's.
+  await fresh.engine.refresh();
+  await fresh.engine.sharing.lookAgain();
+  expect(fresh.rows).toEqual([]);
+  const [mine] = fresh.engine.sharing.requests.current;
+  expect(mine).toMatchObject({ kind: "former-key", reports: [id] });
+  await fresh.engine.sharing.grant(mine!.id);
+  expect(fresh.row("lab")).toMatchObject({ id, isMine: true });
+  await fresh.engine.edit(id, { title: "lab, mine again" });
+  expect(fresh.row("lab, mine again")).toMatchObject({ revision: 2, isMine: true });
 });
