@@ -116,7 +116,8 @@ class Finder {
   /** Enters a report once it verifies, with who reads it. */
   private async entering(id: string, root: string, known: ReportEntry | null): Promise<Change> {
     const { vault, people } = this;
-    const expected = { id, entry: known, hasUploadRight: this.mayHaveStored };
+    // Whether its author might store it was judged when it came: a later root outlives the delegation.
+    const expected = { id, entry: known, ...(known === null ? { hasUploadRight: this.mayHaveStored } : {}) };
     const report = await readReport(vault.gateways, root, vault.key, people, expected);
     // Of her own account, by a key that is not hers: given back, and first she says whose key that was (19 §5).
     if (known === null && !people.isMe(report.meta.owner)) {

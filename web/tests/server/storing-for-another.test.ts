@@ -154,6 +154,15 @@ it("fails in words when she ends it between the choice and the upload, and the s
   await expect(storeFor(mira, fileOf("later.txt", 90, 8))).rejects.toMatchObject({ code: "delegation-refused" });
 });
 
+it("is followed by her index after its end too, when he shares on what he had stored", async () => {
+  const { id } = doctor.row("short");
+  expect(await doctor.engine.sharing.share({ reports: [id], people: [ben] })).toMatchObject([{ state: "done" }]);
+  const { key } = doctor.engine.sharing.contacts.current.find(({ email }) => email === ben)!;
+  hers.use();
+  await patient.engine.refresh();
+  expect((await patient.engine.sharing.sharedWith()).get(id)).toContain(key);
+});
+
 it("is refused when her key has changed since", async () => {
   const { generateKey } = await import("../../src/crypto/keys.ts");
   shell("delegate", okafor, "--rights", "upload");
