@@ -1,12 +1,14 @@
 // Two people in two browsers, and a third at a shell, on the built bundle and a real server: they find each other, compare,
 // share, stop, and see what happened.
 
-import { writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import type { Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
+import { cameraFlags, holdUp } from "./camera.ts";
 import { find, mira, okafor, place, startThree, tomas, type Three } from "./three.ts";
 import { choose, report } from "./window.ts";
 
@@ -15,12 +17,19 @@ let hers: Page;
 let his: Page;
 let shell: Three["shell"];
 
+const folder = mkdtempSync(join(tmpdir(), "hygieia-camera-"));
+const film = join(folder, "film.y4m");
+
 // One story: each test goes on where the one before ended.
 beforeAll(async () => {
-  three = await startThree();
+  await holdUp(film, null);
+  three = await startThree(...cameraFlags(film));
   ({ hers, his, shell } = three);
 });
-afterAll(() => three.leave());
+afterAll(async () => {
+  await three.leave();
+  rmSync(folder, { recursive: true });
+});
 
 async function safetyNumber(page: Page): Promise<string> {
   const list = page.getByRole("list", { name: "Safety number" });
@@ -91,6 +100,41 @@ test("a picture without a code says so, and changes nothing", async () => {
   await his.locator("[data-person]").getByText("Not checked").waitFor();
 });
 
+/** Where `his.evaluate` keeps the camera's answer. */
+interface Asked {
+  asked: number;
+  given?: MediaStream;
+  allow?: () => Promise<void>;
+}
+
+test("a camera that he allows only once he has left does not stay on", async () => {
+  await his.evaluate(() => {
+    const page = globalThis as unknown as Asked;
+    const { mediaDevices } = navigator;
+    const ask = mediaDevices.getUserMedia.bind(mediaDevices);
+    page.asked = 0;
+    mediaDevices.getUserMedia = (wanted) => {
+      page.asked++;
+      return new Promise((resolve) => {
+        page.allow = async () => resolve((page.given = await ask(wanted)));
+      });
+    };
+  });
+  await his.getByRole("link", { name: mira.name }).click();
+  await his.getByRole("button", { name: "Scan theirs instead" }).click();
+  const camera = his.getByRole("button", { name: "Use the camera" });
+  await camera.click();
+  await camera.click();
+  await closeDrawer(his);
+  const states = await his.evaluate(async () => {
+    const page = globalThis as unknown as Asked;
+    await page.allow!();
+    return [page.asked, ...page.given!.getTracks().map(({ readyState }) => readyState)];
+  });
+  expect(states).toEqual([1, "ended"]);
+  await his.evaluate(() => Reflect.deleteProperty(navigator.mediaDevices, "getUserMedia"));
+});
+
 test("a stranger's report waits closed, and comes in only when she says so", async () => {
   writeFileSync(join(three.server.folder, "note.txt"), "From nobody you know\n");
   const { reports } = JSON.parse(shell("--json", "put", join(three.server.folder, "note.txt"))) as { reports: { id: string }[] };
@@ -130,11 +174,24 @@ test("one report is shared from its drawer, and he reads it and sees whose signa
   await closeDrawer(his);
 });
 
-test("he compares too, and the signature counts as checked", async () => {
+test("he compares too, by his camera, and the signature counts as checked", async () => {
   await place(his, "People").click();
   await his.getByRole("link", { name: mira.name }).click();
-  await his.getByRole("button", { name: "They match" }).click();
+  await his.getByRole("button", { name: "Scan theirs instead" }).click();
+  const video = his.locator(".scan-video");
+  await his.getByRole("button", { name: "Use the camera" }).click();
+  await his.getByText("Hold the square before the camera.").waitFor();
+  // It sees a wall; what it sees next time is her screen.
+  await his.getByRole("button", { name: "Stop the camera" }).click();
+  await video.waitFor({ state: "detached" });
+  await place(hers, "People").click();
+  await hers.getByRole("link", { name: okafor.name }).click();
+  await hers.locator(".check-card .qr").waitFor();
+  await holdUp(film, hers.locator(".check-card .qr"));
+  await his.getByRole("button", { name: "Use the camera" }).click();
   await his.getByText(`Checked. This is the key of ${mira.name}.`).first().waitFor();
+  expect(await video.count()).toBe(0);
+  await closeDrawer(hers);
   await closeDrawer(his);
   await place(his, "Shared with me").click();
   await his.getByText(`Signed by ${mira.name}, checked`).waitFor();

@@ -23,9 +23,9 @@ export interface Three {
   leave(): Promise<void>;
 }
 
-/** Signs all three up; none knows another yet. */
-export async function startThree(): Promise<Three> {
-  const [server, browser] = await Promise.all([Server.start(), startBrowser()]);
+/** Signs all three up, in a browser started with `flags`; none knows another yet. */
+export async function startThree(...flags: readonly string[]): Promise<Three> {
+  const [server, browser] = await Promise.all([Server.start(), startBrowser(...flags)]);
   const origin = server.origin.replace("127.0.0.1", "localhost");
   const [hers, his] = [await openWindow(browser, origin), await openWindow(browser, origin)];
   await signUp(hers.page, mira);
