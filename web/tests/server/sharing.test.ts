@@ -1,5 +1,5 @@
 /** What the page shares the command line reads, and the reverse. */
-import { writeFileSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Browser, newEmail, signedUp, type Page } from "./running.ts";
@@ -109,6 +109,8 @@ describe("a person in the browser and one at a shell", () => {
     const kit = join(server.folder, "kit-boris", "hygieia-kit.json");
     const password = join(server.folder, "boris.password");
     server.person("nobody")("--password-file", password, "recover", kit, "--gateway", server.origin, "--out", out);
+    const recovered = readdirSync(out, { recursive: true }).map(String);
+    for (const name of ["blood.txt", "scan.bin"]) expect(recovered.some((each) => each.endsWith(name))).toBe(true);
     const readers = await page.engine.sharing.readersOf(ids[1]!);
     expect(readers.readers.map(({ email, isOwner, trust }) => [email, isOwner, trust])).toEqual([
       [ana, true, "me"],
