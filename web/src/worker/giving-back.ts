@@ -13,11 +13,11 @@ import type { Change } from "../vault/index/changes.ts";
 import { contactsOf, findReport, isPurged, peopleOf, reportsOf } from "../vault/index/state.ts";
 import { isHeldBack, supersededOf, type ContactRow, type FormerKey } from "../vault/people.ts";
 import type { ReportEntry } from "../vault/report-entry.ts";
-import { readReport } from "../vault/report.ts";
+import { readReport, type Report } from "../vault/report.ts";
 import type { OpenedShare } from "../vault/share-note.ts";
 import { Contacts, shown } from "./contacts.ts";
 import { notesOf } from "./notes.ts";
-import { readersByReport } from "./readers.ts";
+import { readersByReport, readersNow } from "./readers.ts";
 import { entryNow } from "./revisions.ts";
 import { Sharer } from "./sharer.ts";
 import type { Vault } from "./vault.ts";
@@ -30,7 +30,7 @@ const FORMER = "former-key:";
 /** What others gave back under one former key; it waits until the user says that it was hers. */
 interface Found {
   readonly former: FormerKey;
-  readonly entries: readonly ReportEntry[];
+  readonly reports: readonly Report[];
 }
 
 export class GivingBack {
@@ -38,6 +38,8 @@ export class GivingBack {
   private readonly contacts: Contacts;
   private found = new Map<string, Found>();
   private own: readonly string[] | null = null;
+  /** What the server's list of shared reports named at the last look. */
+  private shared: ReadonlySet<string> | null = null;
 
   constructor(vault: Vault, contacts: Contacts) {
     this.vault = vault;
@@ -48,6 +50,7 @@ export class GivingBack {
   async look(): Promise<void> {
     const shared: Answer[] = [];
     for await (const item of pages(this.vault, "/shared")) shared.push(item);
+    this.shared = new Set(shared.map(reportOf));
     await this.notice(shared);
     this.found = await this.lookForOwn(shared);
   }
@@ -68,8 +71,8 @@ export class GivingBack {
         reports: held.map(({ id }) => id),
       });
     }
-    for (const [key, { entries }] of this.found) {
-      requests.push({ kind: "former-key", id: FORMER + key, key, reports: entries.map(({ id }) => id) });
+    for (const [key, { reports }] of this.found) {
+      requests.push({ kind: "former-key", id: FORMER + key, key, reports: reports.map(({ meta }) => meta.id) });
     }
     return requests;
   }
@@ -113,6 +116,9 @@ export class GivingBack {
     const people = this.vault.people();
     const entries: ReportEntry[] = [];
     for (const entry of theirs(contact, reportsOf(index.state))) {
+      // In her trash, or shared no more: the server lets nobody add her to it.
+      const isGone = this.shared !== null && !people.isMe(entry.owner) && !this.shared.has(entry.id);
+      if (isGone) continue;
       if (!isTakenOff(contact, entry, await index.readersOf(entry.id), people)) entries.push(entry);
     }
     if (entries.length === 0 || contact.state === "changed") return entries;
@@ -136,13 +142,13 @@ export class GivingBack {
   // -- who lost a key
 
   private async lookForOwn(shared: readonly Answer[]): Promise<Map<string, Found>> {
-    const found = new Map<string, { former: FormerKey; entries: ReportEntry[] }>();
+    const found = new Map<string, { former: FormerKey; reports: Report[] }>();
     for (const id of await this.candidates(shared)) {
       const given = await this.open(id);
       if (given === null) continue;
       const { key } = given.former;
-      if (!found.has(key)) found.set(key, { former: given.former, entries: [] });
-      found.get(key)!.entries.push(entryNow(given.report));
+      if (!found.has(key)) found.set(key, { former: given.former, reports: [] });
+      found.get(key)!.reports.push(given.report);
     }
     return found;
   }
@@ -151,7 +157,7 @@ export class GivingBack {
   private async candidates(shared: readonly Answer[]): Promise<Set<string>> {
     const { state } = this.vault.index;
     this.own ??= await this.ownUnknown();
-    const others = shared.map((item) => answers.text(answers.part(item, "share"), "report"));
+    const others = shared.map(reportOf);
     const unknown = others.filter((id) => findReport(state, id) === undefined);
     return new Set([...this.waitingOf(this.own), ...unknown]);
   }
@@ -200,14 +206,26 @@ export class GivingBack {
     return checkGivenBack(report, said, { me, people: this.vault.people(), contacts });
   }
 
-  /** Enters that the former key was the user's own, and the reports that are hers again. */
+  /** Enters that the former key was the user's own, the reports that are hers again, and who reads them. */
   private async confirm(key: string): Promise<void> {
     const found = this.found.get(key);
     if (found === undefined) throw refusal("not-found", "There is no such request.");
-    const changes: Change[] = found.entries.map((entry) => ({ kind: "put-report", entry }));
-    await this.vault.index.change([{ kind: "put-former-key", former: found.former }, ...changes]);
+    const { index } = this.vault;
+    const entering: Change[] = found.reports.map((report) => ({ kind: "put-report", entry: entryNow(report) }));
+    await index.change([{ kind: "put-former-key", former: found.former }, ...entering]);
+    // Only now do the notes count that her former key signed.
+    const reading: Change[] = [];
+    for (const report of found.reports) {
+      const readers = await readersNow(this.vault, report, await index.readersOf(report.meta.id));
+      reading.push({ kind: "put-readers", readers });
+    }
+    await index.change(reading);
     this.found.delete(key);
   }
+}
+
+function reportOf(item: Answer): string {
+  return answers.text(answers.part(item, "share"), "report");
 }
 
 async function* pages(vault: Vault, path: string): AsyncGenerator<Answer> {

@@ -17,6 +17,24 @@ async function verify(page: Page, email: string): Promise<void> {
   await page.engine.sharing.verifyPerson(email, { kind: "seen", key });
 }
 
+/** Once all uploads that `browser` begins from now on were ended, which no call waits for. */
+function uploadsEnded(browser: Browser): () => Promise<void> {
+  const open = new Set<string>();
+  browser.meddle = async (request, forward) => {
+    const { pathname } = new URL(request.url);
+    if (request.method === "POST" && pathname.endsWith("/uploads")) {
+      const answer = await forward();
+      open.add(((await answer.clone().json()) as { upload: string }).upload);
+      return answer;
+    }
+    if (request.method !== "DELETE") return null;
+    const answer = await forward();
+    open.delete(pathname.split("/").at(-1)!);
+    return answer;
+  };
+  return () => expect.poll(() => open.size, { timeout: 60_000 }).toBe(0);
+}
+
 /** She lost her key and her devices: the operator's reset, and a vault under the same email. */
 async function withNewKey(email: string): Promise<{ browser: Browser; page: Page }> {
   const admin = server.person("operator");
@@ -34,17 +52,22 @@ it("is given back by those who read her reports, and hers again once she says so
   const page = await signedUp(anas, ana);
   const before = new Browser(server);
   const lost = await signedUp(before, ingrid);
-  await lost.store(fileOf("heart.txt", 300, 1), fileOf("never shared.txt", 300, 2));
+  await lost.store(fileOf("heart.txt", 300, 1), fileOf("never shared.txt", 300, 2), fileOf("trashed.txt", 300, 4));
   const { id } = lost.row("heart");
   await verify(lost, ana);
-  await lost.engine.sharing.share({ reports: [id], people: [ana] });
+  await lost.engine.sharing.share({ reports: [id, lost.row("trashed").id], people: [ana] });
   anas.use();
   await verify(page, ingrid);
   await page.engine.sharing.refreshReceived();
   expect(page.row("heart")).toMatchObject({ isMine: false });
+  before.use();
+  await lost.engine.trash([lost.row("trashed").id]);
 
   const { browser: after, page: fresh } = await withNewKey(ingrid);
   expect(fresh.rows).toEqual([]);
+  // Locked for the key that she lost, and nothing that was altered.
+  await fresh.engine.refresh();
+  expect(fresh.refused.find(({ report }) => report === id)).toMatchObject({ error: { code: "envelope-refused" } });
 
   anas.use();
   await page.engine.sharing.meet(ingrid);
@@ -53,6 +76,7 @@ it("is given back by those who read her reports, and hers again once she says so
   await expect(refused).rejects.toMatchObject({ code: "certificate-changed", facts: { person: ingrid } });
   await page.engine.sharing.refreshDelegations();
   const [request] = page.engine.sharing.requests.current;
+  // What she had put in the trash can be given back by nobody.
   expect(request).toMatchObject({ kind: "give-back", reports: [id] });
   await expect(page.engine.sharing.grant(request!.id)).rejects.toMatchObject({ code: "certificate-changed" });
   await verify(page, ingrid);
@@ -77,6 +101,8 @@ it("is given back by those who read her reports, and hers again once she says so
   expect(mine).toMatchObject({ kind: "former-key", reports: [id] });
   await fresh.engine.sharing.grant(mine!.id);
   expect(fresh.row("heart")).toMatchObject({ id, isMine: true });
+  const { key } = fresh.engine.sharing.contacts.current.find(({ email }) => email === ana)!;
+  expect((await fresh.engine.sharing.sharedWith()).get(id)).toEqual([key]);
   expect((await fresh.engine.preview(id, { maxBytes: 1000 })).bytes).toHaveLength(300);
   await fresh.engine.edit(id, { title: "heart, mine again" });
   expect(fresh.row("heart, mine again")).toMatchObject({ revision: 2, isMine: true });
@@ -102,10 +128,12 @@ it("is hers again too where a doctor had stored it for her, whom she has compare
   his.use();
   await verify(doctor, ingrid);
   await doctor.engine.sharing.refreshDelegations();
+  const ended = uploadsEnded(his);
   const [upload] = await doctor.engine.upload([{ file: fileOf("lab.txt", 300, 3), owner: ingrid, category: "lab" }]);
   await doctor.settled();
   expect(doctor.uploads!.items.find(({ id }) => id === upload)).toMatchObject({ state: "saved" });
   const { id } = doctor.row("lab");
+  await ended();
 
   const { browser: after, page: fresh } = await withNewKey(ingrid);
   his.use();
@@ -118,6 +146,7 @@ it("is hers again too where a doctor had stored it for her, whom she has compare
   await verify(fresh, okafor);
   // Whatever else looks first must not take it for a report of somebody else's.
   await fresh.engine.refresh();
+  expect(fresh.refused).toMatchObject([{ report: id, error: { code: "key-mismatch" } }]);
   await fresh.engine.sharing.lookAgain();
   expect(fresh.rows).toEqual([]);
   const [mine] = fresh.engine.sharing.requests.current;

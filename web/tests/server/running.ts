@@ -59,6 +59,8 @@ export class Page {
   rows: ReportRow[] = [];
   status = "closed";
   error: unknown = null;
+  /** Reports that did not open, and why. */
+  refused: readonly { report: string; error: { code: string } }[] = [];
   uploads: Uploads | null = null;
 
   constructor(engine: EngineInWorker) {
@@ -66,6 +68,7 @@ export class Page {
     engine.onUploads = (uploads) => (this.uploads = uploads);
     engine.reports.send = (message: ReportsMessage) => {
       if (message.step === "rows") this.rows = message.isFirst ? [...message.rows] : [...this.rows, ...message.rows];
+      if (message.step === "end") this.refused = message.refused;
       this.status = message.step === "begin" ? message.status : "ready";
       this.error = message.step === "begin" ? message.error : null;
     };

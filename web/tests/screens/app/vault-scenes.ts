@@ -92,8 +92,8 @@ export const vaultScenes: readonly Scene[] = [
         status: "ready",
         rows: [row(0, { state: "waiting" }), row(1, { state: "missing" }), row(2, { state: "refused" })],
         refused: [
-          { report: reportId(77), error: new EngineError("key-mismatch", "other key") },
-          { report: reportId(78), error: new EngineError("envelope-refused", "bad") },
+          { report: reportId(77), error: new EngineError("envelope-refused", "other key") },
+          { report: reportId(78), error: new EngineError("note-refused", "bad") },
         ],
         error: null,
       }),
