@@ -28,7 +28,7 @@ from hygieia.openpgp.certificates import Certificate
 from hygieia.recovery.driving import read_from
 from hygieia.vault.contacts import compared, find_contact
 from hygieia.vault.give_back import GivenBack, check_given_back, keys_before, theirs
-from hygieia.vault.index import Change, PutContact, PutFormerKey, PutReport
+from hygieia.vault.index import Change, PutContact, PutFormerKey, PutReaders, PutReport
 from hygieia.vault.people import Contact, ContactState, FormerKey
 from hygieia.vault.report import Expected
 from hygieia.vault.report_entry import ReportEntry
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
     from hygieia.vault.people import People
-    from hygieia.vault.share_note import VerifiedShare
+    from hygieia.vault.share_note import Readers, VerifiedShare
 
 _PAGE_ITEMS: Final = 200
 _MOST_PAGES: Final = 500
@@ -177,7 +177,7 @@ class GivingBack:
     # -- who lost a key --------------------------------------------------------------------------
 
     async def found(self) -> list[Found]:
-        """What others gave back and this vault has not entered, by former key."""
+        """What others gave back and this vault has not entered as its own, by former key."""
         by_key: dict[str, list[GivenBack]] = {}
         async for report_id, root in self._candidates():
             given = await self._open(report_id, root)
@@ -186,18 +186,29 @@ class GivingBack:
         return [_found(each) for each in by_key.values()]
 
     async def confirm(self, found: Found) -> Sequence[ReportEntry]:
-        """Enter that the former key was the user's own, and the reports that are hers again."""
+        """Enter that the former key was the user's own, what is hers again, and who reads it."""
         changes: list[Change] = [PutFormerKey(found.former)]
         changes += [PutReport(entry) for entry in found.reports]
         await self.contacts.index.change(changes)
+        # Only now do the notes count that her former key signed.
+        readers = [await self._readers(entry) for entry in found.reports]
+        await self.contacts.index.change([PutReaders(each) for each in readers])
         return found.reports
 
+    async def _readers(self, entry: ReportEntry) -> Readers:
+        changer = self.sharer.changer
+        listed = await self.contacts.index.readers(entry.id)
+        return await changer.readers(await changer.current(entry), listed)
+
     async def _candidates(self) -> AsyncIterator[tuple[str, str]]:
-        """Reports that the server names and the index does not: her own, and shared ones."""
-        state = self.contacts.index.state
+        """Reports that the server names: her own that wait, and shared ones not in the index."""
+        state, people = self.contacts.index.state, self._people()
         async for item in self._own_reports():
             report_id, root = answers.text(item, "id"), answers.text(item, "root")
-            if state.find(report_id) is None:
+            known = state.find(report_id)
+            # An index may have one as somebody else's, under a key of nobody's that it knows.
+            is_open = isinstance(known, ReportEntry) and not people.is_known(known.owner)
+            if known is None or is_open:
                 yield report_id, root
         async for item in self.inbox.listed():
             report_id = answers.text(answers.part(item, "share"), "report")

@@ -99,6 +99,24 @@ async def test_she_reads_exactly_what_he_held_and_owns_it_again(lost: Lost, tmp_
     assert await content_of(ingrid, entries[lost.shared[0]], tmp_path) == b"one!"
     assert (await ingrid.read(entries[lost.shared[0]])).verdict is Verdict.VALID
     assert await ingrid.giving_back.found() == []
+    readers = [await ingrid.index.readers(each) for each in lost.shared]
+    assert [[one.key for one in each.readers] for each in readers] == [
+        [boris.session.key.key_id]
+    ] * 2
+
+
+async def test_what_an_index_took_for_somebody_elses_is_hers_again_too(lost: Lost) -> None:
+    """A doctor had stored it, whom she verified before a page looked (as pages did once)."""
+    ingrid = lost.ingrid
+    await lost.boris.giving_back.give_back(EMAIL, await lost.compared())
+    [before] = await ingrid.giving_back.found()
+    await ingrid.index.change([PutReport(entry) for entry in before.reports])
+    [found] = await ingrid.giving_back.found()
+    await ingrid.giving_back.confirm(found)
+    assert {entry.id for entry in ingrid.list().reports} == set(lost.shared)
+    people = ingrid.index.state.people(ingrid.session.key.certificate)
+    assert all(people.is_me(entry.owner) for entry in ingrid.list().reports)
+    assert await ingrid.giving_back.found() == []
 
 
 async def test_what_was_given_back_is_changed_shared_and_re_keyed_under_the_new_key(
