@@ -91,7 +91,7 @@ test-servers: .venv/.dev $(NODE) $(BUNDLE) ## tests against real servers (Debian
 	  failed=0; \
 	  (cd web && $(VITEST) -c vitest.servers.config.ts --outputFile.junit=../$(RESULTS)/web-servers.xml) \
 	    || failed=1; \
-	  $(PYTEST) -m servers --junit-xml=$(RESULTS)/servers.xml || failed=1; exit $$failed
+	  $(PYTEST) $(SIDE_BY_SIDE) -m servers --junit-xml=$(RESULTS)/servers.xml || failed=1; exit $$failed
 
 test-containers: .venv/.dev ## tests of docker/ in real containers (Debian, root, Go; installs podman)
 	@mkdir -p $(RESULTS)
