@@ -8,10 +8,11 @@ import type { Answer } from "../api/transport.ts";
 import { pkeskDigest } from "../crypto/rewrap.ts";
 import { formatTime, nowSeconds, parseTime } from "../crypto/times.ts";
 import type { EngineError } from "../engine/errors.ts";
+import type { Notice } from "../engine/interface.ts";
 import { LIMITS } from "../limits.ts";
 import { isIntegrity, isRefusal, refusal } from "../refusal.ts";
 import type { Change } from "../vault/index/changes.ts";
-import { findReport, isPurged } from "../vault/index/state.ts";
+import { findReport, isPurged, type IndexState } from "../vault/index/state.ts";
 import type { People } from "../vault/people.ts";
 import type { ReportEntry } from "../vault/report-entry.ts";
 import { readReport } from "../vault/report.ts";
@@ -52,29 +53,34 @@ export async function repair(vault: Vault): Promise<Found> {
   let hasMessages = false;
   for (let page = 0, more = true; more && page < MOST_PAGES; page++) {
     const query = { limit: PAGE_ITEMS, after: cursor };
+    const asked = index.state;
     const answer = await vault.transport.call("GET", "/changes", { query });
-    for (const item of answers.parts(answer, "items")) await finder.look(item);
+    for (const item of answers.parts(answer, "items")) await finder.look(item, asked);
     const next = answers.text(answer, "next");
     hasMessages = answer["inbox"] === true;
     more = answer["more"] === true && next !== cursor;
     cursor = next;
   }
-  const { changes, refused, stored, skipped } = finder;
+  const { refused, stored, skipped, isPutOff } = finder;
+  const changes = finder.enter();
   if (changes.length > 0 || skipped > SKIPPED_WORTH_A_CURSOR) {
-    if (cursor !== null) changes.push({ kind: "set-cursor", cursor });
+    if (cursor !== null && !isPutOff) changes.push({ kind: "set-cursor", cursor });
     await index.change(changes);
   }
   return { refused, stored, hasMessages };
 }
 
 class Finder {
-  readonly changes: Change[] = [];
   readonly refused: Refused[] = [];
   readonly stored: ReportEntry[] = [];
   skipped = 0;
+  /** Whether something waits until this user has done changing readers: it is to be listed again. */
+  isPutOff = false;
   private readonly vault: Vault;
   private readonly people: People;
   private readonly mayHaveStored: AuthorJudge;
+  private readonly found: { id: string; asked: IndexState; changes: readonly Change[] }[] = [];
+  private readonly notices = new Map<string, Notice>();
 
   constructor(vault: Vault, mayHaveStored: AuthorJudge) {
     this.vault = vault;
@@ -82,26 +88,45 @@ class Finder {
     this.mayHaveStored = mayHaveStored;
   }
 
-  async look(item: Answer): Promise<void> {
-    const found = await this.changesFor(item);
-    this.changes.push(...found);
-    if (found.length === 0) this.skipped++;
+  /** `asked`: the index as it was when the server was asked for its list. */
+  async look(item: Answer, asked: IndexState): Promise<void> {
+    const id = answers.text(item, "report");
+    if (!isReportId(id)) throw refusal("integrity", "The server's list of changes is not understood.");
+    const changes = this.isAsAsked(id, asked) ? await this.changesFor(id, item, asked) : [];
+    this.found.push({ id, asked, changes });
+    if (changes.length === 0) this.skipped++;
   }
 
-  private async changesFor(item: Answer): Promise<Change[]> {
-    const id = answers.text(item, "report");
+  /** What is to be entered, and told, of reports that the index did not follow further meanwhile. */
+  enter(): Change[] {
+    const still = this.found.filter(({ id, asked }) => this.isAsAsked(id, asked));
+    for (const { id } of still) {
+      const notice = this.notices.get(id);
+      if (notice !== undefined) this.vault.onNotice(notice);
+    }
+    return still.flatMap(({ changes }) => changes);
+  }
+
+  /** The server's answer is no news of a report that has changed since it was asked: it was true before. */
+  private isAsAsked(id: string, asked: IndexState): boolean {
+    const [was, is] = [asked, this.vault.index.state].map((state) => findReport(state, id));
+    return was?.["cid"] === is?.["cid"] && was?.["deleted"] === is?.["deleted"];
+  }
+
+  private async changesFor(id: string, item: Answer, asked: IndexState): Promise<Change[]> {
     const root = answers.textOrNull(item, "root");
-    if (!isReportId(id)) throw refusal("integrity", "The server's list of changes is not understood.");
-    const row = findReport(this.vault.index.state, id);
+    const row = findReport(asked, id);
     if (row !== undefined && isPurged(row)) return [];
     const known = (row ?? null) as ReportEntry | null;
     if (root === null) return isTrashOver(known) ? [{ kind: "purge", id }] : [];
     const changes: Change[] = [];
     if (known?.cid !== root) {
       try {
-        changes.push(await this.entering(id, root, known));
+        const entering = await this.entering(id, root, known);
+        if (entering === null) return [];
+        changes.push(entering);
       } catch (error) {
-        if (!isIntegrity(error) && !isRefusal(error, "invalid-input", "block-missing")) throw error;
+        if (!isIntegrity(error) && !isRefusal(error, "invalid-input", "block-missing", "not-found")) throw error;
         this.refused.push({ report: id, error });
         return [];
       }
@@ -113,8 +138,8 @@ class Finder {
     return changes;
   }
 
-  /** Enters a report once it verifies, with who reads it. */
-  private async entering(id: string, root: string, known: ReportEntry | null): Promise<Change> {
+  /** Enters a report once it verifies, with who reads it; null where a reader it lacks is no news. */
+  private async entering(id: string, root: string, known: ReportEntry | null): Promise<Change | null> {
     const { vault, people } = this;
     // Whether its author might store it was judged when it came: a later root outlives the delegation.
     const expected = { id, entry: known, ...(known === null ? { hasUploadRight: this.mayHaveStored } : {}) };
@@ -125,6 +150,7 @@ class Finder {
     }
     if (report.verdict !== "valid") throw refusal("note-refused", "The report is from a stranger.");
     const lacked = known === null ? [] : await lackedPackets(vault, known, report);
+    if (lacked.length > 0 && !(await this.isNews(id, root))) return null;
     const entry = entryNow(report);
     if (known === null && !people.isMe(report.meta.author)) this.stored.push(entry);
     if (!people.isMe(entry.owner)) return { kind: "put-report", entry };
@@ -138,12 +164,22 @@ class Finder {
     return { kind: "put-report", entry, readers: withoutLacked(before, now, lacked, people) };
   }
 
+  /**
+   * Whether a root that lacks a reader says that somebody was taken off: an older one that the list
+   * still names does not, nor does what this user is doing herself, whose index follows at its end.
+   */
+  private async isNews(id: string, root: string): Promise<boolean> {
+    const { vault } = this;
+    if (vault.changingReaders > 0) this.isPutOff = true;
+    return !this.isPutOff && (await vault.transport.call("GET", `/reports/${id}`))["root"] === root;
+  }
+
   /** Who is off a report without her index having said so: another device of hers, or the server. */
   private tellTakenOff({ id, readers }: Readers, lacked: readonly string[]): void {
     const gone = readers.filter(({ pkesk }) => lacked.includes(pkesk));
     const people = [...new Set(gone.map(({ key }) => key))].map(namesOf(this.vault));
     const unnamed = lacked.length - new Set(gone.map(({ pkesk }) => pkesk)).size;
-    this.vault.onNotice({ kind: "taken-off", id: `taken-off ${id}`, reports: [id], people, unnamed });
+    this.notices.set(id, { kind: "taken-off", id: `taken-off ${id}`, reports: [id], people, unnamed });
   }
 }
 

@@ -155,8 +155,18 @@ export class Sharer {
 
   /** Each report for itself: one that fails leaves the others; one that shows an outage ends all. */
   async each(entries: readonly ReportEntry[], task: Task, onProgress: Told): Promise<ShareOutcome[]> {
+    const { vault } = this;
     // Another device may have taken somebody off, or made a session key new.
-    await this.vault.index.refresh();
+    await vault.index.refresh();
+    vault.changingReaders++;
+    try {
+      return await this.inOneChange(entries, task, onProgress);
+    } finally {
+      vault.changingReaders--;
+    }
+  }
+
+  private async inOneChange(entries: readonly ReportEntry[], task: Task, onProgress: Told): Promise<ShareOutcome[]> {
     const outcomes: ShareOutcome[] = [];
     const changes: Change[] = [];
     let isOver = false;

@@ -42,6 +42,8 @@ export class Vault {
   refused: readonly Refused[] = [];
   /** Whether delegations, or their ends, wait in the inbox. */
   hasMessages = false;
+  /** Changes of readers that are under way: the index follows each at its end. */
+  changingReaders = 0;
   /** Told when a change begins or ceases to wait. */
   onWaiting: () => void = () => {};
   /** Told of what she has to see. */

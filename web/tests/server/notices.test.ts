@@ -130,9 +130,10 @@ describe("a root of the same revision with other readers", () => {
     const alone = ana!.page.row("alone").cid;
     await ana!.at.engine.sharing.share({ reports: [report], people: [boris!.email] });
     ana!.browser.meddle = async (asked, forward) => {
-      if (!new URL(asked.url).pathname.endsWith("/changes")) return null;
-      const answer = (await (await forward()).json()) as object;
-      return new Response(JSON.stringify({ ...answer, items: [{ report, root: alone, deleted: false }] }));
+      const { pathname } = new URL(asked.url);
+      const items = [{ report, root: alone, deleted: false }];
+      const lie = pathname.endsWith("/changes") ? { items } : pathname.endsWith(`/reports/${report}`) ? { root: alone } : null;
+      return lie === null ? null : new Response(JSON.stringify({ ...((await (await forward()).json()) as object), ...lie }));
     };
     await ana!.at.engine.refresh();
     ana!.browser.meddle = () => null;
