@@ -5,6 +5,7 @@
  */
 import { readCarried, type CarriedNote } from "../crypto/notes.ts";
 import type { Request } from "../engine/interface.ts";
+import type { JsonObject } from "../json.ts";
 import { EngineError, isRefusal, refusal } from "../refusal.ts";
 import { END_CONTEXT, openDelegation, readEnd, recordOf, type Delegation } from "../vault/delegation.ts";
 import { isEnd, type Delegations } from "../vault/delegations.ts";
@@ -28,6 +29,8 @@ export class DelegationDesk {
   private readonly vault: Vault;
   private readonly delegating: Delegating;
   private waiting = new Map<string, Waiting>();
+  /** Notes of messages that waited at the last look, by root. */
+  private opened = new Map<string, JsonObject>();
 
   constructor(vault: Vault, delegating: Delegating) {
     this.vault = vault;
@@ -36,7 +39,8 @@ export class DelegationDesk {
 
   /** Reads the inbox; what is for this user is entered in the index and acknowledged. */
   async look(): Promise<void> {
-    const messages = await readMessages(this.vault);
+    const messages = await readMessages(this.vault, this.opened);
+    this.opened = new Map(messages.flatMap(({ root, carried }) => (carried instanceof EngineError ? [] : [[root, carried]])));
     const isAnEnd = ({ carried }: Message): boolean => !(carried instanceof EngineError) && isEnd(carried);
     // Starts before ends, and entered before the ends are looked at.
     const waiting = new Map<string, Waiting>();

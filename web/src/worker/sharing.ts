@@ -186,6 +186,7 @@ export class Sharing implements SharingEngine {
       await vault.read();
       const { inbox, desk, giving } = await this.desks(vault);
       const items = await inbox.look();
+      vault.requireOpen();
       await desk.look();
       await giving.look();
       this.door.show(vault);
@@ -330,7 +331,9 @@ export class Sharing implements SharingEngine {
     if (this.isOpen(vault)) this.requests.set(requests.filter(({ id }) => !this.postponed.has(id)));
   }
 
+  /** Throws `interrupted` once the vault is locked: nothing of it is held after that. */
   private desks(vault: Vault): Promise<Desks> {
+    vault.requireOpen();
     if (this.opened?.vault === vault) return this.opened.desks;
     const desks = import("./desks.ts").then(({ desksOf }) => desksOf(vault));
     const opened = (this.opened = { vault, desks });

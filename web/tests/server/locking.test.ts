@@ -59,6 +59,11 @@ it("ends a check of a report, and tells nothing more of it", async () => {
   expect(new Set(told)).toEqual(new Set(["open"]));
 });
 
+it("holds nothing of a vault in which news was looked for just then", async () => {
+  await lockedDuring(/\/changes$/, () => page.engine.sharing.lookAgain());
+  expect((page.engine.sharing as unknown as { opened: unknown }).opened).toBeNull();
+});
+
 it("lets a new session key that was half sent go on at the next opening", async () => {
   const again = () => page.engine.sharing.rekey(id, { keep: [] });
   const { revision } = page.row("scan");

@@ -85,8 +85,18 @@ describe("a message in the inbox", () => {
     for (const each of [forged, toNobody, { note: "nonsense", signature: "" }]) {
       await sendMessage(boris!.vault, each as CarriedNote, { certificates, emails: [ana!.email] }, "delegation");
     }
+    const fetched: string[] = [];
+    ana!.browser.meddle = ({ url }) => {
+      if (url.includes("/ipfs/")) fetched.push(url);
+      return null;
+    };
     await ana!.at.engine.sharing.refreshDelegations();
+    const once = new Set(fetched.splice(0));
+    expect(once.size).toBeGreaterThanOrEqual(3);
+    // They wait, and are not fetched again for that.
     await ana!.at.engine.sharing.refreshDelegations();
+    expect(fetched.filter((url) => once.has(url))).toEqual([]);
+    ana!.browser.meddle = () => null;
     const named = await noticed(ana!);
     const from = boris!.email;
     expect(named).toMatchObject([
@@ -125,22 +135,46 @@ describe("the permission to store", () => {
 });
 
 describe("a root of the same revision with other readers", () => {
-  it("that lacks one is entered, and who is gone is named", async () => {
-    const report = await ana!.store("alone.txt", "other", 10);
-    const alone = ana!.page.row("alone").cid;
+  /** A report of hers whose reader the server takes off. */
+  async function takenOff(name: string, seed: number): Promise<string> {
+    const report = await ana!.store(`${name}.txt`, "other", seed);
+    const root = ana!.page.row(name).cid;
     await ana!.at.engine.sharing.share({ reports: [report], people: [boris!.email] });
     ana!.browser.meddle = async (asked, forward) => {
       const { pathname } = new URL(asked.url);
-      const items = [{ report, root: alone, deleted: false }];
-      const lie = pathname.endsWith("/changes") ? { items } : pathname.endsWith(`/reports/${report}`) ? { root: alone } : null;
+      const items = [{ report, root, deleted: false }];
+      const lie = pathname.endsWith("/changes") ? { items } : pathname.endsWith(`/reports/${report}`) ? { root } : null;
       return lie === null ? null : new Response(JSON.stringify({ ...((await (await forward()).json()) as object), ...lie }));
     };
     await ana!.at.engine.refresh();
     ana!.browser.meddle = () => null;
-    expect(ana!.page.row("alone").cid).toBe(alone);
+    expect(ana!.page.row(name).cid).toBe(root);
+    return report;
+  }
+
+  it("that lacks one is entered, and who is gone is named", async () => {
+    const report = await takenOff("alone", 10);
     const gone = [{ email: boris!.email }];
     expect(await noticed(ana!)).toMatchObject([{ kind: "taken-off", reports: [report], people: gone, unnamed: 0 }]);
     expect((await ana!.vault.index.readersOf(report)).removed).toHaveLength(1);
+  });
+
+  it("is named whatever the server calls a message to her", async () => {
+    const report = await takenOff("named", 12);
+    const certificates = [boris!.vault.key.certificate, ana!.vault.key.certificate];
+    const nonsense = { note: "nonsense", signature: "" } as unknown as CarriedNote;
+    await sendMessage(boris!.vault, nonsense, { certificates, emails: [ana!.email] }, "delegation");
+    ana!.browser.meddle = async (asked, forward) => {
+      if (!new URL(asked.url).pathname.endsWith("/inbox")) return null;
+      const answer = (await (await forward()).json()) as { items: object[] };
+      const items = answer.items.map((item) => ({ ...item, id: `taken-off ${report}` }));
+      return new Response(JSON.stringify({ ...answer, items }));
+    };
+    await ana!.at.engine.sharing.refreshDelegations();
+    ana!.browser.meddle = () => null;
+    expect(await noticed(ana!)).toMatchObject([{ kind: "taken-off", reports: [report] }]);
+    await ana!.at.engine.sharing.refreshDelegations();
+    expect(await noticed(ana!)).toMatchObject([{ kind: "message" }]);
   });
 
   it("from a share whose index was not written is entered at the next look", async () => {
