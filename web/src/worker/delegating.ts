@@ -17,6 +17,7 @@ import type { Contacts } from "./contacts.ts";
 import { openReport } from "./fetching.ts";
 import { sendMessage } from "./messages.ts";
 import { namesOf } from "./naming.ts";
+import { goOn as goOnWithNew } from "./newly-stored.ts";
 import { forget, goThrough, leftUndone } from "./past.ts";
 import { holdersByReport } from "./readers.ts";
 import { delegationsOf } from "./recipients.ts";
@@ -252,6 +253,7 @@ export class Delegating {
 
   /** Goes on with what an earlier page was stopped in; what holds no more is let go. */
   async goOn(): Promise<void> {
+    await goOnWithNew(this.vault);
     for (const id of await leftUndone(this.vault)) {
       try {
         await this.applyToPast(id, undefined);

@@ -6,6 +6,7 @@ import { Contacts } from "./contacts.ts";
 import { Delegating } from "./delegating.ts";
 import { DelegationDesk } from "./delegation-desk.ts";
 import { GivingBack } from "./giving-back.ts";
+import { KeptNotices } from "./kept-notices.ts";
 import { Inbox } from "./received.ts";
 import type { Vault } from "./vault.ts";
 
@@ -15,6 +16,7 @@ export interface Desks {
   readonly desk: DelegationDesk;
   readonly giving: GivingBack;
   readonly inbox: Inbox;
+  readonly notices: KeptNotices;
 }
 
 export function desksOf(vault: Vault): Desks {
@@ -25,5 +27,6 @@ export function desksOf(vault: Vault): Desks {
     desk: new DelegationDesk(vault, delegating),
     giving: new GivingBack(vault, contacts),
     inbox: new Inbox(vault),
+    notices: new KeptNotices(vault),
   };
 }

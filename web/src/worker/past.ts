@@ -5,14 +5,13 @@
  */
 import type { Certificate } from "../crypto/certificates.ts";
 import type { ShareOutcome, ShareProgress } from "../engine/interface.ts";
-import { isRefusal } from "../refusal.ts";
 import type { Delegation } from "../vault/delegation.ts";
 import type { ReportEntry } from "../vault/report-entry.ts";
+import { keep, keptOf, letGo } from "./kept.ts";
 import { readersByReport } from "./readers.ts";
 import { isOutage, outcome, type Sharer } from "./sharer.ts";
 import type { Vault } from "./vault.ts";
 
-export const CONTEXT = "past 1";
 /** Reports between two renewals of the index. */
 const AT_ONCE = 32;
 
@@ -24,7 +23,7 @@ export async function goThrough(
   entries: readonly ReportEntry[],
   onProgress: ((progress: ShareProgress) => void) | undefined,
 ): Promise<ShareOutcome[]> {
-  await remember(vault, id);
+  await keep(vault, "past", id, {});
   const open = await notOpenYet(vault, to, entries);
   const outcomes: ShareOutcome[] = entries.filter((each) => !open.includes(each)).map((each) => outcome(each, "unchanged"));
   const plan = sharer.addingBy(id, certificate);
@@ -52,32 +51,10 @@ async function notOpenYet(vault: Vault, to: string, entries: readonly ReportEntr
 
 /** Ids of the delegations that an earlier page did not get through with. */
 export async function leftUndone(vault: Vault): Promise<string[]> {
-  const found: string[] = [];
-  for (const { id, sealed } of await vault.store.tasks("past")) {
-    try {
-      const { delegation } = (await vault.session.stateKey.open(`${CONTEXT} ${id}`, sealed)) as { delegation: string };
-      found.push(delegation);
-    } catch (error) {
-      if (!isRefusal(error, "credentials-refused")) throw error;
-      await vault.store.dropUpload(id); // of before another password: it can be asked for again
-    }
-  }
-  return found;
-}
-
-async function remember(vault: Vault, delegation: string): Promise<void> {
-  const id = taskOf(delegation);
-  const sealed = await vault.session.stateKey.seal(`${CONTEXT} ${id}`, { delegation });
-  await vault.store.saveUpload({
-    ...{ kind: "past", id, sealed, upload: null, sizeBytes: 0, lastModified: 0, started: Date.now() },
-  });
+  return (await keptOf(vault, "past")).map(({ name }) => name);
 }
 
 /** Nothing of it is to be done any more. */
 export function forget(vault: Vault, delegation: string): Promise<void> {
-  return vault.store.dropUpload(taskOf(delegation));
-}
-
-function taskOf(delegation: string): string {
-  return `past ${delegation}`;
+  return letGo(vault, "past", delegation);
 }

@@ -19,6 +19,7 @@ import { readReport } from "../vault/report.ts";
 import { removedPacketsOf, type Readers } from "../vault/share-note.ts";
 import { isReportId } from "../vault/words.ts";
 import { namesOf } from "./naming.ts";
+import { remember } from "./newly-stored.ts";
 import { authorJudge, type AuthorJudge } from "./recipients.ts";
 import { readersNow } from "./readers.ts";
 import { lackedPackets } from "./replayed.ts";
@@ -63,6 +64,7 @@ export async function repair(vault: Vault): Promise<Found> {
   }
   const { refused, stored, skipped, isPutOff } = finder;
   const changes = finder.enter();
+  await remember(vault, stored);
   if (changes.length > 0 || skipped > SKIPPED_WORTH_A_CURSOR) {
     if (cursor !== null && !isPutOff) changes.push({ kind: "set-cursor", cursor });
     await index.change(changes);

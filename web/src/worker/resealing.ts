@@ -1,7 +1,7 @@
 /** What this browser keeps under the password, besides the profile, sealed again when it changes. */
 import type { StateKey } from "../crypto/state-key.ts";
 import { CONTEXT as CHANGE } from "./changing.ts";
-import { CONTEXT as PAST } from "./past.ts";
+import { contextOf } from "./kept.ts";
 import { CONTEXT as REKEY } from "./rekey-job.ts";
 import type { Store } from "./store.ts";
 import { CONTEXT as UPLOAD } from "./upload-jobs.ts";
@@ -16,8 +16,10 @@ export async function resealKept(store: Store, old: StateKey, next: StateKey): P
   const kept = [
     { context: UPLOAD, records: await store.uploads() },
     { context: REKEY, records: await store.tasks("rekey") },
-    { context: PAST, records: await store.tasks("past") },
   ];
+  for (const kind of ["past", "new", "notice"] as const) {
+    kept.push({ context: contextOf(kind), records: await store.tasks(kind) });
+  }
   for (const { context, records } of kept) {
     for (const record of records) {
       await again(`${context} ${record.id}`, record.sealed)

@@ -17,7 +17,7 @@ import type { ReportEntry } from "../vault/report-entry.ts";
 import type { Readers } from "../vault/share-note.ts";
 import { addReaders, dropReaders, packetsOf, takenOff, withAdded, without, type Reshared } from "../vault/sharing.ts";
 import { currentOf, entryNow, replaceRoot, type Current } from "./revisions.ts";
-import { Contacts } from "./contacts.ts";
+import type { Contacts } from "./contacts.ts";
 import { delegatesFor } from "./recipients.ts";
 import { readersNow } from "./readers.ts";
 import { BatchSender, readBack, withUpload } from "./sending.ts";
@@ -254,10 +254,6 @@ export class Sharer {
       await readBack(vault.gateways, sender.sample, entry.cid);
     });
   }
-}
-
-export async function shareWithDelegates(vault: Vault, entries: readonly ReportEntry[]): Promise<void> {
-  await new Sharer(vault, new Contacts(vault)).shareWithDelegates(entries);
 }
 
 function changesTo(entry: ReportEntry, readers: Readers): Change[] {

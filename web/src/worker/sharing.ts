@@ -90,10 +90,24 @@ export class Sharing implements SharingEngine {
   /** Shows a notice; one that was shown under the same name takes in what is new. */
   notice(vault: Vault, notice: Notice): void {
     if (!this.isOpen(vault)) return;
+    const shown = this.add(notice);
+    if (notice.kind === "message") return; // the server has it until it is seen
+    this.desks(vault).then(({ notices }) => notices.keep(shown)).catch(() => {});
+  }
+
+  private add(notice: Notice): Notice {
     const known = this.notices.current.find(({ id }) => id === notice.id);
     const reports = [...new Set([...(known?.reports ?? []), ...notice.reports])];
     const others = this.notices.current.filter(({ id }) => id !== notice.id);
-    this.notices.set([...others, { ...notice, reports }]);
+    const shown = { ...notice, reports };
+    this.notices.set([...others, shown]);
+    return shown;
+  }
+
+  /** Shows what an earlier page had to tell, and nobody has seen. */
+  private async recall(vault: Vault, { notices }: Desks): Promise<void> {
+    const kept = await notices.all();
+    if (this.isOpen(vault)) for (const notice of [...kept, ...this.notices.current]) this.add(notice);
   }
 
   async seen(ids: readonly string[]): Promise<void> {
@@ -103,6 +117,7 @@ export class Sharing implements SharingEngine {
     for (const { kind, id } of seen) {
       if (kind === "message") await (await this.desks(vault)).desk.drop(id);
     }
+    await (await this.desks(vault)).notices.drop(ids);
   }
 
   // -- people
@@ -341,6 +356,7 @@ export class Sharing implements SharingEngine {
     desks.catch(() => {
       if (this.opened === opened) this.opened = null;
     });
+    desks.then((found) => this.recall(vault, found)).catch(() => {});
     return desks;
   }
 

@@ -32,12 +32,12 @@ export interface Profile {
   readonly sealedKit: string | null;
 }
 
-export type TaskKind = "rekey" | "past";
+export type TaskKind = "rekey" | "past" | "new" | "notice";
 
 /** An upload under way; `sealed` holds its names, session key and salt. */
 export interface UploadRecord {
   readonly id: string;
-  /** What it is where it is no file of hers: a report on its way to a new key, a list still to be gone through. */
+  /** What it is where it is no file of hers: a report on its way to a new key, what is still to be gone through or seen. */
   readonly kind?: TaskKind;
   readonly sizeBytes: number;
   readonly lastModified: number;

@@ -21,8 +21,8 @@ import type { ReportEntry } from "../vault/report-entry.ts";
 import { Changer, type Wish } from "./changing.ts";
 import { IndexSync } from "./index-sync.ts";
 import { namesOf } from "./naming.ts";
+import { shareWithDelegates } from "./newly-stored.ts";
 import { repair, type Refused } from "./repair.ts";
-import { shareWithDelegates } from "./sharer.ts";
 import { KIT, type Recovery, type Session, type Sessions } from "./session.ts";
 import type { Store } from "./store.ts";
 

@@ -1,0 +1,36 @@
+/**
+ * Reports that others store for this user go on to those for whom her delegations act
+ * (docs/spec/17-delegations.md §2). Which are still to be gone through stands sealed in this browser
+ * until done: her index has the report by then, and no list of the server's would name it again.
+ */
+import { findReport, isPurged } from "../vault/index/state.ts";
+import type { ReportEntry } from "../vault/report-entry.ts";
+import { Contacts } from "./contacts.ts";
+import { keep, keptOf, letGo } from "./kept.ts";
+import { Sharer } from "./sharer.ts";
+import type { Vault } from "./vault.ts";
+
+/** Before they are entered in the index: from then on nobody else remembers. A full browser stops nothing. */
+export async function remember(vault: Vault, entries: readonly ReportEntry[]): Promise<void> {
+  for (const { id } of entries) await keep(vault, "new", id, {}).catch(() => {});
+}
+
+/** Adds the delegates; what failed is left for `goOn`. */
+export async function shareWithDelegates(vault: Vault, entries: readonly ReportEntry[]): Promise<void> {
+  const outcomes = await new Sharer(vault, new Contacts(vault)).shareWithDelegates(entries);
+  for (const { report, state } of outcomes) {
+    if (state === "done" || state === "unchanged") await letGo(vault, "new", report);
+  }
+}
+
+/** Goes on with what an earlier page did not get through with; what is in the trash waits. */
+export async function goOn(vault: Vault): Promise<void> {
+  const entries: ReportEntry[] = [];
+  for (const { name } of await keptOf(vault, "new")) {
+    const row = findReport(vault.index.state, name);
+    if (row === undefined) continue; // not entered yet
+    if (isPurged(row)) await letGo(vault, "new", name);
+    else if ((row as ReportEntry).deleted === null) entries.push(row as ReportEntry);
+  }
+  if (entries.length > 0) await shareWithDelegates(vault, entries);
+}
