@@ -59,11 +59,27 @@ export class Delegating {
     const audience = await this.audience(concerned);
     const known = (await delegationsOf(vault)).all().find((each) => isSame(each, drafted));
     const note = known === undefined ? await signDelegation(vault.key, drafted) : this.noteOf(known);
-    // The server may refuse the permission, which says nothing without the delegation.
-    if (parent === null) await this.permit(drafted);
-    await vault.index.change([{ kind: "put-delegation", delegation: note }]);
+    await this.enter(known ?? drafted, note);
     await sendMessage(vault, note, audience, "delegation");
     return this.shown(known ?? drafted);
+  }
+
+  /** The server may refuse the permission, which says nothing without the delegation: so it is asked first. */
+  private async enter(delegation: Delegation, note: CarriedNote): Promise<void> {
+    const { vault } = this;
+    try {
+      if (vault.people().isMe(recordOf(delegation))) await this.permit(delegation);
+      await vault.index.change([{ kind: "put-delegation", delegation: note }]);
+    } catch (error) {
+      await this.takeBack(delegation).catch(() => {}); // it runs out by itself
+      throw error;
+    }
+  }
+
+  /** Takes the permission back of what is not in the index. */
+  private async takeBack(delegation: Delegation): Promise<void> {
+    await this.vault.index.refresh();
+    if ((await delegationsOf(this.vault)).find(delegation.id) === undefined) await this.forbid([delegation]);
   }
 
   private noteOf({ id }: Delegation): CarriedNote {
@@ -111,8 +127,11 @@ export class Delegating {
     const created = formatTime(nowSeconds());
     const notes = await Promise.all(fallen.map((each) => signEnd(vault.key, { delegation: each.id, created })));
     await vault.index.change(notes.map((note) => ({ kind: "put-delegation", delegation: note })));
-    await this.forbid(fallen);
-    for (const [place, each] of fallen.entries()) await this.tellEnd(notes[place]!, each);
+    try {
+      await this.forbid(fallen);
+    } finally {
+      for (const [place, each] of fallen.entries()) await this.tellEnd(notes[place]!, each);
+    }
     const stillReadable = await this.readableBy(fallen.map(({ to }) => to));
     return { delegation: this.shown(delegation), stillReadable };
   }
@@ -283,8 +302,7 @@ export class Delegating {
         person: contact.email,
       });
     }
-    await this.permit(delegation);
-    await vault.index.change([{ kind: "put-delegation", delegation: note }]);
+    await this.enter(delegation, note);
   }
 
   shown(delegation: Delegation, isWaiting = false): Shown {
