@@ -95,7 +95,17 @@ test("an ongoing share ends, what stays readable is listed, and that is stopped 
   await tabTo(page, "Complete blood count");
   await press(page, "Stop sharing these 2 too");
   await page.getByText("can still read these 2 reports").waitFor({ state: "detached" });
+  // Their old copies still open: a new key is a step away.
+  await page.getByText("until you give a report a new key").waitFor();
+  await tabTo(page, "Complete blood count");
   await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+});
+
+test("all is stopped with a person, where one of the reports is in the trash", async () => {
+  const page = await stage.open("person-stop-trashed");
+  await page.getByRole("dialog").getByRole("button", { name: "Stop sharing" }).press("Enter");
+  await page.getByText("No longer shared").first().waitFor();
   await page.getByRole("dialog").waitFor({ state: "detached" });
 });
 

@@ -42,6 +42,12 @@ async function submit(page: Page, name: string | RegExp): Promise<void> {
   await page.getByRole("dialog").last().getByRole("button", { name }).click();
 }
 
+async function stopPerson(page: Page): Promise<void> {
+  await page.getByRole("heading", { name: /Safety number with/ }).waitFor();
+  await page.getByRole("button", { name: "Stop sharing" }).click();
+  await page.getByRole("dialog", { name: /Stop sharing with/ }).waitFor();
+}
+
 const inPeople: readonly Scene[] = [
   { name: "people", path: "/people" },
   {
@@ -138,11 +144,17 @@ const inPeople: readonly Scene[] = [
   {
     name: "person-stop",
     path: person(people.lind),
-    act: async (page) => {
-      await page.getByRole("heading", { name: /Safety number with/ }).waitFor();
-      await page.getByRole("button", { name: "Stop sharing" }).click();
-      await page.getByRole("dialog", { name: /Stop sharing with/ }).waitFor();
+    act: stopPerson,
+  },
+  {
+    name: "person-stop-trashed",
+    path: person(people.lind),
+    prepare: (engine) => {
+      const [first, ...others] = rows(9);
+      const list = [{ ...first!, deleted: "2026-11-10T08:00:00Z" }, ...others];
+      engine.reports.set({ status: "ready", rows: list, refused: [], error: null });
     },
+    act: stopPerson,
   },
   {
     name: "person-ongoing",

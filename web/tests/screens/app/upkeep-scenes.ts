@@ -33,10 +33,16 @@ export const upkeepScenes: readonly Scene[] = [
     name: "trash-ask",
     path: "/trash",
     prepare: (engine) =>
-      engine.reports.set({ status: "ready", rows: [row(0, { deleted: "2026-11-10T08:00:00Z" })], refused: [], error: null }),
+      engine.reports.set({
+        status: "ready",
+        rows: [row(0, { deleted: "2026-11-10T08:00:00Z" }), row(2, { deleted: "2026-11-11T08:00:00Z", isMine: false })],
+        refused: [],
+        error: null,
+      }),
     act: async (page) => {
       await page.getByRole("button", { name: "Empty the trash" }).click();
-      await page.getByRole("alertdialog").waitFor();
+      await page.getByText("until you put it back or delete it").waitFor();
+      await page.getByRole("alertdialog").getByText("even if they share it again").waitFor();
     },
   },
   { name: "copies", path: "/copies", prepare: copies },

@@ -132,6 +132,8 @@ export class TestSharing implements SharingEngine {
     request: { reports: readonly string[]; person: string },
     onProgress?: (progress: ShareProgress) => void,
   ): Promise<readonly ShareOutcome[]> {
+    const trashed = this.reports.current.rows.filter(({ deleted }) => deleted !== null).map(({ id }) => id);
+    if (request.reports.some((id) => trashed.includes(id))) throw new EngineError("conflict", "in the trash");
     const outcomes = await this.each(request.reports, onProgress);
     const gone = this.contact(request.person);
     const before = this.readers ?? people.readers(request.reports[0]!);
