@@ -1,6 +1,6 @@
 /**
  * What stands sealed in this browser until it is done, or was seen, and so outlives the page. On a
- * shared computer nothing is kept.
+ * shared computer it does not.
  */
 import { isRefusal } from "../refusal.ts";
 import type { TaskKind } from "./store.ts";
