@@ -106,6 +106,9 @@ async def _change_for(
         try:
             report = await _open(sync, people, report_id, root, known)
             lacking = await _lacking(sync, people, report, known)
+            if lacking and not await _is_current(sync, report_id, root):
+                # The list is behind this index: it is told again with what there is now.
+                return []
         except (IntegrityError, InvalidInput, NotFound) as error:
             done.refused.append(Refused(report_id, root, error))
             return []
@@ -141,6 +144,11 @@ async def _lacking(
             listed = replace(listed, removed=())
         await refuse_added(sync.transport, known.id, added, listed, people)
     return lacking
+
+
+async def _is_current(sync: IndexSync, report_id: str, root: str) -> bool:
+    answer = (await sync.transport.call("GET", f"/reports/{report_id}")).document
+    return answer.get("root") == root
 
 
 async def _taken_off(sync: IndexSync, report_id: str, lacking: frozenset[str]) -> TakenOff:

@@ -59,6 +59,8 @@ class Trash:
         if rev is not None and report.rev != rev:
             raise StaleRevision("The report was changed meanwhile: read it again.")
         if report.state is State.TRASH:
+            # A crash may have kept it from the other devices.
+            await self._tell(report)
             return report
         # The job first: a report in the trash that nothing purges would stay for ever. It looks
         # again before it does anything.
@@ -69,6 +71,7 @@ class Trash:
         """Take a report out of the trash. Raises as ``put`` does."""
         report = await self._stores.reports.get(account, report_id)
         if report.state is State.LIVE and rev in {None, report.rev}:
+            await self._tell(report)
             return report
         # The job stays: by now it may be that of another deletion. It will find nothing to do.
         return await self._move(account, report_id, rev, State.LIVE, None)

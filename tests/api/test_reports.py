@@ -2,6 +2,10 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
+from hygieia.domain.changes import Changes
+from hygieia.errors import Unavailable
 from hygieia.limits import MAX_ASKED_CIDS
 from tests.dags import raw
 from tests.factories.dags import new_report, report_parts
@@ -198,6 +202,40 @@ async def test_the_cursor_tells_every_change(ada: Member) -> None:
     page = (await ada.call("GET", f"/api/v1/changes?after={start['next']}&limit=1")).json
     assert (len(page["items"]), page["more"]) == (1, True)
     assert len(page["next"]) <= 256
+
+
+async def test_asking_again_tells_of_what_a_crash_kept_from_the_other_devices(
+    ada: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between a change and word of it; who asks again goes on as if both were done."""
+    parts = report_parts()
+    edited = parts.edited().dag()
+    (report,) = await ada.upload(parts.dag())
+    path = f"/api/v1/reports/{report['id']}"
+
+    async def crash(*_: object) -> None:
+        raise Unavailable("The server is gone.")
+
+    async def told() -> tuple[str, bool]:
+        [change] = (await ada.call("GET", "/api/v1/changes")).json["items"]
+        return change["root"], change["deleted"]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Changes, "record", crash)
+        assert (await ada.change(report, edited, "edit")).status == 503
+    assert await told() == (report["root"], False)
+    assert (await ada.change(report, edited, "edit")).status == 412
+    assert await told() == (str(edited.root), False)
+    for method, asked, body, deleted in (
+        ("DELETE", path, None, True),
+        ("POST", f"{path}/restore", {}, False),
+    ):
+        with monkeypatch.context() as patched:
+            patched.setattr(Changes, "record", crash)
+            assert (await ada.call(method, asked, body)).status == 503
+        assert await told() == (str(edited.root), not deleted)
+        assert (await ada.call(method, asked, body)).status == 200
+        assert await told() == (str(edited.root), deleted)
 
 
 async def test_an_idempotency_key_repeats_the_answer(ada: Member) -> None:

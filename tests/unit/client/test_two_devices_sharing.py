@@ -154,3 +154,33 @@ async def test_a_delegation_that_ends_while_the_content_flows_gets_no_new_key(
     else:
         await ana.edit(ana.find(entry.id), title="Heart failure")
     assert (await ana.index.readers(entry.id)).readers == ()
+
+
+async def test_a_list_of_changes_that_is_behind_takes_nobody_off(
+    person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The index has come further: what the list names is true, but it is no more."""
+    ana, boris, cleo = [await person(name) for name in ("Ana", "Boris", "Cleo")]
+    await meet(ana, boris)
+    await meet(ana, cleo)
+    earlier = await share(ana, await stored(ana, tmp_path), boris)
+    entry = await share(ana, earlier, cleo)
+    transport = type(ana.session.transport)
+    call = transport.call
+
+    async def behind(self: object, method: str, path: str, **given: Any) -> Any:  # noqa: ANN401  (as the transport's)
+        answer = await call(self, method, path, **given)  # type: ignore[arg-type]  # as it came
+        if path == "/changes":
+            for item in answer.document["items"]:
+                item["root"] = earlier.cid
+        return answer
+
+    with monkeypatch.context() as patched:
+        patched.setattr(transport, "call", behind)
+        await opened_again(ana)
+    assert (ana.index.refused, ana.index.taken_off) == ((), ())
+    assert ana.find(entry.id).cid == entry.cid
+    readers = await ana.index.readers(entry.id)
+    assert [each.key for each in readers.readers] == [key(boris), key(cleo)]
+    assert not readers.removed
+    await unshare(ana, entry, cleo)
