@@ -40,7 +40,7 @@ from hygieia.vault.subjects import Subject, find_subject
 from hygieia.vault.words import safe_file_name
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
     from hygieia.client.changing import TellLeftOut
     from hygieia.client.recipients import Recipients
@@ -193,7 +193,7 @@ class Vault:
             owner: email of the person to store for, who has given the right to upload.
             progress: told of the bytes stored.
             already: told of each file that was left out and the report that holds it.
-            left_out: told of each delegate who was not given them, and why.
+            left_out: told of each delegate who was not given them, and why; also when it fails.
 
         Raises:
             DelegationRefused: the other person gave no right to store this for her.
@@ -203,8 +203,8 @@ class Vault:
         files = await asyncio.to_thread(find_files, [Path(path) for path in paths])
         sealer = await self._sealer(labels or Labels(), owner, len(files))
         putter = Putter(self.session, self.index, sealer, progress or _silent, again)
-        entries = await putter.put_files(files)
-        _tell(left_out, sealer)
+        with _telling(left_out, sealer):
+            entries = await putter.put_files(files)
         if already is not None:
             for path, entry in putter.already.items():
                 already(Path(path), entry)
@@ -226,9 +226,8 @@ class Vault:
         """
         sealer = await self._sealer(labels or Labels(), owner, 1)
         putter = Putter(self.session, self.index, sealer, progress or _silent)
-        entry = await putter.put_stream(stream, file_name)
-        _tell(left_out, sealer)
-        return entry
+        with _telling(left_out, sealer):
+            return await putter.put_stream(stream, file_name)
 
     async def update(
         self,
@@ -371,10 +370,15 @@ class Vault:
         return Sealer(self.session, labels, recipients)
 
 
-def _tell(left_out: Callable[[LeftOut], object] | None, sealer: Sealer) -> None:
-    for each in sealer.left_out.values():
-        if left_out is not None:
-            left_out(each)
+@contextlib.contextmanager
+def _telling(left_out: Callable[[LeftOut], object] | None, sealer: Sealer) -> Iterator[None]:
+    """Tell also where storing fails: what was stored until then is not sealed by the next call."""
+    try:
+        yield
+    finally:
+        for each in sealer.left_out.values():
+            if left_out is not None:
+                left_out(each)
 
 
 def _counted(progress: Progress | None, total: int, label: str) -> Callable[[int], None] | None:

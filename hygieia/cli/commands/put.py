@@ -12,7 +12,7 @@ from hygieia.cli.invocation import STANDARD_INPUT
 from hygieia.cli.options import ANY_PATH, command, known_words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Coroutine, Mapping, Sequence
 
     from hygieia.cli.invocation import Invocation
     from hygieia.client.labels import Labels
@@ -85,19 +85,25 @@ def put(
     already: dict[Path, ReportEntry] = {}
     skipped: list[Skipped] = []
     left_out: list[LeftOut] = []
+    work: Coroutine[object, object, Sequence[ReportEntry]]
     if STANDARD_INPUT in paths:
         if len(paths) > 1:
             raise click.UsageError("Standard input (-) is stored alone.")
         if said["file_name"] is None:
             raise click.UsageError("Standard input has no name: give one with --name.")
         invocation.refuse_two_from_standard_input(STANDARD_INPUT)
-        entries: Sequence[ReportEntry] = [run(_put_stream(invocation, said, owner, left_out))]
+        work = _put_stream(invocation, said, owner, left_out)
     else:
         # What is not there is said before anyone is asked for a password.
         files = find_files([Path(path) for path in paths], skipped.append)
         labels.check_count(len(files))
         work = _put_files(invocation, said, paths, already, left_out, owner=owner, again=again)
+    try:
         entries = run(work)
+    except BaseException:
+        # The same line again goes on after what was stored: it names nobody for that.
+        warn_of_delegates(invocation, left_out)
+        raise
     before = {entry.id for entry in already.values()}
     document = {
         "reports": [
@@ -172,14 +178,14 @@ async def _put_files(
 
 async def _put_stream(
     invocation: Invocation, said: Mapping[str, Any], owner: str | None, left_out: list[LeftOut]
-) -> ReportEntry:
+) -> Sequence[ReportEntry]:
     from hygieia.cli.progress import progress
     from hygieia.cli.sessions import opened_vault
 
     async with opened_vault(invocation) as vault:
         labels = _labels(vault, said)
         with progress(invocation, "Storing") as show:
-            return await vault.put_stream(
+            entry = await vault.put_stream(
                 sys.stdin.buffer,
                 said["file_name"],
                 labels,
@@ -187,6 +193,7 @@ async def _put_stream(
                 progress=show,
                 left_out=left_out.append,
             )
+            return [entry]
 
 
 def _labels(vault: Vault, said: Mapping[str, Any]) -> Labels:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import cast
 
 import pytest
 
+from hygieia.cli.commands import put
 from hygieia.cli.invocation import Invocation
 from hygieia.cli.left_out import describe_each, warn_of_delegates, warn_of_left_out
+from hygieia.cli.main import run
+from hygieia.errors import Unreachable
 from hygieia.vault.sharing import LeftOut, NextReaders, Why
 
 KEY = "ab" * 16
@@ -21,6 +25,23 @@ class Saying:
 
     def warn(self, text: str) -> None:
         self.said.append(text)
+
+
+def test_put_names_them_also_where_it_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def fails(*given: object, **_: object) -> None:
+        left_out = given[4]
+        assert isinstance(left_out, list)
+        left_out.append(LeftOut(KEY, Why.CHANGED))
+        raise Unreachable("The server does not answer.")
+
+    monkeypatch.setattr(put, "_put_files", fails)
+    (tmp_path / "blood.txt").write_text("Hb 13.9")
+    assert run(["put", str(tmp_path / "blood.txt")], Invocation()) == Unreachable.exit_code
+    said = capsys.readouterr().err
+    assert f"not read by the key {KEY[:16]}…" in said
+    assert "does not answer" in said
 
 
 @pytest.mark.parametrize("why", Why)

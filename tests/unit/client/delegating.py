@@ -53,6 +53,12 @@ async def opened_again(vault: Vault) -> None:
     await welcome(vault.session, vault.index, vault.reader, repaired.entered)
 
 
+async def allowed(vault: Vault) -> dict[str, str]:
+    """Until when who may store, as the server has it."""
+    listed = (await vault.session.transport.call("GET", "/uploaders")).document
+    return {each["key"]: each["expires"] for each in listed["items"]}
+
+
 async def asked(vault: Vault) -> TakenIn:
     """A look into the inbox."""
     return await vault.delegation_inbox.take_in()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hygieia.client import Device, Vault, recipients
+from hygieia.client import Device, recipients
 from hygieia.client.content import upload_content
 from hygieia.client.index_sync import IndexSync
 from hygieia.client.received import Standing
@@ -33,6 +33,7 @@ from tests.unit.client.delegating import (
     CARDIOLOGY,
     EVERYTHING,
     READ,
+    allowed,
     email,
     give,
     key,
@@ -90,12 +91,6 @@ async def test_one_to_store_that_the_server_refuses_is_not_entered(
         await give(ana, boris, rights=EVERYTHING)
     assert list(ana.index.state.delegations()) == []
     assert not (await boris.delegation_inbox.take_in()).waiting
-
-
-async def allowed(vault: Vault) -> dict[str, str]:
-    """Until when who may store, as the server has it."""
-    listed = (await vault.session.transport.call("GET", "/uploaders")).document
-    return {each["key"]: each["expires"] for each in listed["items"]}
 
 
 async def test_who_may_store_may_for_as_long_as_the_longest_of_what_is_in_force(
@@ -287,6 +282,35 @@ async def test_a_delegate_whose_key_changed_is_left_out_and_named(
     assert told == [LeftOut(contact.key, Why.CHANGED, doubtful)]
     with pytest.raises(CertificateRefused):
         await give(ana, boris)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_who_is_left_out_is_named_though_storing_fails_at_its_end(
+    streamed: bool, person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Going on takes what was stored as it is: nobody would be named for it any more."""
+    ana, boris = await person("Ana"), await person("Boris")
+    await meet(ana, boris)
+    await give(ana, boris)
+    [contact] = ana.contacts.list()
+    doubtful = Contact(
+        contact.key, contact.certificate, ContactState.CHANGED, contact.name, contact.email
+    )
+    await ana.index.change([PutContact(doubtful)])
+    told: list[LeftOut] = []
+
+    async def stop(*_: object) -> None:
+        raise Unreachable("the network is gone")
+
+    monkeypatch.setattr(IndexSync, "change", stop)
+    storing: Coroutine[object, object, object] = (
+        ana.put_stream(io.BytesIO(b"streamed"), "s.txt", left_out=told.append)
+        if streamed
+        else ana.put([file_in(tmp_path, "alone.txt", b"alone")], left_out=told.append)
+    )
+    with pytest.raises(Unreachable):
+        await storing
+    assert told == [LeftOut(contact.key, Why.CHANGED, doubtful)]
 
 
 async def test_what_was_committed_before_an_interruption_keeps_its_delegates(
