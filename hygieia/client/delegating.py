@@ -103,7 +103,7 @@ class Delegator:
         try:
             note = await self._enter(delegation)
         except BaseException:
-            await self._take_back(delegation)
+            await self.take_back(delegation)
             raise
         await self._post(note, [certificate], [contact.email])
         return delegation
@@ -158,8 +158,14 @@ class Delegator:
             each.id: sign_end(self.session.key, DelegationEnd(each.id, created)) for each in fallen
         }
         await self.index.change([PutDelegation(_row(note)) for note in notes.values()])
-        await self.forbid(fallen)
+        failed: HygieiaError | None = None
+        try:
+            await self.forbid(fallen)
+        except HygieiaError as error:
+            failed = error  # whoever held it hears of the end all the same
         untold = [each for each in fallen if not await self._tell_end(each, notes[each.id])]
+        if failed is not None:
+            raise failed
         still = await self.still_read({each.receiver for each in fallen})
         return Ended(tuple(fallen), tuple(each.receiver for each in untold), tuple(still))
 
@@ -225,7 +231,7 @@ class Delegator:
         await self.index.change([PutDelegation(_row(note))])
         return note
 
-    async def _take_back(self, delegation: Delegation) -> None:
+    async def take_back(self, delegation: Delegation) -> None:
         """Take the permission back, unless the delegation was entered after all."""
         with contextlib.suppress(HygieiaError):
             await self.index.refresh()

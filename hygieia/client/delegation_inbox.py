@@ -70,6 +70,14 @@ class TakenIn:
     """Whether a person sees this: what is refused is acknowledged only then."""
     kept: list[str] = field(default_factory=list)
     """Ids of the messages that were not acknowledged."""
+    undecided: set[str] = field(default_factory=set)
+    """Ids of the delegations that wait, as their notes say them: nobody has verified a stranger's."""
+    unread: bool = False
+    """Whether messages were there that this look did not open."""
+
+    def may_wait(self, delegation: str) -> bool:
+        """Whether this delegation may be among those that wait for the user."""
+        return self.unread or delegation in self.undecided
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +104,11 @@ class DelegationInbox:
         done = TakenIn(shown=shown)
         opened: list[_Opened] = []
         for message in await self._messages.waiting():
-            if message.id not in passed_over:
-                found = await self._open(message, done)
-                opened += [found] if found is not None else []
+            if message.id in passed_over:
+                done.unread = True
+                continue
+            found = await self._open(message, done)
+            opened += [found] if found is not None else []
         # A delegation before its end, whatever the order in which the server lists them.
         for each in sorted(opened, key=lambda found: found.kind):
             try:
@@ -112,7 +122,8 @@ class DelegationInbox:
         """Let a re-delegation of the user's own record act.
 
         Raises:
-            DelegationRefused: it reaches further than its parent, which may have ended since.
+            DelegationRefused: it reaches further than its parent, which may have ended since; or
+                its own end waits already, which is entered too.
             LimitExceeded: too many people may store for this account already.
             Forbidden: the person that it is for is not verified yet.
         """
@@ -133,8 +144,16 @@ class DelegationInbox:
             raise DelegationRefused("The server shows another delegation than the one confirmed.")
         # The server may refuse the permission, which says nothing without the delegation.
         await self.delegator.allow(delegation)
-        await self.delegator.index.change([PutDelegation(DelegationNote.from_json(opened.carried))])
-        await self._messages.acknowledge(waiting.message)
+        try:
+            change = PutDelegation(DelegationNote.from_json(opened.carried))
+            await self.delegator.index.change([change])
+        except BaseException:
+            await self.delegator.take_back(delegation)
+            raise
+        await self._acknowledge(opened.message)
+        await self.take_in(shown=False)
+        if delegation.id in (await asyncio.to_thread(self.delegator.table)).ended:
+            raise DelegationRefused("This was ended meanwhile: it does not act.")
         return delegation
 
     async def decline(self, waiting: Waiting) -> None:
@@ -154,7 +173,8 @@ class DelegationInbox:
             content = await self._messages.read(message)
             carried = _carried(content)
         except NotFound:
-            return None  # its blocks may come yet
+            done.unread = True  # its blocks may come yet
+            return None
         except (IntegrityError, InvalidInput) as error:
             await self._refuse(message, error, done)
             return None
@@ -174,6 +194,7 @@ class DelegationInbox:
             read_note(opened.carried["note"], opened.carried["signature"], DELEGATION_CONTEXT).body
         )
         if self._people.certificate(said.giver) is None:
+            done.undecided.add(said.id)
             done.waiting.append(Waiting(opened.message.id, opened.message.sender))
             return
         delegation = open_delegation(opened.carried, self._people)
@@ -181,6 +202,7 @@ class DelegationInbox:
             await self._acknowledge(opened.message)
         elif self._people.is_me(delegation.record_of) and delegation.parent is not None:
             table.check_passed_on(delegation, now())
+            done.undecided.add(delegation.id)
             done.waiting.append(Waiting(opened.message.id, opened.message.sender, delegation))
         elif self._people.is_me(delegation.receiver):
             change = PutDelegation(DelegationNote.from_json(opened.carried))
@@ -194,6 +216,10 @@ class DelegationInbox:
         note = read_note(opened.carried["note"], opened.carried["signature"], END_CONTEXT)
         end = DelegationEnd.from_body(note.body)
         ended = table.find(end.delegation)
+        if ended is None and end.delegation not in table.ended and done.may_wait(end.delegation):
+            # It has to be there still when the delegation itself counts.
+            done.kept.append(opened.message.id)
+            return
         if ended is not None:
             signers = [self._people.certificate(each) for each in (ended.giver, ended.record_of)]
             verdicts = [verify_note(note, each) for each in signers if each is not None]

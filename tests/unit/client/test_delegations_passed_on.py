@@ -9,12 +9,17 @@ from typing import Any
 
 import pytest
 
+from hygieia.client.delegating import Delegator
+from hygieia.client.index_sync import IndexSync
+from hygieia.client.messages import Messages
 from hygieia.domain import uploaders
 from hygieia.errors import (
     DelegationRefused,
+    Failed,
     Forbidden,
     LimitExceeded,
     RecipientRefused,
+    Unreachable,
 )
 from hygieia.openpgp.times import format_time, now
 from hygieia.vault import words
@@ -24,6 +29,7 @@ from tests.unit.client.delegating import (
     CARDIOLOGY,
     EVERYTHING,
     READ,
+    allowed,
     asked,
     email,
     give,
@@ -103,6 +109,84 @@ async def test_who_passed_it_on_ends_it_and_the_owner_hears_of_it(
     assert set(ana.delegations.table().ended) == {on.id}
     with pytest.raises(Forbidden):
         await put(cleo, tmp_path, "once more", owner=email(ana))
+
+
+async def test_one_that_ended_while_it_waited_never_acts(person: Person, tmp_path: Path) -> None:
+    ana, boris, cleo = [await person(name) for name in ("Ana", "Boris", "Cleo")]
+    for one, other in ((ana, boris), (boris, cleo), (ana, cleo)):
+        await meet(one, other)
+    await give(ana, boris, rights=EVERYTHING)
+    await opened_again(boris)
+    [held] = boris.delegations.table().received()
+    on = await boris.delegations.pass_on(held, email(cleo), Scope(), EVERYTHING)
+    await opened_again(ana)
+    assert (await boris.delegations.end([on])).untold == ()
+    await opened_again(ana)
+    [request] = (await asked(ana)).waiting
+    with pytest.raises(DelegationRefused, match="ended"):
+        await ana.delegation_inbox.confirm(request)
+    assert set(ana.delegations.table().ended) == {on.id}
+    assert await readers(ana, await put(ana, tmp_path, "later")) == {key(boris): held.id}
+    assert [*await allowed(ana)] == [key(boris)]
+    assert (await asked(ana)).waiting == []
+
+
+async def test_the_end_of_one_that_was_refused_does_not_stay(person: Person) -> None:
+    """A sender's messages are counted: what nobody needs is acknowledged."""
+    ana, boris, cleo = [await person(name) for name in ("Ana", "Boris", "Cleo")]
+    for one, other in ((ana, boris), (boris, cleo), (ana, cleo)):
+        await meet(one, other)
+    await give(ana, boris, rights=EVERYTHING)
+    await opened_again(boris)
+    [held] = boris.delegations.table().received()
+    on = await boris.delegations.pass_on(held, email(cleo), Scope(), READ)
+    [request] = (await asked(ana)).waiting
+    await ana.delegation_inbox.decline(request)
+    await boris.delegations.end([on])
+    await asked(ana)
+    assert await Messages(ana.session, ana.reader).waiting() == []
+
+
+async def test_one_confirmed_that_could_not_be_entered_lets_nobody_store(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana, boris, cleo = [await person(name) for name in ("Ana", "Boris", "Cleo")]
+    for one, other in ((ana, boris), (boris, cleo), (ana, cleo)):
+        await meet(one, other)
+    await give(ana, boris, rights=EVERYTHING)
+    await opened_again(boris)
+    [held] = boris.delegations.table().received()
+    await boris.delegations.pass_on(held, email(cleo), Scope(), EVERYTHING)
+    [request] = (await asked(ana)).waiting
+
+    async def fails(*_: object) -> None:
+        raise Unreachable("No way.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(IndexSync, "change", fails)
+        with pytest.raises(Unreachable):
+            await ana.delegation_inbox.confirm(request)
+    assert [*await allowed(ana)] == [key(boris)]
+    assert (await asked(ana)).waiting == [request]
+
+
+async def test_who_held_it_hears_of_the_end_though_the_server_keeps_the_permission(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana, boris = await person("Ana"), await person("Boris")
+    await meet(ana, boris)
+    delegation = await give(ana, boris, rights=EVERYTHING)
+    await opened_again(boris)
+
+    async def fails(*_: object) -> None:
+        raise Failed("No.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Delegator, "forbid", fails)
+        with pytest.raises(Failed):
+            await ana.delegations.end([delegation])
+    await opened_again(boris)
+    assert set(boris.delegations.table().ended) == {delegation.id}
 
 
 async def test_what_reaches_further_is_refused_here_and_there(person: Person) -> None:
