@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cli.shell import by, sign_up, store
+from hygieia.client import Device
+from hygieia.client.messages import Messages
+from hygieia.openpgp.certificates import Certificate
+from tests.cli.shell import PASSWORD, by, sign_up, store
 from tests.running import Person, RunningServer
 
 # Some forty commands one after the other; on a busy machine that takes its time.
@@ -118,6 +123,28 @@ def test_the_story_of_a_patient_and_two_doctors(  # noqa: PLR0915  (one story, t
     forbidden = by(doctor, "put", "--for", PATIENT, "--json", str(letter))
     assert (forbidden.code, forbidden.error["code"]) == (6, "delegation-refused")
     assert [each["state"] for each in delegations(ana)["delegations"]] == ["ended", "ended"]
+
+
+@pytest.mark.parametrize("command", ["confirm", "refuse"])
+def test_what_was_refused_is_told_though_another_command_came_first(
+    command: str, ana: Person, doctor: Person, met: None
+) -> None:
+    async def send() -> None:
+        async with Device(doctor.home).open(PASSWORD) as vault:
+            find = {"email": PATIENT}
+            answer = await vault.session.transport.call("POST", "/people/find", body=find)
+            hers = Certificate.parse(answer.document["certificate"])
+            note = json.dumps({"note": "nobody knows this kind 1\n{}", "signature": command})
+            people = [vault.session.key.certificate, hers]
+            await Messages(vault.session, vault.reader).post(
+                note.encode(), people, [PATIENT], "delegation"
+            )
+
+    asyncio.run(send())
+    assert by(ana, "delegations", command, "ffffffff").code == 4
+    refused = {"from": DOCTOR, "code": "note-refused"}
+    assert delegations(ana)["refused"] == [refused]
+    assert delegations(ana)["refused"] == []
 
 
 def test_what_cannot_be_delegated_is_said_and_changes_nothing(

@@ -166,7 +166,7 @@ def confirm(invocation: Invocation, name: str) -> None:
     from hygieia.client.delegation_inbox import find_waiting
 
     async def work(vault: Vault) -> dict[str, Any]:
-        waiting = (await vault.delegation_inbox.take_in()).waiting
+        waiting = (await vault.delegation_inbox.take_in(shown=False)).waiting
         confirmed = await vault.delegation_inbox.confirm(find_waiting(waiting, name))
         return _describe(vault, confirmed, "active")
 
@@ -186,7 +186,7 @@ def refuse(invocation: Invocation, name: str | None, *, strangers: bool) -> None
         raise click.UsageError("Name one delegation, or say --strangers.")
 
     async def work(vault: Vault) -> list[str]:
-        waiting = (await vault.delegation_inbox.take_in()).waiting
+        waiting = (await vault.delegation_inbox.take_in(shown=False)).waiting
         chosen = [each for each in waiting if each.delegation is None]
         if name is not None:
             chosen = [find_waiting(waiting, name)]
