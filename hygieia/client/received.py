@@ -15,7 +15,14 @@ from hygieia.client import answers
 from hygieia.client.index_repair import right_to_upload
 from hygieia.client.index_sync import IndexSync
 from hygieia.client.session import Session
-from hygieia.errors import HygieiaError, IntegrityError, InvalidInput, NoteRefused, NotFound
+from hygieia.errors import (
+    Conflict,
+    HygieiaError,
+    IntegrityError,
+    InvalidInput,
+    NoteRefused,
+    NotFound,
+)
 from hygieia.ipld.cid import CID
 from hygieia.openpgp.notes import Verdict
 from hygieia.openpgp.packets import pkesk_digest
@@ -35,6 +42,7 @@ if TYPE_CHECKING:
 
 _PAGE_ITEMS: Final = 200
 _MOST_PAGES: Final = 500
+_PURGED: Final = "You deleted it for good here. To have it again, have it stored anew and shared."
 
 
 class Standing(StrEnum):
@@ -101,7 +109,7 @@ class Inbox:
         sharer = _email_of(item)
         known = self.index.state.find(report_id) if words.is_report_id(report_id) else None
         if isinstance(known, Purged):
-            return None
+            return Received(report_id, sharer, Standing.REFUSED, error=Conflict(_PURGED))
         if known is not None and known.deleted is not None:
             return None  # Taken out of the list; restored, it follows later roots again.
         # Her own follows her own changes: what others say they share is no way into it (16.4).

@@ -18,6 +18,7 @@ from hygieia.errors import (
     StaleRevision,
 )
 from hygieia.openpgp.notes import Verdict
+from hygieia.vault.index import Purge
 from hygieia.vault.people import ContactState
 from hygieia.vault.report_entry import ReportEntry
 from tests.unit.client.conftest import Person
@@ -184,6 +185,20 @@ async def test_what_was_shared_with_me_leaves_my_list_and_nobody_elses(
     await unshare(ana, ana.find(entry.id), boris)
     await boris.trash([back])
     assert not boris.list().reports, "also what is not his to read any more"
+
+
+async def test_what_was_deleted_for_good_is_shared_in_vain_but_not_unseen(
+    person: Person, tmp_path: Path
+) -> None:
+    _, boris, entry = await two_who_share(person, tmp_path)
+    await received(boris)
+    await boris.index.change([Purge(entry.id)])
+    [found] = await boris.inbox.look()
+    assert (found.id, found.sharer) == (entry.id, "ana@example.org")
+    assert found.standing is Standing.REFUSED
+    assert isinstance(found.error, Conflict)
+    assert "for good" in str(found.error)
+    assert list(boris.list().reports) == []
 
 
 async def test_two_devices_sharing_at_once_lose_nothing(person: Person, tmp_path: Path) -> None:
