@@ -112,7 +112,22 @@ class GivingBack:
         contact = await self._compared(seen, number)
         entries = await self._held(contact)
         done, failed = await self.sharer.give_back(entries, contact, progress=progress)
+        failed = {each: await self._why(each, error, contact) for each, error in failed.items()}
         return Done(contact, tuple(done), failed)
+
+    async def _why(self, report_id: str, error: HygieiaError, contact: Contact) -> HygieiaError:
+        """What a person can do about it: a report in its owner's trash is open to nobody."""
+        if not isinstance(error, NotFound):
+            return error
+        try:
+            await self.contacts.session.transport.call("GET", f"/reports/{report_id}")
+        except NotFound:
+            return NotFound(
+                f"It is in the trash of {contact.email}, or gone: nobody can share it.",
+                hint="What you can read of it you can still hand over as a file: "
+                f"hygieia get {report_id[:8]}",
+            )
+        return error
 
     async def _compared(self, seen: Seen, number: str | None) -> Contact:
         contact = seen.contact

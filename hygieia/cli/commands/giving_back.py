@@ -91,7 +91,7 @@ def _give(invocation: Invocation, email: str, number: str | None) -> None:
     from hygieia.cli.reports import describe, report_table
     from hygieia.cli.sessions import opened_vault, run
     from hygieia.cli.text import counted
-    from hygieia.errors import Failed
+    from hygieia.errors import Failed, NotFound
 
     async def work() -> Done:
         async with opened_vault(invocation) as vault:
@@ -110,9 +110,12 @@ def _give(invocation: Invocation, email: str, number: str | None) -> None:
     }
     if done.failed:
         for report, error in done.failed.items():
-            invocation.warn(f"report {report[:8]} was not given back: {error}")
+            todo = f" {error.hint}" if error.hint else ""
+            invocation.warn(f"report {report[:8]} was not given back: {error}{todo}")
         count = counted(len(done.failed), "report")
-        error = Failed(f"{count} could not be given back.", hint="Run it again to go on.")
+        closed = all(isinstance(error, NotFound) for error in done.failed.values())
+        hint = "Running it again does not help." if closed else "Run it again to go on."
+        error = Failed(f"{count} could not be given back.", hint=hint)
         invocation.incomplete(document, lambda: report_table(entries), error)
     invocation.result(document, lambda: report_table(entries))
     invocation.message(f"Given back to {done.contact.email}: {counted(len(entries), 'report')}.")

@@ -213,6 +213,17 @@ async def test_what_fails_is_named_and_giving_back_again_goes_on_with_it(
     assert {entry.id for entry in found.reports} == set(lost.shared)
 
 
+async def test_what_lies_in_her_trash_is_named_with_what_can_be_done(lost: Lost) -> None:
+    await lost.ingrid.session.transport.call("DELETE", f"/reports/{lost.shared[0]}")
+    done = await lost.boris.giving_back.give_back(EMAIL, await lost.compared())
+    assert [each.entry.id for each in done.shared] == [lost.shared[1]]
+    assert set(done.failed) == {lost.shared[0]}
+    failed = done.failed[lost.shared[0]]
+    assert f"in the trash of {EMAIL}" in str(failed)
+    assert failed.hint is not None
+    assert f"hygieia get {lost.shared[0][:8]}" in failed.hint
+
+
 @pytest.mark.parametrize("taken_off", [False, True])
 async def test_an_unshare_is_not_undone_by_giving_back(
     taken_off: bool, lost: Lost, tmp_path: Path
