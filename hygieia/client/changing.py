@@ -176,7 +176,7 @@ class Changer:
             await self.index.refresh()
             going_on = await self.going_on(current, draft)
             built = self.finish(draft, revision, sealed, made, going_on.certificates)
-            noted = self.noted(built, going_on.delegations)
+            noted = self.noted(built, going_on.delegations, going_on.before)
             entry = await self._commit(built, current, upload, sender, _UPDATE, *noted)
         _tell(left_out, going_on)
         return entry
@@ -215,7 +215,7 @@ class Changer:
             same = sealed.sha256 == current.report.meta.sha256
             revision = next_revision(current.report, same_content=same, owner=key.key_id)
             built = self.finish(draft, revision, sealed, made, going_on.certificates)
-            noted = self.noted(built, going_on.delegations)
+            noted = self.noted(built, going_on.delegations, going_on.before)
             entry = await self._commit(built, current, upload, sender, _UPDATE, *noted)
         _tell(left_out, going_on)
         return entry
@@ -292,7 +292,10 @@ class Changer:
         return table.readers(draft, draft.profession, now())
 
     def noted(
-        self, built: BuiltReport, delegations: Mapping[str, str] | None = None
+        self,
+        built: BuiltReport,
+        delegations: Mapping[str, str] | None = None,
+        before: Sequence[str] = (),
     ) -> tuple[Readers, tuple[bytes, ...]]:
         """The readers of a header just made, and the notes for their packets."""
         readers, notes = note_readers(
@@ -302,7 +305,7 @@ class Changer:
             created=format_time(now()),
             delegations=delegations,
         )
-        return Readers(built.entry.id, readers), notes
+        return Readers(built.entry.id, readers, earlier=tuple(before)), notes
 
     async def trash(self, entries: Sequence[ReportEntry]) -> None:
         """Put reports in the trash, from where they come back for 30 days.

@@ -178,7 +178,8 @@ class _Run:
             )
             roots = [each.root.cid for each in built]
             await read_back(self._changer.source, sender.sample, roots)
-            await self._changer.index.change([PutReport(newest.entry, readers)])
+            entered = PutReport(newest.entry, readers, drops_earlier=True)
+            await self._changer.index.change([entered])
             journal.finish()
         await end_upload(transport, upload)
         return newest, readers

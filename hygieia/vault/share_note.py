@@ -20,7 +20,7 @@ from hygieia.vault.people import FormerKey
 from hygieia.vault.report_meta import is_sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from hygieia.openpgp.keys import UnlockedKey
     from hygieia.vault.people import People
@@ -129,6 +129,8 @@ class Readers:
     ``removed`` lists those who were unshared since the session key was last new: until the next
     one, an edit has to make it new (docs/spec/12-report.md §4). ``removed_packets`` lists the
     digests of the packets dropped for them: no later header has one (docs/spec/16-sharing.md §4).
+    ``earlier`` lists, sorted, who had an earlier session key and reads the report no more: earlier
+    versions open for them until a re-key (docs/spec/13-index.md §6).
     """
 
     id: str
@@ -136,6 +138,7 @@ class Readers:
     removed: tuple[str, ...] = ()
     extra: tuple[tuple[str, Any], ...] = ()
     removed_packets: tuple[str, ...] = ()
+    earlier: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The entry as it stands in a segment."""
@@ -146,6 +149,8 @@ class Readers:
         }
         if self.removed_packets:
             body["removed_packets"] = list(self.removed_packets)
+        if self.earlier:
+            body["earlier"] = list(self.earlier)
         return body | dict(self.extra)
 
     @classmethod
@@ -155,11 +160,6 @@ class Readers:
         removed = fields.list("removed", MAX_PKESKS)
         if not all(isinstance(key, str) and words.is_key_id(key) for key in removed):
             raise fields.refused("removed")
-        packets = body.get("removed_packets", [])
-        if not isinstance(packets, list) or not all(
-            isinstance(each, str) and is_sha256(each) for each in packets
-        ):
-            raise fields.refused("removed_packets")
         return cls(
             id=fields.text("id", words.is_report_id),
             readers=tuple(
@@ -167,12 +167,25 @@ class Readers:
             ),
             removed=tuple(removed),
             extra=tuple(unknown(body, _READERS_FIELDS).items()),
-            removed_packets=tuple(packets),
+            removed_packets=_read_texts(fields, body, "removed_packets", is_sha256),
+            earlier=_read_texts(fields, body, "earlier", words.is_key_id),
         )
 
 
-_READERS_FIELDS: Final = frozenset({"id", "readers", "removed", "removed_packets"})
+_READERS_FIELDS: Final = frozenset({"id", "readers", "removed", "removed_packets", "earlier"})
 _READER_FIELDS: Final = frozenset({"key", "pkesk", "delegation"})
+
+
+def _read_texts(
+    fields: Fields, body: Mapping[str, Any], name: str, is_one: Callable[[str], bool]
+) -> tuple[str, ...]:
+    """A list that is absent when empty."""
+    found = body.get(name, [])
+    if not isinstance(found, list) or not all(
+        isinstance(each, str) and is_one(each) for each in found
+    ):
+        raise fields.refused(name)
+    return tuple(found)
 
 
 def _read_reader(fields: Fields, item: object) -> Reader:

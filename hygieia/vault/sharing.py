@@ -173,13 +173,15 @@ class NextReaders:
     """Who is wrapped a new session key: ``certificates``; ``left_out`` are those who are not.
 
     ``unnamed`` counts packets that no note names and the owner's key does not open (RC-04): they
-    end with the session key. ``delegations`` tells who reads it by which, by key id.
+    end with the session key. ``delegations`` tells who reads it by which, by key id. ``before``
+    are the keys of all who read it until now: what they read stays open to them.
     """
 
     certificates: tuple[Certificate, ...]
     left_out: tuple[LeftOut, ...]
     unnamed: int = 0
     delegations: Mapping[str, str] = field(default_factory=dict)
+    before: tuple[str, ...] = ()
 
     def with_delegates(
         self, chosen: Chosen, readers: Readers, people: People, contacts: Iterable[Contact]
@@ -266,7 +268,8 @@ def next_readers(
     if report is not None:
         own = report.own_packet or b""
         unnamed = len(unnoted_packets(report.packets, readers.readers, own))
-    return NextReaders(tuple(kept.values()), tuple(left_out.values()), unnamed)
+    before = tuple(each.key for each in readers.readers)
+    return NextReaders(tuple(kept.values()), tuple(left_out.values()), unnamed, before=before)
 
 
 def why_not(contact: Contact | None, error: Exception) -> Why:

@@ -107,6 +107,14 @@ def _right() -> Iterator[Case]:
     vault.change(PutReport(replace(entry(), extra={"later": "kept"})))
     yield "ok-later-field", vector("a field of a later version", vault)
 
+    vault = _vault()
+    [found, *_] = vault.state.reports()
+    shared = Readers(found.id, (Reader(boris().key_id, "a" * 64),), ("b" * 64,))
+    vault.change(PutReaders(shared))
+    anew = replace(found, revision=2, data_payload_cid=entry().data_payload_cid)
+    vault.change(PutReport(anew, Readers(found.id)))
+    yield "ok-earlier-readers", vector("who has an earlier session key alone", vault)
+
 
 def _floors() -> Iterator[Case]:
     vault = _vault()

@@ -19,10 +19,12 @@ class PutReport:
 
     An entry whose revision is below the known one changes nothing, nor does one for a purged
     report. ``readers`` None leaves the readers as they are. What is in the trash stays there.
+    ``drops_earlier``: a re-key, after which no earlier version is open to anybody.
     """
 
     entry: ReportEntry
     readers: Readers | None = None
+    drops_earlier: bool = False
 
 
 @dataclass(frozen=True, slots=True)

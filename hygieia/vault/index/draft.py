@@ -71,8 +71,8 @@ class Draft:
     def apply(self, change: Change) -> None:
         """Take one change. Raises ``InvalidInput`` when a segment that it needs is not read."""
         match change:
-            case PutReport(entry, readers):
-                self._put_report(entry, readers)
+            case PutReport():
+                self._put_report(change)
             case SetDeleted(report_id, time):
                 self._set_deleted(report_id, time)
             case PutReaders(readers):
@@ -91,7 +91,8 @@ class Draft:
             case SetDigests() | SetKeys() | PutSubject() | PutFormerKey():
                 self.keys = _changed_keys(self.keys, change)
 
-    def _put_report(self, entry: ReportEntry, readers: Readers | None) -> None:
+    def _put_report(self, change: PutReport) -> None:
+        entry, readers = change.entry, change.readers
         place = self._place(REPORTS, entry.id)
         if place is None:
             self._append(REPORTS, entry)
@@ -107,9 +108,12 @@ class Draft:
         )
         if readers is not None:
             same_key = entry.data_payload_cid == known.data_payload_cid
-            self._set_readers(place, readers, same_key=same_key)
+            earlier = () if change.drops_earlier else self._earlier(place, readers, same_key)
+            self._set_readers(place, readers, earlier, same_key=same_key)
 
-    def _set_readers(self, place: int, readers: Readers, *, same_key: bool) -> None:
+    def _set_readers(
+        self, place: int, readers: Readers, earlier: tuple[str, ...], *, same_key: bool
+    ) -> None:
         """Whoever was taken off stays so until the session key is new, or she reads it again.
 
         Under whichever of her keys. A device that had not heard of it must not put her back (docs/spec/13-index.md §6).
@@ -127,7 +131,21 @@ class Draft:
                 removed=tuple(dict.fromkeys((*readers.removed, *gone))),
                 removed_packets=tuple(dict.fromkeys(packets)),
             )
-        self._set(READERS, place, readers)
+        self._set(READERS, place, replace(readers, earlier=earlier))
+
+    def _earlier(self, place: int, readers: Readers, same_key: bool) -> tuple[str, ...]:
+        """Whoever had an earlier session key, and is not among ``readers`` under any of her keys."""
+        known = self._row(READERS, place)
+        keys = set(readers.earlier)
+        if isinstance(known, Readers):
+            keys.update(known.earlier)
+            if not same_key:
+                keys.update(known.removed, (each.key for each in known.readers))
+        if not keys:
+            return ()
+        people = self._state.people(self._me)
+        reading = {people.person(each.key) for each in readers.readers}
+        return tuple(sorted(key for key in keys if people.person(key) not in reading))
 
     def _set_deleted(self, report_id: str, time: str | None) -> None:
         place = self._place(REPORTS, report_id)
@@ -138,7 +156,8 @@ class Draft:
     def _put_readers(self, readers: Readers) -> None:
         place = self._place(REPORTS, readers.id)
         if place is not None and isinstance(self._row(READERS, place), Readers):
-            self._set_readers(place, readers, same_key=True)
+            earlier = self._earlier(place, readers, same_key=True)
+            self._set_readers(place, readers, earlier, same_key=True)
 
     def _purge(self, report_id: str) -> None:
         place = self._place(REPORTS, report_id)

@@ -93,6 +93,24 @@ async def test_after_a_re_key_a_former_reader_opens_nothing_with_key_or_session_
     assert (await ana.index.readers(entry.id)).removed == ()
 
 
+async def test_who_is_left_out_of_a_new_version_is_named_for_the_earlier_one(
+    person: Person, tmp_path: Path
+) -> None:
+    ana, boris, entry = await two_who_share(person, tmp_path)
+    cleo = await person("Cleo")
+    await meet(boris, cleo)
+    await share(boris, await received(boris), cleo)
+    await cleo.contacts.look_up(ana.session.profile.email)
+    theirs = await received(cleo)
+    entry = await ana.update(entry, file_in(tmp_path, "n.txt", b"newer"))
+    assert (await cleo.read(theirs)).meta.revision == 1
+    listed = await ana.index.readers(entry.id)
+    assert [each.key for each in listed.readers] == [boris.session.key.key_id]
+    assert listed.earlier == (cleo.session.key.key_id,), "whom her index had not heard of"
+    await ana.rekeying.rekey(entry)
+    assert (await ana.index.readers(entry.id)).earlier == ()
+
+
 async def test_a_re_key_carries_who_introduced_the_content_and_what_was_said(
     person: Person, tmp_path: Path
 ) -> None:

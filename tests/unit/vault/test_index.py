@@ -14,6 +14,7 @@ from hygieia.ipld.builder import directory
 from hygieia.ipld.dagpb import Link
 from hygieia.ipld.shapes import read_envelope
 from hygieia.vault.index import (
+    Change,
     DelegationNote,
     Purge,
     Purged,
@@ -218,6 +219,55 @@ class TestChanges:
         after = state.readers(found.id)
         assert after.removed == (() if same_person else (old.key_id,))
         assert (after.readers, after.removed_packets) == (reading.readers, ("a" * 64,))
+
+    def test_who_read_under_an_earlier_session_key_is_named_until_a_re_key(self) -> None:
+        vault, found = Vault.new(), entry()
+        one, two = sorted([boris().key_id, key_of("Cleo").key_id])
+        first = Readers(found.id, (Reader(one, "a" * 64), Reader(two, "b" * 64)))
+        vault.change(PutReport(found, first))
+
+        def after(*changes: Change) -> Readers:
+            vault.change(*changes)
+            return read_now(load_all(vault.reopen()), vault.blocks.get).readers(found.id)
+
+        taken_off = Readers(found.id, first.readers[:1], (two,), removed_packets=("b" * 64,))
+        assert after(PutReaders(taken_off)) == taken_off, "she has the session key of now"
+        nobody = Readers(found.id)
+        second = replace(found, revision=2, data_payload_cid=entry().data_payload_cid)
+        assert after(PutReport(second, nobody)) == replace(nobody, earlier=(one, two))
+        edited = replace(second, revision=3, title="Other")
+        assert after(PutReport(edited)).earlier == (one, two), "an edit keeps them"
+        for change in (SetDeleted(found.id, NOW), SetDeleted(found.id, None)):
+            assert after(change).earlier == (one, two), "so does the trash"
+        # Somebody reads again: she is named among the readers, and then, taken off, under removed.
+        reading = Readers(found.id, (Reader(one, "c" * 64),))
+        assert after(PutReaders(reading)) == replace(reading, earlier=(two,))
+        assert after(PutReaders(Readers(found.id, removed=(one,)))).earlier == (two,)
+        third = replace(second, revision=4, data_payload_cid=entry().data_payload_cid)
+        assert after(PutReport(third, nobody)).earlier == (one, two)
+        # A re-key whose index came late, when another device had entered it as any other revision.
+        assert after(PutReport(third, nobody, drops_earlier=True)) == nobody
+        assert "earlier" not in nobody.to_json(), "absent when empty, as older clients write it"
+
+    def test_a_re_key_names_nobody(self) -> None:
+        vault, found = Vault.new(), entry()
+        vault.change(PutReport(found, Readers(found.id, (Reader(boris().key_id, "a" * 64),))))
+        anew = replace(found, revision=2, data_payload_cid=entry().data_payload_cid)
+        vault.change(PutReport(anew, Readers(found.id), drops_earlier=True))
+        state = read_now(load_all(vault.reopen()), vault.blocks.get)
+        assert state.readers(found.id) == Readers(found.id)
+
+    @pytest.mark.parametrize("same_person", [True, False])
+    def test_earlier_readers_are_compared_as_persons(self, same_person: bool) -> None:
+        vault, found = Vault.new(), entry()
+        old, new = key_of("Old"), key_of("New")
+        former = (FormerKey(old.key_id, old.certificate.armored),) if same_person else ()
+        reading = Readers(found.id, (Reader(old.key_id, "a" * 64),))
+        vault.change(PutContact(contact(new, former_keys=former)), PutReport(found, reading))
+        anew = replace(found, revision=2, data_payload_cid=entry().data_payload_cid)
+        vault.change(PutReport(anew, Readers(found.id, (Reader(new.key_id, "b" * 64),))))
+        state = read_now(load_all(vault.reopen()), vault.blocks.get)
+        assert state.readers(found.id).earlier == (() if same_person else (old.key_id,))
 
     def test_unread_readers_are_not_changed_blindly(self) -> None:
         vault = Vault.new()

@@ -83,7 +83,15 @@ class TestShareNotes:
 
     @pytest.mark.parametrize(
         "change",
-        [{"readers": {}}, {"readers": ["x"]}, {"removed": ["x"]}, {"readers": [{"key": "x"}]}],
+        [
+            {"readers": {}},
+            {"readers": ["x"]},
+            {"removed": ["x"]},
+            {"readers": [{"key": "x"}]},
+            {"earlier": "x"},
+            {"earlier": ["x"]},
+            {"earlier": [7]},
+        ],
     )
     def test_malformed_readers_are_refused(self, change: dict[str, object]) -> None:
         with pytest.raises(IntegrityError):

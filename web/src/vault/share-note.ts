@@ -4,7 +4,7 @@
  */
 import { parseNote, signNote, type CarriedNote, type Verdict } from "../crypto/notes.ts";
 import type { UnlockedKey } from "../crypto/keys.ts";
-import { isObject, type JsonObject } from "../json.ts";
+import { isObject, type Json, type JsonObject } from "../json.ts";
 import { LIMITS } from "../limits.ts";
 import { refusal } from "../refusal.ts";
 import { Fields } from "./fields.ts";
@@ -98,15 +98,19 @@ export function removedPacketsOf({ removed_packets: digests }: Readers): string[
   return (digests as string[] | undefined) ?? [];
 }
 
+/** Keys, sorted, of those who had an earlier session key and read the report no more: earlier versions open for them. */
+export function earlierOf({ earlier }: Readers): string[] {
+  return (earlier as string[] | undefined) ?? [];
+}
+
 /** Checks an entry; fields of later versions stay on the objects. Throws `integrity`. */
 export function readReaders(row: JsonObject): Readers {
   const fields = new Fields(row, "integrity", "A readers entry of the index");
   fields.text("id", words.isReportId);
   const removed = fields.list("removed", LIMITS.MAX_PKESKS);
   if (!removed.every((key) => typeof key === "string" && words.isKeyId(key))) throw fields.refused("removed");
-  const packets = row["removed_packets"] ?? [];
-  const areDigests = Array.isArray(packets) && packets.every((each) => typeof each === "string" && words.isSha256(each));
-  if (!areDigests) throw fields.refused("removed_packets");
+  if (!areTexts(row["removed_packets"], words.isSha256)) throw fields.refused("removed_packets");
+  if (!areTexts(row["earlier"], words.isKeyId)) throw fields.refused("earlier");
   for (const item of fields.list("readers", LIMITS.MAX_PKESKS)) {
     if (!isObject(item)) throw fields.refused("readers");
     const reader = new Fields(item, "integrity", "A reader in the index");
@@ -115,6 +119,11 @@ export function readReaders(row: JsonObject): Readers {
     reader.textOrNull("delegation", words.isReportId);
   }
   return row as Readers;
+}
+
+/** Whether it is a list of such texts; absent when empty. */
+function areTexts(value: Json | undefined, isOne: (text: string) => boolean): boolean {
+  return value === undefined || (Array.isArray(value) && value.every((each) => typeof each === "string" && isOne(each)));
 }
 
 export function noReaders(id: string): Readers {

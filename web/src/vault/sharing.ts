@@ -32,9 +32,9 @@ export interface Noted {
   readonly notes: readonly string[];
 }
 
-/** The index's entry for a report under a new session key. */
-export function readersOf(id: string, { readers }: Noted): Readers {
-  return { id, readers: [...readers], removed: [] };
+/** The index's entry for a report under a new session key; `before` are keys of who read it until then. */
+export function readersOf(id: string, { readers }: Noted, before: readonly string[] = []): Readers {
+  return { id, readers: [...readers], removed: [], ...(before.length > 0 ? { earlier: [...before] } : {}) };
 }
 
 /** Which delegation a reader, by key id, is added for. */

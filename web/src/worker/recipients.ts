@@ -29,6 +29,11 @@ export interface NotedHeader {
   readonly leftOut: readonly LeftOut[];
 }
 
+/** The header of a new session key, and the keys of all who read the report until then. */
+export interface NextHeader extends NotedHeader {
+  readonly before: readonly string[];
+}
+
 const verified = new WeakMap<IndexState, Promise<Delegations>>();
 
 /** The delegations of the index as it is now, each verified once. */
@@ -189,10 +194,11 @@ export async function nextHeader(
   meta: ReportMeta,
   sessionKey: SessionKey,
   among: ReadonlySet<string> | null = null,
-): Promise<NotedHeader> {
-  const { certificates, delegations, leftOut } = await successors(vault, report, meta);
-  const readers = [...certificates.values()].filter(({ keyId }) => among?.has(keyId) ?? true);
-  return { ...(await sealedFor(vault, meta.id, sessionKey, readers, delegations)), leftOut };
+): Promise<NextHeader> {
+  const { readers, certificates, delegations, leftOut } = await successors(vault, report, meta);
+  const before = readers.readers.map(({ key }) => key);
+  const next = [...certificates.values()].filter(({ keyId }) => among?.has(keyId) ?? true);
+  return { ...(await sealedFor(vault, meta.id, sessionKey, next, delegations)), leftOut, before };
 }
 
 /** The header of a revision that is for its owner alone. */

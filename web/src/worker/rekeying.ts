@@ -174,9 +174,9 @@ export async function editAnew(
     await vault.index.refresh();
     const content = contentOf(report, sealed);
     const meta = nextMeta(report, vault.key.keyId, formatTime(nowSeconds()), { ...labels, content });
-    const { header, noted, leftOut } = await nextHeader(vault, report, meta, secrets.sessionKey);
+    const { header, noted, leftOut, before } = await nextHeader(vault, report, meta, secrets.sessionKey);
     const built = await finishReport(meta, sealed.payload, header, secrets.sessionKey, vault.key);
-    const readers = readersOf(report.meta.id, noted);
+    const readers = readersOf(report.meta.id, noted, before);
     await commitRevision(vault, built, current, { upload, sender, change: "update", notes: noted.notes, readers });
     vault.tellLeftOut(report.meta.id, leftOut);
   });

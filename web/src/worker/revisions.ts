@@ -101,5 +101,6 @@ export async function commitRevision(
   await sender.flush();
   await replaceRoot(vault, { entry, change, shares: notes, earlier }, current, upload);
   await readBack(vault.gateways, sender.sample, entry.cid);
-  await vault.index.change([{ kind: "put-report", entry, ...(readers === undefined ? {} : { readers }) }]);
+  const entered = { kind: "put-report", entry, dropsEarlier: change === "rekey" } as const;
+  await vault.index.change([{ ...entered, ...(readers === undefined ? {} : { readers }) }]);
 }

@@ -199,10 +199,10 @@ export class Storing {
       content: contentOf(job, sealed),
     });
     const { sessionKey } = job.secrets!;
-    const { header, noted, leftOut } = await nextHeader(vault, current.report, meta, sessionKey);
+    const { header, noted, leftOut, before } = await nextHeader(vault, current.report, meta, sessionKey);
     const built = await finishReport(meta, sealed.payload, header, sessionKey, vault.key);
     job.report = entry.id;
-    const readers = readersOf(entry.id, noted);
+    const readers = readersOf(entry.id, noted, before);
     await commitRevision(vault, built, current, { upload, sender, change: "update", notes: noted.notes, readers });
     vault.tellLeftOut(entry.id, leftOut);
     await this.saved(job, built.meta);

@@ -293,7 +293,48 @@ describe("an index whose readers change", () => {
     const back = await rowAfter(put(withAdded(off, [again!], people)));
     expect(back).toEqual({ ...off, readers: [again], removed: [] });
     const next = { ...entry, revision: 2, data_payload_cid: encrypted.meta.cid };
-    expect(await rowAfter({ kind: "put-report", entry: next, readers: noReaders(meta.id) })).toEqual(noReaders(meta.id));
+    const after = await rowAfter({ kind: "put-report", entry: next, readers: noReaders(meta.id) });
+    expect(after).toEqual({ ...noReaders(meta.id), earlier: [cleo.keyId] });
+  });
+
+  it("names who had an earlier session key, as a person, until she reads it again or a re-key", async () => {
+    const { encrypted, meta } = await stored(new Blocks());
+    const id = meta.id;
+    const entry = entryOf(meta, encrypted.root, encrypted.meta.cid);
+    const as = ({ keyId: key }: UnlockedKey) => ({ key, pkesk: "a".repeat(64), delegation: null });
+    const dora = await generateKey("Dora", "dora@example.org");
+    const [one, two] = [cleo.keyId, dora.keyId].sort() as [string, string];
+    const former = [{ key: boris.keyId, certificate: boris.certificate.armored }];
+    let { state } = await newIndex({ notes: [], formerKeys: [], digests: {}, extra: {} }, ana, NOW);
+    const rowAfter = async (...changes: Change[]): Promise<JsonObject> => {
+      state = (await applyChanges(state, changes, ana, NOW))?.state ?? state;
+      const row = [...rowsOf(state, READERS)][0]!;
+      expect(readReaders(row)).toBe(row);
+      return row;
+    };
+    const none = noReaders(id);
+    const put = (readers: Readers): Change => ({ kind: "put-readers", readers });
+    const anew = (revision: number, readers: Readers, more = {}): Change => {
+      const cid = revision % 2 === 0 ? encrypted.meta.cid : encrypted.root;
+      return { kind: "put-report", entry: { ...entry, revision, data_payload_cid: cid }, readers, ...more };
+    };
+    const known: Change = { kind: "put-contact", contact: contact(cleo, { former_keys: former }) };
+    await rowAfter(known, { kind: "put-report", entry, readers: { ...none, readers: [as(boris), as(dora)] } });
+    expect(await rowAfter(anew(2, { ...none, readers: [as(cleo)] }))).toMatchObject({ earlier: [dora.keyId] });
+    expect(await rowAfter(put({ ...none, removed: [cleo.keyId] }))).toMatchObject({ earlier: [dora.keyId] });
+    expect(await rowAfter(anew(3, none))).toEqual({ ...none, earlier: [one, two] });
+    const trashed = { kind: "set-deleted", id, time: NOW } as const;
+    expect(await rowAfter(trashed, { ...trashed, time: null })).toMatchObject({ earlier: [one, two] });
+    expect(await rowAfter(put({ ...none, readers: [as(dora)] }))).toMatchObject({ earlier: [cleo.keyId] });
+    // Who read it by notes that this index had not heard of is named by whoever makes the key new.
+    expect(await rowAfter(anew(4, { ...none, earlier: ["f".repeat(64)] }))).toEqual({
+      ...none,
+      earlier: [one, two, "f".repeat(64)].sort(),
+    });
+    expect(await rowAfter(anew(4, none, { dropsEarlier: true }))).toEqual(none);
+    await rowAfter(put({ ...none, readers: [as(dora)] }));
+    expect(await rowAfter(anew(5, none, { dropsEarlier: true }))).toEqual(none);
+    for (const earlier of ["x", ["x"], [7]]) expect(() => readReaders({ ...none, earlier })).toThrow(EngineError);
   });
 });
 

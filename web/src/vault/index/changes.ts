@@ -6,7 +6,7 @@ import { refusal } from "../../refusal.ts";
 import { isEnd } from "../delegations.ts";
 import { personsOf, type ContactRow, type FormerKey } from "../people.ts";
 import type { ReportEntry } from "../report-entry.ts";
-import { noReaders, removedPacketsOf, type Readers } from "../share-note.ts";
+import { earlierOf, noReaders, removedPacketsOf, type Readers } from "../share-note.ts";
 import { withSubject } from "../subjects.ts";
 import { withFormerKey, type KeysFile } from "./keys.ts";
 import { CONTACTS, contactsOf, DELEGATIONS, isPurged, READERS, REPORTS, rowKey, tableOf, type IndexState } from "./state.ts";
@@ -15,9 +15,14 @@ export type Change =
   /**
    * Enter a report, or a later revision or root of it. A revision below the known one changes
    * nothing, nor does one of a purged report. What is in the trash stays there. Without `readers`
-   * they stay as they are.
+   * they stay as they are. `dropsEarlier`: a re-key, after which no earlier version is open to anybody.
    */
-  | { readonly kind: "put-report"; readonly entry: ReportEntry; readonly readers?: Readers }
+  | {
+      readonly kind: "put-report";
+      readonly entry: ReportEntry;
+      readonly readers?: Readers;
+      readonly dropsEarlier?: boolean;
+    }
   /** Into the trash at `time`, or out of it with null. */
   | { readonly kind: "set-deleted"; readonly id: string; readonly time: string | null }
   /** Forget a report but for its id: it is never entered again by itself. */
@@ -63,7 +68,7 @@ export class Draft {
   }
 
   apply(change: Change): void {
-    if (change.kind === "put-report") this.putReport(change.entry, change.readers);
+    if (change.kind === "put-report") this.putReport(change.entry, change.readers, change.dropsEarlier);
     else if (change.kind === "set-deleted") this.setDeleted(change.id, change.time);
     else if (change.kind === "purge") this.purge(change.id);
     else if (change.kind === "put-readers") this.putReaders(change.readers);
@@ -76,7 +81,7 @@ export class Draft {
     else this.keys = change.keys;
   }
 
-  private putReport(entry: ReportEntry, readers: Readers | undefined): void {
+  private putReport(entry: ReportEntry, readers: Readers | undefined, dropsEarlier = false): void {
     const place = this.place(REPORTS, entry.id);
     if (place === undefined) {
       this.append(REPORTS, entry);
@@ -88,7 +93,7 @@ export class Draft {
     this.set(REPORTS, place, { ...known, ...entry, deleted: (known as ReportEntry).deleted });
     if (readers === undefined) return;
     const isSameKey = entry.data_payload_cid === (known as ReportEntry).data_payload_cid;
-    this.setReaders(place, readers, isSameKey);
+    this.setReaders(place, readers, isSameKey, dropsEarlier);
   }
 
   private putReaders(readers: Readers): void {
@@ -98,18 +103,26 @@ export class Draft {
 
   /**
    * Whoever was taken off stays so until the session key is new, or she reads it again: a device that
-   * had not heard of it must not put her back (docs/spec/13-index.md §6).
+   * had not heard of it must not put her back. Whoever had an earlier session key and reads it no more
+   * is `earlier` (docs/spec/13-index.md §6).
    */
-  private setReaders(place: number, readers: Readers, isSameKey: boolean): void {
+  private setReaders(place: number, readers: Readers, isSameKey: boolean, dropsEarlier = false): void {
     const row = this.row(READERS, place);
-    const known = isSameKey && !isPurged(row) ? (row as Readers) : noReaders(readers.id);
-    const persons = personsOf(known.removed.length > 0 ? contactsOf(this.state) : []);
+    const listed = isPurged(row) ? noReaders(readers.id) : (row as Readers);
+    const known = isSameKey ? listed : noReaders(readers.id);
+    const former = isSameKey ? [] : [...listed.readers.map(({ key }) => key), ...listed.removed];
+    const before = dropsEarlier ? [] : [...new Set([...earlierOf(readers), ...earlierOf(listed), ...former])];
+    const persons = personsOf(known.removed.length + before.length > 0 ? contactsOf(this.state) : []);
     const person = (key: string): string => persons.get(key) ?? key;
     const back = new Set(readers.readers.map(({ key }) => person(key)));
     const gone = known.removed.filter((key) => !back.has(person(key)));
     const removed = [...new Set([...readers.removed, ...gone])];
     const packets = [...new Set([...removedPacketsOf(readers), ...removedPacketsOf(known)])];
-    this.set(READERS, place, { ...readers, removed, ...(packets.length > 0 ? { removed_packets: packets } : {}) });
+    const next: Readers = { ...readers, removed, ...(packets.length > 0 ? { removed_packets: packets } : {}) };
+    const earlier = before.filter((key) => !back.has(person(key))).sort();
+    if (earlier.length > 0) next["earlier"] = earlier;
+    else delete next["earlier"];
+    this.set(READERS, place, next);
   }
 
   private putContact(contact: ContactRow, insteadOf?: string): void {
