@@ -36,10 +36,13 @@ def describe(entry: ReportEntry) -> dict[str, Any]:
 STORED: Final = "stored"
 MISSING: Final = "missing"
 UNKNOWN: Final = "unknown"
+# Somebody reads an earlier version of it, and not the present one.
+EARLIER_VERSION: Final = "earlier version"
+_SHOWN: Final = {MISSING: "missing here", EARLIER_VERSION: "an earlier version"}
 
 
 def report_table(entries: Iterable[ReportEntry], states: Mapping[str, str] | None = None) -> str:
-    """Reports as rows: short ID, date, category, size, title, and a word where one is missing."""
+    """Reports as rows: short ID, date, category, size, title, and a word where there is a state."""
     rows = [
         (
             entry.id[:SHORT_ID_CHARACTERS],
@@ -47,7 +50,7 @@ def report_table(entries: Iterable[ReportEntry], states: Mapping[str, str] | Non
             entry.category,
             size(entry.size_bytes),
             entry.title,
-            "missing here" if (states or {}).get(entry.id) == MISSING else "",
+            _SHOWN.get((states or {}).get(entry.id, ""), ""),
         )
         for entry in entries
     ]

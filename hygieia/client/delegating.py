@@ -53,11 +53,15 @@ _RENEWED_AFTER: Final = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What ended, key ids of who could not be told, and the reports that they can still read."""
+    """What ended, key ids of who could not be told, and the reports that they can still read.
+
+    ``earlier`` are the ids of those of which they can read earlier versions alone.
+    """
 
     delegations: tuple[Delegation, ...]
     untold: tuple[str, ...]
     still_read: tuple[ReportEntry, ...]
+    earlier: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -166,24 +170,34 @@ class Delegator:
         untold = [each for each in fallen if not await self._tell_end(each, notes[each.id])]
         if failed is not None:
             raise failed
-        still = await self.still_read({each.receiver for each in fallen})
-        return Ended(tuple(fallen), tuple(each.receiver for each in untold), tuple(still))
+        still, earlier = await self._open_to({each.receiver for each in fallen})
+        keys = tuple(each.receiver for each in untold)
+        return Ended(tuple(fallen), keys, tuple(still), earlier)
 
     async def still_read(self, persons: Iterable[str]) -> list[ReportEntry]:
         """The user's own reports that any of these persons can open, under whichever key.
 
-        Old copies open for whom she has taken off, until the session key is new.
+        Old copies open for whom she has taken off, until the session key is new, and earlier
+        versions for who read them, until a re-key (``Ended.earlier`` tells them apart).
         """
+        return (await self._open_to(persons))[0]
+
+    async def _open_to(self, persons: Iterable[str]) -> tuple[list[ReportEntry], frozenset[str]]:
+        """Those reports, and the ids of those whose present version is open to none of them."""
         state = self.index.state
         people = state.people(self.session.key.certificate)
         wanted = {people.person(each) for each in persons}
         own = [each for each in state.reports() if people.is_me(each.owner)]
         loading = load_for(state, [PutReaders(Readers(each.id)) for each in own])
         self.index.state = state = await read_from(loading, self.source)
-        holders = {each.id: _holders(state.readers(each.id)) for each in own}
-        return [
-            each for each in own if any(people.person(key) in wanted for key in holders[each.id])
-        ]
+
+        def among(keys: Iterable[str]) -> bool:
+            return any(people.person(key) in wanted for key in keys)
+
+        readers = {each.id: state.readers(each.id) for each in own}
+        present = {each.id for each in own if among(_holders(readers[each.id]))}
+        earlier = {each.id for each in own if among(readers[each.id].earlier)} - present
+        return [each for each in own if each.id in present | earlier], frozenset(earlier)
 
     def contact_of(self, key: str) -> Contact | None:
         """The contact who has, or had, this key."""

@@ -114,6 +114,7 @@ def test_the_story_of_a_patient_and_two_doctors(  # noqa: PLR0915  (one story, t
     assert set(ended.json["ended"]) == {delegation["id"], request["id"]}
     still = {each["id"] for each in ended.json["still_reads"]}
     assert still == {past["id"], report["id"], stored["id"], third["id"]}
+    assert {each["earlier_version"] for each in ended.json["still_reads"]} == {False}
     after = store(ana, **{"after.txt": b"for me alone\n"})["after.txt"]
     for person in (doctor, second):
         listed = by(person, "shared", "--json").json["reports"]
@@ -145,6 +146,29 @@ def test_what_was_refused_is_told_though_another_command_came_first(
     refused = {"from": DOCTOR, "code": "note-refused"}
     assert delegations(ana)["refused"] == [refused]
     assert delegations(ana)["refused"] == []
+
+
+def test_an_earlier_version_that_still_opens_is_listed_as_one(
+    ana: Person, doctor: Person, met: None, tmp_path: Path
+) -> None:
+    assert by(ana, "delegate", DOCTOR, "--category", "eye").code == 0
+    first = tmp_path / "eye.txt"
+    first.write_bytes(b"first\n")
+    done = by(ana, "put", "--category", "eye", "--json", str(first))
+    [report] = done.json["reports"]
+    assert by(ana, "unshare", report["id"], "--with", DOCTOR).code == 0
+    first.write_bytes(b"second\n")
+    assert by(ana, "update", report["id"], str(first)).code == 0
+    ended = by(ana, "undelegate", DOCTOR)
+    assert ended.code == 0, ended.err
+    [line] = [each for each in ended.out.splitlines() if report["id"][:8] in each]
+    assert line.endswith("an earlier version")
+    assert "Of 1 it is an earlier version alone: hygieia rekey closes that." in ended.err
+    assert by(ana, "rekey", report["id"]).code == 0
+    again = by(ana, "delegate", DOCTOR, "--category", "eye")
+    assert again.code == 0, again.err
+    ended = by(ana, "undelegate", DOCTOR, "--json")
+    assert report["id"] not in {each["id"] for each in ended.json["still_reads"]}
 
 
 def test_what_cannot_be_delegated_is_said_and_changes_nothing(

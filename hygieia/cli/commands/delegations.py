@@ -220,10 +220,10 @@ def resume(invocation: Invocation) -> None:
 def undelegate(invocation: Invocation, name: str) -> None:
     """End what you gave somebody: nothing that you store from now on is for them.
 
-    Lists exactly which reports they can still read. To close those, "unshare" and "rekey" them;
-    what was read stays known.
+    Lists exactly which reports they can still read, and of which only an earlier version. To close
+    those, "unshare" and "rekey" them; what was read stays known.
     """
-    from hygieia.cli.reports import describe, report_table
+    from hygieia.cli.reports import EARLIER_VERSION, describe, report_table
     from hygieia.client.delegating import find_given
 
     async def work(vault: Vault) -> tuple[Ended, list[str]]:
@@ -237,15 +237,23 @@ def undelegate(invocation: Invocation, name: str) -> None:
     ended, untold = _run(invocation, work)
     document = {
         "ended": [each.id for each in ended.delegations],
-        "still_reads": [describe(entry) for entry in ended.still_read],
+        "still_reads": [
+            describe(entry) | {"earlier_version": entry.id in ended.earlier}
+            for entry in ended.still_read
+        ],
         "untold": untold,
     }
-    invocation.result(document, lambda: report_table(ended.still_read))
+    states = dict.fromkeys(ended.earlier, EARLIER_VERSION)
+    invocation.result(document, lambda: report_table(ended.still_read, states))
     count = len(ended.still_read)
     invocation.message(
         f"Ended. They can still read {count} of your reports"
         + (", listed above: hygieia unshare, then hygieia rekey." if count else ".")
     )
+    if ended.earlier:
+        invocation.message(
+            f"Of {len(ended.earlier)} it is an earlier version alone: hygieia rekey closes that."
+        )
     for who in untold:
         invocation.message(f"{who} could not be told; it has ended all the same.")
 

@@ -252,6 +252,42 @@ async def test_after_the_end_nothing_more_and_what_is_still_read_is_listed(
     assert again.id != delegation.id
 
 
+async def test_what_is_still_read_names_earlier_versions_until_a_re_key(
+    person: Person, tmp_path: Path
+) -> None:
+    ana, boris = await person("Ana"), await person("Boris")
+    await meet(ana, boris)
+    delegation = await give(ana, boris, CARDIOLOGY)
+    lapsed = await put(ana, tmp_path, "lapsed", category="cardiology")
+    taken_off = await put(ana, tmp_path, "taken off", category="cardiology")
+    read = await put(ana, tmp_path, "read", category="cardiology")
+    first = [each.entry for each in await boris.inbox.look()]
+    await ana.edit(lapsed, category="eye")
+    await ana.sharing.unshare([taken_off], ana.contacts.list()[0])
+    await ana.update(ana.find(taken_off.id), file_in(tmp_path, "second.txt", b"second"))
+    assert len(first) == 3
+    for each in first:
+        assert each is not None
+        assert (await boris.read(each)).meta.revision == 1, "first versions open with his key"
+    await ana.trash([ana.find(lapsed.id)])
+    ended = await ana.delegations.end([delegation])
+    assert [each.id for each in ended.still_read] == [lapsed.id, taken_off.id, read.id]
+    assert ended.earlier == {lapsed.id, taken_off.id}
+    await ana.restore([ana.find(lapsed.id)])
+
+    async def still() -> list[str]:
+        return [each.id for each in await ana.delegations.still_read([key(boris)])]
+
+    await ana.rekeying.rekey(ana.find(taken_off.id), earlier=True)
+    assert await still() == [lapsed.id, read.id]
+    await ana.sharing.share([ana.find(lapsed.id)], ana.contacts.list())
+    assert await readers(ana, lapsed) == {key(boris): None}
+    await ana.sharing.unshare([ana.find(lapsed.id)], ana.contacts.list()[0])
+    assert await still() == [lapsed.id, read.id], "old copies open"
+    await ana.rekeying.rekey(ana.find(lapsed.id))
+    assert await still() == [read.id]
+
+
 async def test_the_same_again_is_not_given_twice(person: Person) -> None:
     ana, boris = await person("Ana"), await person("Boris")
     await meet(ana, boris)

@@ -18,8 +18,8 @@ from hygieia.vault.people import ContactState
 from hygieia.vault.share_note import Readers
 from tests.factories.servers import Api
 from tests.unit.client.conftest import Person
-from tests.unit.client.people import contact_of, content_of, meet, share, stored
-from tests.unit.client.vaults import PASSWORD
+from tests.unit.client.people import contact_of, content_of, meet, share, stored, unshare
+from tests.unit.client.vaults import PASSWORD, file_in
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -148,6 +148,12 @@ async def test_what_was_given_back_is_changed_shared_and_re_keyed_under_the_new_
     assert len((await ingrid.read(done.entry)).packets) == 3
     await boris.inbox.look()
     assert await content_of(boris, boris.find(entry.id), tmp_path) == b"one!"
+    # Of the other one, the version that he gave back opens for him after he was taken off.
+    his = boris.session.key.key_id
+    other = await unshare(ingrid, ingrid.find(lost.shared[1]), boris)
+    other = await ingrid.update(other, file_in(tmp_path, "n.txt", b"newer"))
+    assert (await ingrid.index.readers(other.id)).earlier == (his,)
+    assert {each.id for each in await ingrid.delegations.still_read([his])} == set(lost.shared)
 
 
 async def test_a_server_that_only_pretends_a_lost_key_gets_nothing(

@@ -94,6 +94,8 @@ export interface Readers {
   readonly readers: readonly Reader[];
   /** Taken off since the session key was last new: old copies may still open for them. */
   readonly removed: readonly Named[];
+  /** Who reads it no more and had an earlier version: that opens for them until a new key for the report. */
+  readonly earlier: readonly Named[];
   /** Packets of the header that nobody's note names ("readers differ"); a new key drops them. */
   readonly unnamed: number;
   /** Only the owner takes readers off, or gives a new key. */
@@ -231,6 +233,8 @@ export interface NewDelegation extends Scope {
 export interface Ended {
   readonly delegation: Delegation;
   readonly stillReadable: readonly string[];
+  /** Those of them of which the person can open earlier versions alone. */
+  readonly earlier: readonly string[];
 }
 
 // ---- what waits for a decision ---------------------------------------------------------------

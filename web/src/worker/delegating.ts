@@ -19,7 +19,7 @@ import { sendMessage } from "./messages.ts";
 import { namesOf } from "./naming.ts";
 import { goOn as goOnWithNew } from "./newly-stored.ts";
 import { forget, goThrough, leftUndone } from "./past.ts";
-import { holdersByReport } from "./readers.ts";
+import { earlierByReport, holdersByReport } from "./readers.ts";
 import { delegationsOf } from "./recipients.ts";
 import { Sharer } from "./sharer.ts";
 import type { Vault } from "./vault.ts";
@@ -132,8 +132,8 @@ export class Delegating {
     } finally {
       for (const [place, each] of fallen.entries()) await this.tellEnd(notes[place]!, each);
     }
-    const stillReadable = await this.readableBy(fallen.map(({ to }) => to));
-    return { delegation: this.shown(delegation), stillReadable };
+    const { all, earlier } = await this.readableBy(fallen.map(({ to }) => to));
+    return { delegation: this.shown(delegation), stillReadable: all, earlier };
   }
 
   private async tellEnd(note: CarriedNote, delegation: Delegation): Promise<void> {
@@ -200,15 +200,20 @@ export class Delegating {
     return acting.map(({ expires }) => expires).sort().at(-1) ?? null;
   }
 
-  /** The user's own reports that any of these persons can open, under whichever key, until a new session key. */
-  private async readableBy(persons: readonly string[]): Promise<string[]> {
+  /**
+   * The user's own reports that any of these persons can open, under whichever key, until a new session key;
+   * and those of them whose earlier versions alone open, until a re-key.
+   */
+  private async readableBy(persons: readonly string[]): Promise<{ all: string[]; earlier: string[] }> {
     const { vault } = this;
     const people = vault.people();
-    const known = await holdersByReport(vault);
-    const isOpen = (id: string): boolean =>
-      (known.get(id) ?? []).some((key) => persons.some((person) => people.same(key, person)));
+    const isWanted = (key: string): boolean => persons.some((person) => people.same(key, person));
+    const [now, before] = [await holdersByReport(vault), await earlierByReport(vault)];
+    const isNow = (id: string): boolean => now.get(id)?.some(isWanted) ?? false;
+    const isOpen = (id: string): boolean => isNow(id) || (before.get(id)?.some(isWanted) ?? false);
     const own = [...reportsOf(vault.index.state)].filter(({ id, owner }) => people.isMe(owner) && isOpen(id));
-    return own.map(({ id }) => id);
+    const all = own.map(({ id }) => id);
+    return { all, earlier: all.filter((id) => !isNow(id)) };
   }
 
   /** Who lets this user store for them now, and what. */

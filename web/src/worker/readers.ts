@@ -9,7 +9,7 @@ import type { Named, Reader as ShownReader, Readers as ShownReaders } from "../e
 import { isPurged, READERS, requireReport, rowsOf } from "../vault/index/state.ts";
 import type { People } from "../vault/people.ts";
 import type { Report } from "../vault/report.ts";
-import type { Reader, Readers } from "../vault/share-note.ts";
+import { earlierOf, type Reader, type Readers } from "../vault/share-note.ts";
 import { currentOf } from "./revisions.ts";
 import { namesOf } from "./naming.ts";
 import { notesOf } from "./notes.ts";
@@ -53,6 +53,7 @@ export async function shownReaders(vault: Vault, report: Report, readers: Reader
     report: id,
     readers: rows,
     removed: readers.removed.map(nameOf),
+    earlier: people.isMe(owner) ? earlierOf(readers).filter((key) => !people.isMe(key)).map(nameOf) : [],
     unnamed: await unnamedPackets(report, readers, people),
     isMine: people.isMe(owner),
   };
@@ -78,6 +79,11 @@ export function readersByReport(vault: Vault): Promise<Map<string, string[]>> {
  */
 export function holdersByReport(vault: Vault): Promise<Map<string, string[]>> {
   return keysByReport(vault, ({ readers, removed }) => [...readers.map(({ key }) => key), ...removed]);
+}
+
+/** By the index alone: keys of who has an earlier session key of a report, and reads it no more. */
+export function earlierByReport(vault: Vault): Promise<Map<string, string[]>> {
+  return keysByReport(vault, earlierOf);
 }
 
 async function keysByReport(vault: Vault, keysOf: (row: Readers) => readonly string[]): Promise<Map<string, string[]>> {

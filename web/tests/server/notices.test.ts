@@ -239,4 +239,29 @@ describe("what is still readable after an end", () => {
     await ana!.at.engine.sharing.rekey(report, { keep: [] });
     expect((await ana!.at.engine.sharing.endDelegation(again.id)).stillReadable).not.toContain(report);
   });
+
+  it("names a report of which only an earlier version opens, and says so, until its key is new", async () => {
+    const { sharing } = ana!.at.engine;
+    const there = async (): Promise<boolean[]> => {
+      const { id } = await sharing.delegate(request(boris!.email, { categories: ["dental"] }));
+      const { stillReadable, earlier } = await sharing.endDelegation(id);
+      return [stillReadable, earlier].map((ids) => ids.includes(report));
+    };
+    const report = await ana!.store("teeth 2.txt", "letter", 31);
+    await sharing.share({ reports: [report], people: [boris!.email] });
+    expect(await there()).toEqual([true, false]);
+    await sharing.unshare({ reports: [report], person: boris!.email });
+    await ana!.at.engine.update(report, { file: fileOf("teeth 2.txt", 300, 32) });
+    await ana!.page.settled();
+    await ana!.at.engine.trash([report]);
+    expect(await there()).toEqual([true, true]);
+    await ana!.at.engine.restore([report]);
+    expect(await sharing.readersOf(report)).toMatchObject({ removed: [], earlier: [{ email: boris!.email }] });
+    await sharing.share({ reports: [report], people: [boris!.email] });
+    expect(await there()).toEqual([true, false]);
+    expect((await sharing.readersOf(report)).earlier).toEqual([]);
+    await sharing.unshare({ reports: [report], person: boris!.email });
+    await sharing.rekey(report, { keep: [] });
+    expect(await there()).toEqual([false, false]);
+  });
 });

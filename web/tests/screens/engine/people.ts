@@ -118,6 +118,7 @@ export function readers(report: string, change: Partial<Readers> = {}): Readers 
       { ...named(ingrid), isOwner: false, delegation: null },
     ],
     removed: [],
+    earlier: [],
     unnamed: 0,
     isMine: true,
     ...change,

@@ -208,7 +208,7 @@ export class TestSharing implements SharingEngine {
     const list = this.delegations.current;
     const found = list.items.find((one) => one.id === id)!;
     this.delegations.set({ ...list, items: list.items.filter((one) => one.id !== id) });
-    return Promise.resolve({ delegation: found, stillReadable: [reportId(0), reportId(2)] });
+    return Promise.resolve({ delegation: found, stillReadable: [reportId(0), reportId(2)], earlier: [reportId(2)] });
   }
 
   async grant(request: string, onProgress?: (progress: ShareProgress) => void): Promise<readonly ShareOutcome[]> {
