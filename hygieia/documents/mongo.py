@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bson.codec_options import TypeDecoder, TypeRegistry
@@ -22,7 +23,7 @@ from pymongo.errors import BulkWriteError, OperationFailure
 
 from hygieia.documents import body as rules
 from hygieia.documents import mongo_records as records
-from hygieia.documents.mongo_calls import Calls
+from hygieia.documents.mongo_calls import Calls, until_kept
 from hygieia.documents.mongo_errors import is_duplicate
 from hygieia.documents.mongo_start import (
     PLAIN_INDEXES,
@@ -165,8 +166,8 @@ class MongoDocumentStore:
         name = rules.check_collection(collection)
         key: Record = {"_id": rules.check_id(document_id)} | ({} if rev is None else {"rev": rev})
         async with self._calls.begin():
-            gone = await self._database[name].delete_one(records.live(self._clock(), **key))
-        if gone.deleted_count:
+            gone = await self._remove(name, records.live(self._clock(), **key))
+        if gone:
             return True
         if rev is not None and await self.get(name, document_id) is not None:
             raise StaleRevision("It was changed meanwhile.")
@@ -211,7 +212,7 @@ class MongoDocumentStore:
             await self._make_indexes(name, unique=any("unique" in record for record in made))
             try:
                 if writes:
-                    await self._database[name].bulk_write(writes)
+                    await until_kept(lambda: self._database[name].bulk_write(writes))
             except BulkWriteError as error:
                 if not is_duplicate(error):
                     raise
@@ -229,8 +230,8 @@ class MongoDocumentStore:
                 cursor = self._database[name].find(filtered, {"_id": 1})
                 found = await cursor.sort("expires", 1).limit(limit - gone).to_list(limit)
                 if found:
-                    ids = {"_id": {"$in": [record["_id"] for record in found]}}
-                    deleted = await self._database[name].delete_many({**filtered, **ids})
+                    chosen = {**filtered, "_id": {"$in": [record["_id"] for record in found]}}
+                    deleted = await until_kept(partial(self._database[name].delete_many, chosen))
                     gone += deleted.deleted_count
         return gone
 
@@ -270,19 +271,24 @@ class MongoDocumentStore:
     ) -> T:
         """Writes, and once more when what stood in the way had expired. Raises Duplicate."""
         try:
-            return await write()
+            return await until_kept(write)
         except OperationFailure as error:
             if not is_duplicate(error):
                 raise
         for key in ({"_id": document_id}, {"unique": unique}):
             if None not in key.values():
-                await self._database[name].delete_one(records.expired(self._clock(), **key))
+                await self._remove(name, records.expired(self._clock(), **key))
         try:
-            return await write()
+            return await until_kept(write)
         except OperationFailure as error:
             if not is_duplicate(error):
                 raise
             raise Duplicate("There is already one like this.") from None
+
+    async def _remove(self, name: str, wanted: Record) -> int:
+        """Removes one record; how many are gone."""
+        removed = await until_kept(lambda: self._database[name].delete_one(wanted))
+        return removed.deleted_count
 
     async def _make_indexes(self, name: str, *, unique: bool) -> None:
         """Before this process first writes to a collection, or a unique key to it."""

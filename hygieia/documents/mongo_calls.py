@@ -4,16 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from hygieia.documents.mongo_errors import translate
+from pymongo.errors import OperationFailure
+
+from hygieia.documents.mongo_errors import is_undone, translate
 from hygieia.errors import HygieiaError, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+T = TypeVar("T")
 
 QUEUE_SECONDS: Final = 2.0
 """How long a call may wait for a thread of the driver's, when all wait for a server."""
+
+TRIES: Final = 5
+"""How often a write is tried that the server takes back for another's sake."""
+
+
+async def until_kept(write: Callable[[], Awaitable[T]]) -> T:
+    """Makes a write, and again where the server undid it to end a deadlock with another.
+
+    Of the writes that wait for each other one always goes through, so some try gets its turn.
+    The driver repeats no such write: to MongoDB itself, which repeats it, the error is unknown.
+    """
+    for _ in range(TRIES - 1):
+        try:
+            return await write()
+        except OperationFailure as error:
+            if not is_undone(error):
+                raise
+    return await write()
 
 
 class Calls:

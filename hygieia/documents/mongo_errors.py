@@ -24,7 +24,19 @@ NO_SPACE: Final = "No space left on device"
 REFUSED_CODES: Final = frozenset({13, 18})
 """Unauthorized, AuthenticationFailed."""
 
-PASSING_CODES: Final = frozenset(
+UNDONE_CODES: Final = frozenset(
+    {
+        112,  # WriteConflict
+        16777220,  # FerretDB 2.7's number for PostgreSQL's 40001, serialization_failure
+        16908292,  # and for its 40P01, deadlock_detected
+    }
+)
+"""A write that the server took back whole, to let another one pass."""
+
+DEADLOCK: Final = "deadlock detected"
+"""FerretDB 2.7 passes on PostgreSQL's words from findAndModify, as an InternalError."""
+
+PASSING_CODES: Final = UNDONE_CODES | frozenset(
     {
         1,  # InternalError: FerretDB's word for a PostgreSQL that is away
         6,  # HostUnreachable
@@ -35,7 +47,6 @@ PASSING_CODES: Final = frozenset(
         89,  # NetworkTimeout
         91,  # ShutdownInProgress
         100,  # UnsatisfiableWriteConcern: a majority of the replica set is away
-        112,  # WriteConflict
         134,  # ReadConcernMajorityNotAvailableYet
         189,  # PrimarySteppedDown
         262,  # ExceededTimeLimit
@@ -57,6 +68,14 @@ def is_duplicate(error: OperationFailure) -> bool:
         failed = error.details.get("writeErrors", [])
         return bool(failed) and all(one.get("code") == DUPLICATE_KEY for one in failed)
     return isinstance(error, DuplicateKeyError) or "violates exclusion constraint" in str(error)
+
+
+def is_undone(error: OperationFailure) -> bool:
+    """Whether nothing came of a write because the server preferred another: it may be repeated."""
+    if isinstance(error, BulkWriteError):
+        failed = error.details.get("writeErrors", [])
+        return bool(failed) and all(one.get("code") in UNDONE_CODES for one in failed)
+    return error.code in UNDONE_CODES or DEADLOCK in str(error)
 
 
 def translate(error: Exception) -> HygieiaError:
