@@ -71,6 +71,9 @@ case ${1-} in
     exec ipfs daemon --migrate=true
     ;;
   ready) [ -s "$IPFS_PATH/gateway" ] && peer_id "$secret" >/dev/null ;;
-  address) echo "${KUBO_ANNOUNCE:?only with compose.cluster.yaml}/p2p/$(peer_id "$secret")" ;;
+  address)
+    id=$(peer_id "$secret") && [ -n "$id" ] || die "Kubo does not answer yet: say this again in a moment"
+    echo "${KUBO_ANNOUNCE:?only with compose.cluster.yaml}/p2p/$id"
+    ;;
   *) die "say run, ready or address" ;;
 esac

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -106,6 +107,12 @@ class Engine:
         self.podman("rm", "--force", name)
         return code, said
 
+    def clear(self) -> None:
+        """Removes what a run left that was killed: its networks would stand in our way."""
+        self.podman("rm", "--all", "--force", "--time", "0")
+        self.podman("volume", "prune", "--force")
+        self.podman("network", "prune", "--force")
+
     def inspect(self, thing: str) -> Any:  # noqa: ANN401  (podman's own document)
         """What podman knows of a container or an image."""
         return json.loads(self.podman("inspect", thing))[0]
@@ -113,17 +120,23 @@ class Engine:
 
 @contextlib.contextmanager
 def engine(folder: Path, run: Path) -> Iterator[Engine]:
-    """Start podman's API on a socket in `run`, and what makes its health checks happen."""
+    """Start podman's API on a socket in `run`, and what makes its health checks happen.
+
+    Images and networks outlive a run, so there is one run at a time and it begins with none.
+    """
     made = Engine(folder, run / "podman.sock")
     ended = threading.Event()
     nudging = threading.Thread(target=_nudge, args=(made, ended))
-    with _service(made.socket, made.environment):
-        try:
-            nudging.start()
-            yield made
-        finally:
-            ended.set()
-            nudging.join()
+    with (folder / "in-use").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        made.clear()
+        with _service(made.socket, made.environment):
+            try:
+                nudging.start()
+                yield made
+            finally:
+                ended.set()
+                nudging.join()
 
 
 @contextlib.contextmanager
