@@ -44,7 +44,8 @@ case ${1-} in
     ;;
   ready) busybox wget -qO /dev/null http://127.0.0.1:9094/health ;;
   address)
-    id=$(sed -n 's/.*"id": *"\([^"]*\)".*/\1/p' "$IPFS_CLUSTER_PATH/identity.json")
+    id=$(sed -n 's/.*"id": *"\([^"]*\)".*/\1/p' "$IPFS_CLUSTER_PATH/identity.json" 2>/dev/null) || id=
+    [ -n "$id" ] || die "the peer has no identity yet: start it first"
     echo "$CLUSTER_ANNOUNCE/p2p/$id"
     ;;
   *) die "say run, ready or address" ;;

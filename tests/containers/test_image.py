@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.containers.engine import ROOT, Engine
+from tests.containers.engine import ROOT, Engine, Stack
+from tests.guide import marked
+from tests.running import running_server
+from tests.storing import comes_back, put
 
 # The first of them waits for the images.
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(1200)]
 
 MOST_MIB = 300
+HOSTING = ROOT / "docs" / "guide" / "hosting.md"
 
 
 def inside(containers: Engine, image: str, script: str) -> str:
@@ -25,8 +31,7 @@ def inside(containers: Engine, image: str, script: str) -> str:
 def test_is_no_larger_than_the_guide_says(containers: Engine, server_image: str) -> None:
     size_mib = containers.inspect(server_image)["Size"] / 2**20
     assert size_mib < MOST_MIB
-    said = (ROOT / "docs" / "guide" / "hosting.md").read_text("utf-8")
-    claimed = re.search(r"about (\d+)\s+MiB", said)
+    claimed = re.search(r"about (\d+)\s+MiB", HOSTING.read_text("utf-8"))
     assert claimed is not None
     assert abs(size_mib - int(claimed[1])) < 40
 
@@ -68,7 +73,6 @@ def test_is_the_version_written_on_it(containers: Engine, server_image: str) -> 
 def test_keeps_a_vault_in_a_volume_with_no_other_server(
     containers: Engine, server_image: str
 ) -> None:
-    """The embedded default, as hosting.md runs it at home."""
     options = ("--read-only", "--cap-drop", "ALL", "--network", "none")
     code, said = containers.run(server_image, "admin", "check", options=(*options, "--tmpfs=/data"))
     assert code == 2, "a folder that root owns is not written to"
@@ -89,3 +93,39 @@ def test_refuses_to_speak_plain_http_to_other_machines_unasked(
     assert code == 2
     assert "HYGIEIA_PLAIN_HTTP forbids" in said
     assert "Traceback" not in said
+
+
+@pytest.fixture
+def alone(containers: Engine, server_image: str, tmp_path: Path) -> Iterator[Stack]:
+    """A shell with a `docker`, and no vault yet; what its lines name is gone afterwards."""
+    shell = Stack(containers, tmp_path, 7, server_image)
+    try:
+        yield shell
+    finally:
+        containers.podman("rm", "--force", shell.project, check=False)
+        containers.podman("volume", "rm", "--force", shell.project, check=False)
+
+
+def test_is_a_whole_vault_as_the_guide_starts_it_and_saves_it(alone: Stack) -> None:
+    """The lines but for the build, with names and a port of the test's own."""
+    port = alone.ports["PUBLISH"]
+    build, _, start = marked(HOSTING, "alone").partition("\n")
+    assert build == "docker build -f docker/Dockerfile -t hygieia:local ."
+    for named, ours in (
+        (" vault", f" {alone.project}"),
+        ("127.0.0.1:8460:", f"127.0.0.1:{port}:"),
+        ("localhost:8460 hygieia:local", f"localhost:{port} {alone.image}"),
+    ):
+        assert named in start
+        start = start.replace(named, ours)
+    alone.script(start)
+    alone.wait()
+    ana = alone.person("ana")
+    ana.run("signup", "ana@example.org", "--kit", str(alone.folder / "kit"))
+    stored = dict(put(ana, alone.folder, number) for number in range(2))
+    save = marked(HOSTING, "savealone").replace(" vault", f" {alone.project}")
+    said = alone.script(save.replace("data/backup backup", f"data/backup {alone.folder}/saved"))
+    assert "2 reports" in said
+    alone.engine.podman("rm", "--force", alone.project)
+    with running_server(alone.folder / "saved", port):
+        assert {report: comes_back(ana, alone.folder, report) for report in stored} == stored

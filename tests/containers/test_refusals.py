@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -89,6 +90,29 @@ def test_a_kubo_without_its_secret_says_so_and_starts_nothing(
         assert code == 2
         assert said.count("\n") == 1
         assert said.startswith("kubo.sh: the secret blocks ")
+
+
+@pytest.mark.parametrize("service", ["kubo", "cluster"])
+def test_a_node_that_never_ran_tells_no_half_of_an_address(
+    containers: Engine, tmp_path: Path, service: str
+) -> None:
+    options = [
+        "--entrypoint=sh",
+        f"--volume={DOCKER / service}.sh:/{service}.sh:ro",
+        "--env=IPFS_PATH=/data/ipfs",
+        "--env=IPFS_CLUSTER_PATH=/data/ipfs-cluster",
+        *(f"--env={name}_ANNOUNCE=/dns4/one.example/tcp/1" for name in ("KUBO", "CLUSTER")),
+    ]
+    subprocess.run(["sh", DOCKER / "make-secrets", tmp_path], check=True)
+    options += [
+        f"--volume={tmp_path / name}:/run/secrets/{name}:ro"
+        for name in ("blocks", "cluster", "cluster-network")
+    ]
+    image = f"localhost/hygieia-ci/{service}"
+    code, said = containers.run(image, f"/{service}.sh", "address", options=tuple(options))
+    assert code == 2, said
+    assert said.splitlines()[-1].startswith(f"{service}.sh: ")
+    assert "/p2p/" not in said
 
 
 @pytest.fixture
