@@ -22,6 +22,8 @@ _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 _IN_TICKS = re.compile(r"`([^`\n]+)`")
 _PATH = re.compile(r"(?:hygieia|web|tests|docs|docker|scripts|bench)/[\w./-]*\w/?")
 _DOCS = re.compile(r"\bdocs/[\w./-]+\w")
+_RUN = re.compile(r"^```sh (\w+)$", re.MULTILINE)
+_UNMARKED = re.compile(r"^```(?:sh)?\n([^$\n].*?)^```$", re.MULTILINE | re.DOTALL)
 _MADE = re.compile(r"hygieia/web_dist|web/node_modules|docker/(?:secrets|backup|\.env)\b")
 """What README.md and make have people make."""
 
@@ -76,3 +78,25 @@ def test_every_make_target_that_a_page_names_exists() -> None:
     for page in PAGES:
         named = re.findall(r"(?:`|^ {4})make ([a-z-]+)", page.read_text("utf-8"), re.MULTILINE)
         assert set(named) <= targets, page
+
+
+def test_the_lines_that_the_hosting_guides_mark_are_run_by_tests() -> None:
+    """Vaults hang on them. A mark is how a test finds its lines (tests/guide.py)."""
+    tests = "".join(path.read_text("utf-8") for path in tracked("tests") if path.suffix == ".py")
+    for name in ("hosting", "kubo", "move-a-vault"):
+        text = (ROOT / "docs" / "guide" / f"{name}.md").read_text("utf-8")
+        unrun = [mark for mark in _RUN.findall(text) if f'"{mark}"' not in tests]
+        assert unrun == [], name
+
+
+@pytest.mark.parametrize("name", ["hosting", "kubo", "move-a-vault"])
+def test_the_lines_that_no_test_runs_are_settings_that_there_are(name: str) -> None:
+    files = (ROOT / ".env.example", ROOT / "docker" / ".env.example")
+    known = {
+        setting
+        for file in files
+        for setting in re.findall(r"^# (\w+)=", file.read_text("utf-8"), re.MULTILINE)
+    }
+    text = (ROOT / "docs" / "guide" / f"{name}.md").read_text("utf-8")
+    for block in _UNMARKED.findall(text):
+        assert set(re.sub(r"=\S+$", "", block, flags=re.MULTILINE).split()) <= known
