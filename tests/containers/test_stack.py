@@ -110,6 +110,24 @@ def test_it_starts_the_server_once_its_stores_are_healthy(stack: Stack) -> None:
         assert state["StartedAt"] < server
 
 
+def test_kubos_figures_are_had_on_the_network_that_the_guide_names_and_there_alone(
+    stack: Stack, containers: Engine
+) -> None:
+    guide = HOSTING.read_text("utf-8")
+    (path,) = re.findall(r"metrics_path: (\S+)", guide)
+    ours, kubos = re.findall(r'targets: \["(\w+:\d+)"\]', guide)
+    ask = "import sys, urllib.request as r; print(r.urlopen(sys.argv[1], timeout=20).read())"
+
+    def asked(network: str, address: str) -> tuple[int, str]:
+        options = (f"--network={stack.project}_{network}", "--entrypoint=python")
+        return containers.run(stack.image, "-c", ask, f"http://{address}", options=options)
+
+    code, told = asked("stores", kubos + path)
+    assert (code, "ipfs_info{" in told) == (0, True), told
+    assert asked("front", kubos + path)[0] != 0
+    assert "403" in asked("stores", f"{ours}/metrics")[1], "nobody has said HYGIEIA_METRICS"
+
+
 def test_it_keeps_everything_when_it_is_taken_down(stack: Stack, vault: Vault) -> None:
     stack.compose("down")
     stack.up()
