@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from hygieia.cli.invocation import Invocation
+    from hygieia.client.delegates import Applied
     from hygieia.client.sdk import Vault
     from hygieia.vault.sharing import LeftOut, NextReaders
 
@@ -38,6 +39,42 @@ def warn_of_delegates(invocation: Invocation, left_out: Iterable[LeftOut]) -> No
     for each in left_out:
         who, words = _said(each)
         invocation.warn(f"What you stored is not read by {who}, who {words}")
+
+
+def describe_applied(applied: Applied) -> dict[str, Any]:
+    """What ``--json`` says of past reports that could not be opened to all delegates."""
+    return {
+        "left_out": describe_each(applied.left_out),
+        "failed": [
+            {"id": report, "code": error.code, "message": str(error)}
+            for report, error in applied.failed.items()
+        ],
+    }
+
+
+def warn_of_applied(invocation: Invocation, applied: Applied) -> None:
+    """Name each delegate who was not given past reports, and each report that stayed closed."""
+    for each in applied.left_out:
+        who, words = _said(each)
+        invocation.warn(f"Past reports were not opened to {who}, who {words}")
+    for report, error in applied.failed.items():
+        todo = f" {error.hint}" if error.hint else ""
+        invocation.warn(f"report {report[:8]} was not opened: {error}{todo}")
+    if applied.left_out or applied.failed:
+        invocation.message("Once that is done, they are opened with: hygieia delegations resume")
+
+
+def warn_of_not_given(vault: Vault, warn: Callable[[str], object]) -> None:
+    """Name delegates who do not read what somebody else has just stored for the user."""
+    missing = vault.index.not_given
+    for each in missing.left_out:
+        who, words = _said(each)
+        warn(f"What was stored for you is not read by {who}, who {words} {_RESUME}")
+    for report in missing.failed:
+        warn(f"report {report[:8]}, stored for you, could not be opened to delegates. {_RESUME}")
+
+
+_RESUME: Final = "Then: hygieia delegations resume"
 
 
 def warn_of_left_out(invocation: Invocation, report: str, going_on: NextReaders) -> None:

@@ -144,9 +144,10 @@ async def states_of(vault: Vault, entries: Sequence[ReportEntry]) -> dict[str, s
 
 def _say_left_out(invocation: Invocation, vault: Vault) -> None:
     """Tell of reports that the server names and that do not belong here (threats MS-13, MS-18)."""
-    from hygieia.cli.left_out import warn_of_taken_off
+    from hygieia.cli.left_out import warn_of_not_given, warn_of_taken_off
 
     warn_of_taken_off(vault, invocation.warn)
+    warn_of_not_given(vault, invocation.warn)
     # What no key here opens is what a lost key left behind, and no attack: it is counted once.
     locked = [each for each in vault.index.refused if each.error.code == EnvelopeRefused.code]
     others = [each for each in vault.index.refused if each not in locked]

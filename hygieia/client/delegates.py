@@ -8,83 +8,72 @@ so doing anything twice changes nothing.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from hygieia.client.changing import Changer
 from hygieia.client.recipients import delegations_of
 from hygieia.client.sharing import Shared, Sharer
-from hygieia.client.state import write_atomically
-from hygieia.errors import CredentialsError
+from hygieia.client.to_do import ToDo
+from hygieia.errors import HygieiaError
 from hygieia.openpgp.times import now
 from hygieia.recovery.driving import read_from
 from hygieia.vault.delegation import Delegation, Right
 from hygieia.vault.index import PutReaders, load_for
 from hygieia.vault.report_entry import ReportEntry
 from hygieia.vault.share_note import Readers
+from hygieia.vault.sharing import LeftOut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from hygieia.client.session import Session
     from hygieia.vault.delegations import Chosen
     from hygieia.vault.report import Report
 
     Progress = Callable[[int, int | None, str], None]
 
-_CONTEXT: Final = "delegates-to-do 1"
 _AT_ONCE: Final = 32
 """Reports between two renewals of the index."""
 
 
-class ToDo:
-    """What is still to be gone through, on this device."""
-
-    def __init__(self, session: Session) -> None:
-        self._path = session.store.to_do_file
-        self._key = session.unlocked.state_key
-        self._store = session.store
-
-    def read(self) -> dict[str, list[str]]:
-        """Ids of ``delegations`` and ``reports``, and of ``messages`` that were looked at."""
-        empty: dict[str, list[str]] = {"delegations": [], "reports": [], "messages": []}
-        try:
-            known: dict[str, Any] = self._key.open(_CONTEXT, self._path.read_text("ascii"))
-        except (OSError, ValueError, CredentialsError):
-            # Sealed under an earlier password: a delegation can be applied again by name.
-            return empty
-        return empty | {name: list(ids) for name, ids in known.items() if name in empty}
-
-    def add(self, **ids: Iterable[str]) -> None:
-        """Remember more. Raises ``Failed`` when the disk is full."""
-        with self._store.locked():
-            known = self.read()
-            for name, more in ids.items():
-                known[name] = list(dict.fromkeys([*known[name], *more]))
-            self._write(known)
-
-    def drop(self, **ids: Iterable[str]) -> None:
-        """Those are done."""
-        with self._store.locked():
-            known = self.read()
-            for name, done in ids.items():
-                gone = set(done)
-                known[name] = [each for each in known[name] if each not in gone]
-            self._write(known)
-
-    def _write(self, known: dict[str, list[str]]) -> None:
-        if any(known.values()):
-            write_atomically(self._path, self._key.seal(_CONTEXT, known).encode())
-        else:
-            self._path.unlink(missing_ok=True)
-
-
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What a run did: the reports that more people read now, of those looked at."""
+    """What a run did: the reports that more people read now, of those looked at.
+
+    ``left_out``: delegates who could not be given some of them, each once. ``failed``: what stands
+    in the way, by report id. Both stay to be done: ``Delegates.apply`` tries them again.
+    """
 
     changed: tuple[ReportEntry, ...] = ()
     looked_at: int = 0
+    left_out: tuple[LeftOut, ...] = ()
+    failed: Mapping[str, HygieiaError] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """``acting`` delegations go to past reports; ``stored`` (ids) go to whomever one acts for."""
+
+    acting: tuple[Delegation, ...]
+    stored: frozenset[str]
+
+
+@dataclass(slots=True)
+class _Run:
+    """What became of the reports so far, by report id; of each report who was left out, by key."""
+
+    shared: list[Shared] = field(default_factory=list)
+    left_out: dict[str, dict[str, LeftOut]] = field(default_factory=dict)
+    failed: dict[str, HygieiaError] = field(default_factory=dict)
+
+    def leave_out(self, report: str, person: LeftOut) -> None:
+        self.left_out.setdefault(report, {})[person.key] = person
+
+    def applied(self, looked_at: int) -> Applied:
+        changed = tuple(each.entry for each in self.shared if each.changed)
+        people = {key: each for found in self.left_out.values() for key, each in found.items()}
+        return Applied(changed, looked_at, tuple(people.values()), self.failed)
 
 
 @dataclass(slots=True)
@@ -102,7 +91,9 @@ class Delegates:
     ) -> Applied:
         """Go through past reports for ``delegations`` (ids) and for what was left undone.
 
-        Raises what stopped it; the next call goes on from there.
+        Raises what stopped it; the next call goes on from there. A delegate who cannot be encrypted
+        to, and a report that cannot be changed, stop nothing: they are named, and tried again by
+        the next call.
         """
         wanted = [*delegations]
         if wanted:
@@ -110,63 +101,93 @@ class Delegates:
         return await self._work_off(self.to_do.read(), progress)
 
     async def apply_to_new(self) -> Applied:
-        """Go through the reports that others stored; delegations left undone stay so."""
-        return await self._work_off(self.to_do.read() | {"delegations": []}, None)
+        """Go through the reports that others stored; what else was left undone stays so."""
+        return await self._work_off(self.to_do.read() | {"delegations": [], "later": []}, None)
 
     async def _work_off(self, known: dict[str, list[str]], progress: Progress | None) -> Applied:
-        entries = await self._not_open_yet(*await asyncio.to_thread(self._matching, known))
-        changed: list[ReportEntry] = []
+        wanted = await asyncio.to_thread(self._wanted, known)
+        entries = await self._not_open_yet(wanted)
+        run = _Run()
         for start in range(0, len(entries), _AT_ONCE):
             part = entries[start : start + _AT_ONCE]
-            done = await self.add_to(part)
-            changed += [each.entry for each in done if each.changed]
-            self.to_do.drop(reports=[each.id for each in part])
+            await self._add_to(part, wanted, run)
+            self._remember(part, wanted, run)
             if progress is not None:
                 progress(start + len(part), len(entries), "")
-        self.to_do.drop(delegations=known["delegations"], reports=known["reports"])
-        return Applied(tuple(changed), len(entries))
+        kept = self._not_done(wanted, run)
+        self.to_do.drop(
+            delegations=[each for each in known["delegations"] if each not in kept],
+            reports=known["reports"],
+            later=wanted.stored - run.left_out.keys() - run.failed.keys(),
+        )
+        return run.applied(len(entries))
 
-    async def add_to(self, entries: Sequence[ReportEntry]) -> list[Shared]:
-        """Add to each report those for whom a delegation acts on it and who do not read it yet."""
-        session, index = self.changer.session, self.changer.index
-        table = await asyncio.to_thread(delegations_of, index.state, session)
+    def _wanted(self, known: dict[str, list[str]]) -> _Wanted:
+        table = delegations_of(self.changer.index.state, self.changer.session)
+        found = (table.find(one) for one in known["delegations"])
+        acting = (each for each in found if each and table.acts(each, now(), Right.READ))
+        return _Wanted(tuple(acting), frozenset([*known["reports"], *known["later"]]))
+
+    def _remember(self, part: Sequence[ReportEntry], wanted: _Wanted, run: _Run) -> None:
+        """Nobody else knows of reports that others stored once their opening is over."""
+        waiting = run.left_out.keys() | run.failed.keys()
+        ids = {each.id for each in part} & wanted.stored
+        self.to_do.add(later=ids & waiting)
+        self.to_do.drop(reports=ids)
+
+    def _not_done(self, wanted: _Wanted, run: _Run) -> set[str]:
+        """Those of the delegations that did not come to every report."""
+        people = self.changer.people
+        absent = {people.person(key) for found in run.left_out.values() for key in found}
+        return {
+            each.id
+            for each in wanted.acting
+            if run.failed.keys() - wanted.stored or people.person(each.receiver) in absent
+        }
+
+    async def _add_to(self, entries: Sequence[ReportEntry], wanted: _Wanted, run: _Run) -> None:
+        """Add to each report those for whom it is wanted and who do not read it yet."""
+        session, people = self.changer.session, self.changer.people
+        table = await asyncio.to_thread(delegations_of, self.changer.index.state, session)
 
         def chosen(report: Report) -> Chosen:
-            return table.readers(report.meta, report.meta.profession, now())
+            meta = report.meta
+            found = table.readers(meta, meta.profession, now())
+            if meta.id in wanted.stored:
+                return found
+            # Who was given only what comes from now on is not given the past with somebody else.
+            covering = (each for each in wanted.acting if table.covers(each, meta, meta.profession))
+            return found.among({people.person(each.receiver) for each in covering}, people)
 
-        return await Sharer(self.changer).share_with_delegates(entries, chosen)
+        sharer = Sharer(self.changer)
+        run.shared += await sharer.share_with_delegates(
+            entries, chosen, left_out=run.leave_out, failed=run.failed
+        )
 
-    def _matching(self, known: dict[str, list[str]]) -> tuple[list[ReportEntry], list[Delegation]]:
-        """The user's own reports outside the trash that any of the delegations may act on.
+    async def _not_open_yet(self, wanted: _Wanted) -> list[ReportEntry]:
+        """The user's own reports outside the trash that are wanted, but for those that are done.
 
-        The index says no profession, so whether it matches shows once the report is read.
+        Any of the delegations may act on them: the index says no profession, so whether it matches
+        shows once the report is read. Done are those whom it lists for all of the delegates.
         """
-        state = self.changer.index.state
-        table = delegations_of(state, self.changer.session)
-        found = (table.find(one) for one in known["delegations"])
-        acting = [each for each in found if each and table.acts(each, now(), Right.READ)]
-        reports, people = set(known["reports"]), self.changer.people
+        index, people = self.changer.index, self.changer.people
+        table = await asyncio.to_thread(delegations_of, index.state, self.changer.session)
         entries = [
             entry
-            for entry in state.reports()
+            for entry in index.state.reports()
             if entry.deleted is None
             and people.is_me(entry.owner)
-            and (entry.id in reports or any(table.may_cover(each, entry) for each in acting))
+            and (
+                entry.id in wanted.stored
+                or any(table.may_cover(each, entry) for each in wanted.acting)
+            )
         ]
-        return entries, [] if reports else acting
-
-    async def _not_open_yet(
-        self, entries: list[ReportEntry], acting: list[Delegation]
-    ) -> list[ReportEntry]:
-        """Pass over what an earlier run has opened: those whom the index lists for all of them."""
-        if not acting:
-            return entries
-        index, people = self.changer.index, self.changer.people
         loading = load_for(index.state, [PutReaders(Readers(each.id)) for each in entries])
         index.state = state = await read_from(loading, index.source)
-        persons = {people.person(each.receiver) for each in acting}
+        persons = {people.person(each.receiver) for each in wanted.acting}
         return [
             entry
             for entry in entries
-            if not persons <= {people.person(one.key) for one in state.readers(entry.id).readers}
+            if entry.id in wanted.stored
+            or not persons <= {people.person(one.key) for one in state.readers(entry.id).readers}
         ]

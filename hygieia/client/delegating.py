@@ -18,6 +18,7 @@ from hygieia.client.index_sync import IndexSync
 from hygieia.client.messages import Messages
 from hygieia.client.recipients import delegations_of
 from hygieia.client.session import Session
+from hygieia.client.to_do import ToDo
 from hygieia.errors import (
     DelegationRefused,
     Forbidden,
@@ -55,13 +56,16 @@ _RENEWED_AFTER: Final = timedelta(days=30)
 class Ended:
     """What ended, key ids of who could not be told, and the reports that they can still read.
 
-    ``earlier`` are the ids of those of which they can read earlier versions alone.
+    ``earlier`` are the ids of those of which they can read earlier versions alone. ``unsettled``
+    are key ids of those whose permission to store the server still has: it is told at the next
+    opening of the vault, and what they store meanwhile is not entered.
     """
 
     delegations: tuple[Delegation, ...]
     untold: tuple[str, ...]
     still_read: tuple[ReportEntry, ...]
     earlier: frozenset[str] = frozenset()
+    unsettled: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -161,18 +165,15 @@ class Delegator:
         notes = {
             each.id: sign_end(self.session.key, DelegationEnd(each.id, created)) for each in fallen
         }
+        self.forbid_later(fallen)  # before anything can be interrupted
         await self.index.change([PutDelegation(_row(note)) for note in notes.values()])
-        failed: HygieiaError | None = None
-        try:
-            await self.forbid(fallen)
-        except HygieiaError as error:
-            failed = error  # whoever held it hears of the end all the same
+        with contextlib.suppress(HygieiaError):
+            await self.forbid(fallen)  # whoever held it hears of the end all the same
         untold = [each for each in fallen if not await self._tell_end(each, notes[each.id])]
-        if failed is not None:
-            raise failed
         still, earlier = await self._open_to({each.receiver for each in fallen})
         keys = tuple(each.receiver for each in untold)
-        return Ended(tuple(fallen), keys, tuple(still), earlier)
+        left = tuple(self._to_do.read()["permissions"])
+        return Ended(tuple(fallen), keys, tuple(still), earlier, left)
 
     async def still_read(self, persons: Iterable[str]) -> list[ReportEntry]:
         """The user's own reports that any of these persons can open, under whichever key.
@@ -270,19 +271,39 @@ class Delegator:
         mine = self.session.key.certificate
         await Messages(self.session, self.source).post(note, [mine, *certificates], emails, kind)
 
-    async def forbid(self, fallen: Sequence[Delegation]) -> None:
-        """Take back what of the permission at the server no delegation gives any more."""
+    async def forbid(self, fallen: Iterable[Delegation]) -> None:
+        """Take back what of the permission at the server no delegation gives any more.
+
+        What fails is tried again at the next opening of the vault.
+        """
+        self.forbid_later(fallen)
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Have the server's list of who may store follow the index, where that is to be done yet."""
         table = await asyncio.to_thread(self.table)
-        people = self.index.state.people(self.session.key.certificate)
-        for each in fallen:
-            if Right.UPLOAD not in each.rights or not people.is_me(each.record_of):
-                continue
-            until = _may_upload_until(table, each.receiver)
+        for key in self._to_do.read()["permissions"]:
+            until = _may_upload_until(table, key)
             if until is not None:
-                await self._allow_until(each.receiver, until)
+                await self._allow_until(key, until)
             else:
                 with contextlib.suppress(NotFound):
-                    await self.session.transport.call("DELETE", f"/uploaders/{each.receiver}")
+                    await self.session.transport.call("DELETE", f"/uploaders/{key}")
+            self._to_do.drop(permissions=[key])
+
+    def forbid_later(self, fallen: Iterable[Delegation]) -> None:
+        """Remember that ``settle`` is to be done for those who held these."""
+        people = self.index.state.people(self.session.key.certificate)
+        storing = (
+            each for each in fallen if Right.UPLOAD in each.rights and people.is_me(each.record_of)
+        )
+        keys = [each.receiver for each in storing]
+        if keys:
+            self._to_do.add(permissions=keys)
+
+    @property
+    def _to_do(self) -> ToDo:
+        return ToDo(self.session)
 
     async def _tell_end(self, ended: Delegation, note: bytes) -> bool:
         """Whether whoever held it could be told. That it ended does not depend on it."""

@@ -226,8 +226,11 @@ class DelegationInbox:
             if Verdict.VALID not in verdicts:
                 raise DelegationRefused("An end was not signed by who gave the delegation.")
             change = PutDelegation(DelegationNote.from_json(opened.carried))
+            fallen = [ended, *table.below(ended.id)]
+            self.delegator.forbid_later(fallen)
             await self.delegator.index.change([change])
-            await self.delegator.forbid([ended, *table.below(ended.id)])
+            with contextlib.suppress(HygieiaError):  # it stays to be done
+                await self.delegator.forbid(fallen)
             done.ended.append(end.delegation)
         await self._acknowledge(opened.message)
 

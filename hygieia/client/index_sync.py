@@ -54,6 +54,7 @@ from hygieia.vault.index import (
 )
 from hygieia.vault.ipns import IpnsKey
 from hygieia.vault.share_note import Readers
+from hygieia.vault.sharing import LeftOut
 
 if TYPE_CHECKING:
     from hygieia.client.session import Session
@@ -100,6 +101,18 @@ class TakenOff:
     unnamed: int
 
 
+@dataclass(frozen=True, slots=True)
+class NotGiven:
+    """What others stored for the user and her delegates were not all given at this opening.
+
+    ``left_out`` are the delegates who cannot be encrypted to now, ``failed`` ids of reports whose
+    readers could not be changed.
+    """
+
+    left_out: tuple[LeftOut, ...] = ()
+    failed: tuple[str, ...] = ()
+
+
 @dataclass(slots=True)
 class IndexSync:
     """The open index of a signed-in account. ``state`` is the newest that was verified."""
@@ -116,6 +129,8 @@ class IndexSync:
     """Reports that the server names and that the last repair left out, with the reason."""
     taken_off: Sequence[TakenOff] = ()
     """Readers whom the last repair found to be off reports, which no index said."""
+    not_given: NotGiven = field(default_factory=NotGiven)
+    """What the delegates could not be given at the opening; it stays to be done on this device."""
     inbox_waits: bool = False
     """Whether the server said, at the last repair, that something waits in the inbox."""
     warnings: Sequence[str] = ()

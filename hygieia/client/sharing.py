@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from hygieia.client.batches import BatchSender
@@ -18,6 +18,7 @@ from hygieia.client.read_back import read_back
 from hygieia.errors import (
     Conflict,
     HygieiaError,
+    NotSignedIn,
     StaleRevision,
     Unreachable,
 )
@@ -31,6 +32,7 @@ from hygieia.vault.sharing import (
     Reshared,
     add_readers,
     check_number_of_people,
+    delegates_left_out,
     drop_readers,
     not_removed,
     packets_of,
@@ -43,8 +45,9 @@ if TYPE_CHECKING:
 
     from hygieia.openpgp.certificates import Certificate
     from hygieia.vault.delegations import Chosen
-    from hygieia.vault.people import Contact, FormerKey
+    from hygieia.vault.people import Contact, FormerKey, People
     from hygieia.vault.report import Report
+    from hygieia.vault.sharing import LeftOut
 
 _TRIES: Final = 5
 
@@ -148,16 +151,25 @@ class Sharer:
         return plan
 
     async def share_with_delegates(
-        self, entries: Sequence[ReportEntry], chosen: Callable[[Report], Chosen]
+        self,
+        entries: Sequence[ReportEntry],
+        chosen: Callable[[Report], Chosen],
+        *,
+        left_out: Callable[[str, LeftOut], object],
+        failed: dict[str, HygieiaError],
     ) -> list[Shared]:
         """Add to each report those of its ``chosen`` delegates who do not read it yet (17.6).
 
-        A report that is changed meanwhile is read again. Raises as ``share``.
+        A report that is changed meanwhile is read again. ``left_out`` is told, by report id, of each
+        who does not read it and cannot be encrypted to now; ``failed`` takes what stops one report
+        and no other. Raises as ``share``.
         """
         key = self.changer.session.key
 
         async def plan(current: Current, readers: Readers) -> _Step | None:
             found = await asyncio.to_thread(chosen, current.report)
+            for absent in _absent(found, readers, self.changer.people):
+                left_out(current.entry.id, absent)
             wanted = not_removed(found.certificates, readers, self.changer.people)
             missing = _not_yet(current, readers, wanted)
             if not missing:
@@ -172,7 +184,7 @@ class Sharer:
             )
             return _Step(built, with_added(readers, built.added, self.changer.people))
 
-        return await self._each(entries, plan, retry=True, progress=None)
+        return await self._each(entries, plan, retry=True, progress=None, failed=failed)
 
     async def unshare(
         self,
@@ -221,7 +233,7 @@ class Sharer:
                 try:
                     done.append(await self._one(entry, plan, tries=_TRIES if retry else 1))
                 except HygieiaError as error:
-                    if failed is None or isinstance(error, Unreachable):
+                    if failed is None or isinstance(error, (Unreachable, NotSignedIn)):
                         raise
                     failed[entry.id] = error
                 if progress is not None:
@@ -271,3 +283,9 @@ def _not_yet(
     reading = {each.key for each in readers.readers if each.pkesk in there}
     reading.add(current.report.meta.owner)
     return [each for each in certificates if each.key_id not in reading]
+
+
+def _absent(chosen: Chosen, readers: Readers, people: People) -> tuple[LeftOut, ...]:
+    """Of the delegates who cannot be encrypted to now those who do not read the report already."""
+    now_left = replace(chosen, lapsed=())
+    return delegates_left_out(now_left, readers, people, (), [each.key for each in readers.readers])

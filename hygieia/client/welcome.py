@@ -1,7 +1,8 @@
 """What a client does on its own when a vault is opened (docs/spec/17-delegations.md §4, §5).
 
-It takes in what came by the inbox, and gives the user's delegates what others stored for her. None
-of it stops an opening: what fails is tried again at the next one.
+It takes in what came by the inbox, has the server's list of who may store follow the index, and
+gives the user's delegates what others stored for her. None of it stops an opening: what fails is
+tried again at the next one, or, where a person has to do something first, when she says so.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from hygieia.client.changing import Changer
-from hygieia.client.delegates import Delegates, ToDo
+from hygieia.client.delegates import Delegates
 from hygieia.client.delegating import Delegator
 from hygieia.client.delegation_inbox import DelegationInbox
+from hygieia.client.index_sync import NotGiven
+from hygieia.client.to_do import ToDo
 from hygieia.errors import HygieiaError
 
 if TYPE_CHECKING:
@@ -27,7 +30,15 @@ if TYPE_CHECKING:
 async def welcome(
     session: Session, index: IndexSync, source: GatewayReader, entered: Sequence[ReportEntry]
 ) -> None:
-    """Take in messages; add delegates to those of ``entered`` that somebody else stored."""
+    """Take in messages; add delegates to those of ``entered`` that somebody else stored.
+
+    ``index.not_given`` tells then what became of the delegates.
+    """
+    to_do = ToDo(session)
+    waiting = to_do.read()
+    if waiting["permissions"]:
+        with contextlib.suppress(HygieiaError):
+            await Delegator(session, index, source).settle()
     if index.inbox_waits:
         with contextlib.suppress(HygieiaError):
             await _take_in(session, index, source)
@@ -35,12 +46,13 @@ async def welcome(
     stored = [
         each.id for each in entered if people.is_me(each.owner) and not people.is_me(each.author)
     ]
-    if not stored:
+    if not stored and not waiting["reports"]:
         return
     delegates = Delegates(Changer(session, index, source))
     with contextlib.suppress(HygieiaError):
         delegates.to_do.add(reports=stored)
-        await delegates.apply_to_new()
+        applied = await delegates.apply_to_new()
+        index.not_given = NotGiven(applied.left_out, tuple(applied.failed))
 
 
 async def _take_in(session: Session, index: IndexSync, source: GatewayReader) -> None:

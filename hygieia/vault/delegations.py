@@ -75,6 +75,17 @@ class Chosen:
     left_out: tuple[LeftOut, ...] = ()
     lapsed: tuple[LeftOut, ...] = ()
 
+    def among(self, persons: Collection[str], people: People) -> Chosen:
+        """Those of them, by the keys of now, who are among ``persons``."""
+        kept = [each for each in self.certificates if people.person(each.key_id) in persons]
+        by = self.delegations or {}
+        return Chosen(
+            tuple(kept),
+            {each.key_id: by[each.key_id] for each in kept},
+            tuple(each for each in self.left_out if people.person(each.key) in persons),
+            tuple(each for each in self.lapsed if people.person(each.key) in persons),
+        )
+
 
 class Delegations:
     """The delegations of one index, given and received, each verified once.

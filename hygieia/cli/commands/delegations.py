@@ -69,6 +69,7 @@ def delegate(  # noqa: PLR0913  (each is an option of the command)
     too; interrupted, the same line goes on where it ended.
     """
     from hygieia.cli.progress import progress
+    from hygieia.cli.text import counted
     from hygieia.vault.delegation import Right, Scope, words_of
 
     wanted = frozenset(_rights(rights))
@@ -97,17 +98,20 @@ def delegate(  # noqa: PLR0913  (each is an option of the command)
         raise click.UsageError("Only the owner can open reports that are stored already.")
     empty: list[str] = []
     document, applied = _run(invocation, work)
-    shown = {"delegation": document, "past": None if applied is None else len(applied.changed)}
-    invocation.result(shown, lambda: _table([document]))
     for category in empty:
         invocation.warn(
             f'no report of yours has the category "{category}" yet: they will read what is stored '
             "under exactly this word (see: hygieia ls)"
         )
+    shown: dict[str, Any] = {"delegation": document, "past": None}
+    if applied is not None:
+        shown["past"] = count = len(applied.changed)
+        said = f"{counted(count, 'past report')} opened to them now."
+        _end(invocation, shown, lambda: _table([document]), applied, said)
+        return
+    invocation.result(shown, lambda: _table([document]))
     if parent is not None:
         invocation.message("It acts once the owner of the record has confirmed it.")
-    elif applied is not None:
-        invocation.message(f"{len(applied.changed)} past reports are open to them now.")
 
 
 @click.group("delegations", cls=LazyGroup, invoke_without_command=True)
@@ -134,7 +138,7 @@ def delegations(invocation: Invocation) -> None:
             "delegations": items,
             "waiting": waiting,
             "refused": refused,
-            "to_do": len(left["delegations"]) + len(left["reports"]),
+            "to_do": len(left["delegations"]) + len(left["reports"]) + len(left["later"]),
         }
 
     document = _run(invocation, work)
@@ -204,6 +208,7 @@ def refuse(invocation: Invocation, name: str | None, *, strangers: bool) -> None
 def resume(invocation: Invocation) -> None:
     """Go on opening past reports to delegates where an earlier run was interrupted."""
     from hygieia.cli.progress import progress
+    from hygieia.cli.text import counted
 
     async def work(vault: Vault) -> Applied:
         with progress(invocation, "Opening past reports", unit="items") as show:
@@ -211,8 +216,32 @@ def resume(invocation: Invocation) -> None:
 
     applied = _run(invocation, work)
     document = {"changed": [entry.id for entry in applied.changed], "looked_at": applied.looked_at}
-    invocation.result(document, lambda: "")
-    invocation.message(f"{len(applied.changed)} more reports are open to delegates now.")
+    said = f"{counted(len(applied.changed), 'more report')} opened to delegates now."
+    _end(invocation, document, lambda: "", applied, said)
+
+
+def _end(
+    invocation: Invocation,
+    document: dict[str, Any],
+    human: Callable[[], str],
+    applied: Applied,
+    said: str,
+) -> None:
+    """Print what became of past reports; what could not be opened ends the command with 1."""
+    from hygieia.cli.left_out import describe_applied, warn_of_applied
+    from hygieia.cli.text import counted
+    from hygieia.errors import Failed
+
+    document |= describe_applied(applied)
+    warn_of_applied(invocation, applied)
+    if applied.failed:
+        error = Failed(
+            f"{counted(len(applied.failed), 'report')} could not be opened to them.",
+            hint="To try again: hygieia delegations resume",
+        )
+        invocation.incomplete(document, human, error)
+    invocation.result(document, human)
+    invocation.message(said)
 
 
 @command("undelegate")
@@ -226,15 +255,19 @@ def undelegate(invocation: Invocation, name: str) -> None:
     from hygieia.cli.reports import EARLIER_VERSION, describe, report_table
     from hygieia.client.delegating import find_given
 
-    async def work(vault: Vault) -> tuple[Ended, list[str]]:
+    async def work(vault: Vault) -> tuple[Ended, list[str], list[str]]:
         table = vault.delegations.table()
         own = vault.session.key.key_id
         found = find_given(table, vault.contacts.list(), name)
         mine = [each for each in found if own in (each.giver, each.record_of)]
         ended = await vault.delegations.end(_any(mine))
-        return ended, [_email(vault, key) or key[:16] for key in ended.untold]
 
-    ended, untold = _run(invocation, work)
+        def names(keys: Sequence[str]) -> list[str]:
+            return [_email(vault, key) or key[:16] for key in keys]
+
+        return ended, names(ended.untold), names(ended.unsettled)
+
+    ended, untold, unsettled = _run(invocation, work)
     document = {
         "ended": [each.id for each in ended.delegations],
         "still_reads": [
@@ -242,6 +275,7 @@ def undelegate(invocation: Invocation, name: str) -> None:
             for entry in ended.still_read
         ],
         "untold": untold,
+        "unsettled": unsettled,
     }
     states = dict.fromkeys(ended.earlier, EARLIER_VERSION)
     invocation.result(document, lambda: report_table(ended.still_read, states))
@@ -256,6 +290,11 @@ def undelegate(invocation: Invocation, name: str) -> None:
         )
     for who in untold:
         invocation.message(f"{who} could not be told; it has ended all the same.")
+    for who in unsettled:
+        invocation.warn(
+            f"your server still lets {who} store for you: it is told to stop with your next "
+            "command. What they store until then does not come into your vault."
+        )
 
 
 T = TypeVar("T")

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from hygieia.client.delegating import Delegator
 from hygieia.client.index_sync import IndexSync
 from hygieia.client.messages import Messages
+from hygieia.client.transport import Answer, Transport
 from hygieia.domain import uploaders
 from hygieia.errors import (
     DelegationRefused,
@@ -170,23 +170,31 @@ async def test_one_confirmed_that_could_not_be_entered_lets_nobody_store(
     assert (await asked(ana)).waiting == [request]
 
 
-async def test_who_held_it_hears_of_the_end_though_the_server_keeps_the_permission(
+async def test_an_end_is_told_to_the_server_until_it_takes_nothing_more(
     person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Who held it hears of the end at once all the same."""
     ana, boris = await person("Ana"), await person("Boris")
     await meet(ana, boris)
     delegation = await give(ana, boris, rights=EVERYTHING)
     await opened_again(boris)
+    call = Transport.call
 
-    async def fails(*_: object) -> None:
-        raise Failed("No.")
+    async def fails(self: Transport, method: str, path: str, **more: Any) -> Answer:  # noqa: ANN401  (as it is given)
+        if method == "DELETE" and path.startswith("/uploaders/"):
+            raise Failed("No.")
+        return await call(self, method, path, **more)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Delegator, "forbid", fails)
-        with pytest.raises(Failed):
-            await ana.delegations.end([delegation])
+        patch.setattr(Transport, "call", fails)
+        ended = await ana.delegations.end([delegation])
+        assert ended.unsettled == (key(boris),)
+        await opened_again(ana)
     await opened_again(boris)
     assert set(boris.delegations.table().ended) == {delegation.id}
+    assert [*await allowed(ana)] == [key(boris)]
+    await opened_again(ana)
+    assert await allowed(ana) == {}
 
 
 async def test_what_reaches_further_is_refused_here_and_there(person: Person) -> None:

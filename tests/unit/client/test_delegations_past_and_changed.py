@@ -73,6 +73,19 @@ async def test_past_reports_are_gone_through_and_an_interrupted_run_goes_on(
     assert {each.id for each in found} == {entry.id for entry in past}
 
 
+async def test_past_reports_are_opened_to_nobody_who_was_given_the_future_alone(
+    person: Person, tmp_path: Path
+) -> None:
+    ana, boris, cleo = [await person(name) for name in ("Ana", "Boris", "Cleo")]
+    await meet(ana, boris)
+    await meet(ana, cleo)
+    past = await put(ana, tmp_path, "past", category="cardiology")
+    await give(ana, cleo)
+    delegation = await give(ana, boris, CARDIOLOGY)
+    await ana.delegates.apply([delegation.id])
+    assert await readers(ana, past) == {key(boris): delegation.id}
+
+
 async def test_past_reports_are_not_opened_to_who_was_given_no_reading(
     person: Person, tmp_path: Path
 ) -> None:

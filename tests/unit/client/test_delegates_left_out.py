@@ -1,0 +1,92 @@
+"""Who cannot be given past reports is named, and what could not be done stays to be done."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hygieia.client import Vault
+from hygieia.client.changing import Changer
+from hygieia.client.delegates import Applied
+from hygieia.errors import BlockMissing
+from hygieia.vault.delegation import Right
+from hygieia.vault.index import PutContact
+from hygieia.vault.people import ContactState
+from hygieia.vault.report_entry import ReportEntry
+from hygieia.vault.sharing import Why
+from tests.unit.client.conftest import Person
+from tests.unit.client.delegating import email, give, key, opened_again, put, readers
+from tests.unit.client.people import contact_of, meet
+
+
+async def set_state(vault: Vault, other: Vault, state: ContactState) -> None:
+    await vault.index.change([PutContact(replace(contact_of(vault, other), state=state))])
+
+
+def said(applied: Applied) -> list[tuple[str, Why]]:
+    return [(each.key, each.why) for each in applied.left_out]
+
+
+async def test_a_delegate_whose_number_is_compared_no_more_is_named_and_given_the_past_later(
+    person: Person, tmp_path: Path
+) -> None:
+    ana, boris = await person("Ana"), await person("Boris")
+    await meet(ana, boris)
+    past = [await put(ana, tmp_path, f"past {n}") for n in range(2)]
+    delegation = await give(ana, boris)
+    await set_state(ana, boris, ContactState.UNVERIFIED)
+    for applied in (await ana.delegates.apply([delegation.id]), await ana.delegates.apply()):
+        assert said(applied) == [(key(boris), Why.UNVERIFIED)]
+        assert applied.changed == ()
+    assert ana.delegates.to_do.read()["delegations"] == [delegation.id]
+    await set_state(ana, boris, ContactState.VERIFIED)
+    applied = await ana.delegates.apply()
+    assert {each.id for each in applied.changed} == {each.id for each in past}
+    assert not any(ana.delegates.to_do.read().values())
+
+
+async def test_what_a_doctor_stored_waits_for_a_delegate_who_cannot_be_given_it_yet(
+    person: Person, tmp_path: Path
+) -> None:
+    ana, boris, cleo = [await person(name) for name in ("Ana", "Boris", "Cleo")]
+    await meet(ana, boris)
+    await meet(ana, cleo)
+    reads = await give(ana, cleo)
+    await give(ana, boris, rights=frozenset({Right.UPLOAD}))
+    await opened_again(boris)
+    await set_state(ana, cleo, ContactState.UNVERIFIED)
+    entry = await put(boris, tmp_path, "letter", owner=email(ana))
+    await opened_again(ana)
+    [left_out] = ana.index.not_given.left_out
+    assert (left_out.key, left_out.why) == (key(cleo), Why.UNVERIFIED)
+    assert ana.delegates.to_do.read()["later"] == [entry.id]
+    await set_state(ana, cleo, ContactState.VERIFIED)
+    await ana.delegates.apply()
+    assert await readers(ana, entry) == {key(boris): None, key(cleo): reads.id}
+    assert not any(ana.delegates.to_do.read().values())
+
+
+async def test_one_report_that_cannot_be_had_stops_no_other(
+    person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana, boris = await person("Ana"), await person("Boris")
+    await meet(ana, boris)
+    lost, there = [await put(ana, tmp_path, f"past {n}") for n in range(2)]
+    delegation = await give(ana, boris)
+    current = Changer.current
+
+    async def missing(self: Changer, entry: ReportEntry) -> object:
+        if entry.id == lost.id:
+            raise BlockMissing("Nobody has it.")
+        return await current(self, entry)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Changer, "current", missing)
+        applied = await ana.delegates.apply([delegation.id])
+    assert [each.id for each in applied.changed] == [there.id]
+    assert [*applied.failed] == [lost.id]
+    again = await ana.delegates.apply()
+    assert [each.id for each in again.changed] == [lost.id]
+    assert not any(ana.delegates.to_do.read().values())
