@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from hygieia.client.session import Session, signed_in_profile, unlock
 from hygieia.client.state import ProfileStore
 from hygieia.config import DEFAULT_SERVER
-from hygieia.errors import EnvelopeRefused, HygieiaError, UsageError
+from hygieia.errors import EnvelopeRefused, HygieiaError, KeyMismatch, UsageError
 from hygieia.memory import keep_what_is_loaded
 from hygieia.scheduling import work_behind
 
@@ -150,13 +150,19 @@ def _say_left_out(invocation: Invocation, vault: Vault) -> None:
     warn_of_not_given(vault, invocation.warn)
     # What no key here opens is what a lost key left behind, and no attack: it is counted once.
     locked = [each for each in vault.index.refused if each.error.code == EnvelopeRefused.code]
-    others = [each for each in vault.index.refused if each not in locked]
+    given_back = [each for each in vault.index.refused if each.error.code == KeyMismatch.code]
+    others = [each for each in vault.index.refused if each not in (*locked, *given_back)]
     for refused in others[:_MOST_NAMED]:
         invocation.warn(
             f"the server offers a report {refused.report[:8]} that was left out: {refused.error}"
         )
     if len(others) > _MOST_NAMED:
         invocation.warn(f"and {len(others) - _MOST_NAMED} more such reports.")
+    if given_back:
+        invocation.message(
+            f"Reports in this account of a key that this vault does not know: {len(given_back)}. If "
+            "that was an earlier key of yours, say so and they are yours again: hygieia give-back"
+        )
     if locked:
         invocation.message(
             f"Reports in this account that your key does not open: {len(locked)}. If you lost an "

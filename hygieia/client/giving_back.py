@@ -29,6 +29,7 @@ from hygieia.recovery.driving import read_from
 from hygieia.vault.contacts import compared, find_contact
 from hygieia.vault.give_back import GivenBack, check_given_back, keys_before, theirs
 from hygieia.vault.index import Change, PutContact, PutFormerKey, PutReaders, PutReport
+from hygieia.vault.listing import MIN_PREFIX
 from hygieia.vault.people import Contact, ContactState, FormerKey
 from hygieia.vault.report import Expected
 from hygieia.vault.report_entry import ReportEntry
@@ -81,13 +82,17 @@ class GivingBack:
     # -- those who hold something --------------------------------------------------------------
 
     async def requests(self) -> list[Request]:
-        """Whom something could be given back to; what the server hints at is looked up first."""
-        await self._notice()
-        return [
-            Request(contact, tuple(reports))
-            for contact in self.contacts.list()
-            if (reports := await self._held(contact))
-        ]
+        """Whom something could be given back to; what the server hints at is looked up first.
+
+        Without what its owner has put in her trash: nobody can share that.
+        """
+        there, people = await self._notice(), self._people()
+        requests = []
+        for contact in self.contacts.list():
+            held = await self._held(contact)
+            open_ = [each for each in held if people.is_me(each.owner) or each.id in there]
+            requests += [Request(contact, tuple(open_))] if open_ else []
+        return requests
 
     async def give_back(
         self,
@@ -123,9 +128,9 @@ class GivingBack:
             await self.contacts.session.transport.call("GET", f"/reports/{report_id}")
         except NotFound:
             return NotFound(
-                f"It is in the trash of {contact.email}, or gone: nobody can share it.",
-                hint="What you can read of it you can still hand over as a file: "
-                f"hygieia get {report_id[:8]}",
+                f"It is in the trash of {contact.email}, or gone: nobody can share it now.",
+                hint=f"Have them take it out: hygieia restore {report_id}. Then give back once more. "
+                f"Or hand them what you can read of it as a file: hygieia get {report_id[:8]}",
             )
         return error
 
@@ -174,10 +179,15 @@ class GivingBack:
                 missing.append(entry)
         return missing
 
-    async def _notice(self) -> None:
-        """Look up contacts whose key, by the server's own list, is not the one that shared."""
+    async def _notice(self) -> set[str]:
+        """Look up contacts whose key, by the server's own list, is not the one that shared.
+
+        Returns the ids of the reports that the list names.
+        """
         emails: dict[str, None] = {}
+        there = set()
         async for item in self.inbox.listed():
+            there.add(answers.text(answers.part(item, "share"), "report"))
             person, share = item.get("sharer"), answers.part(item, "share")
             if not isinstance(person, dict) or not isinstance(person.get("certificate"), str):
                 continue
@@ -188,6 +198,7 @@ class GivingBack:
                 emails[contact.email] = None
         for email in emails:
             await self.contacts.look_up(email)
+        return there
 
     # -- who lost a key --------------------------------------------------------------------------
 
@@ -210,6 +221,23 @@ class GivingBack:
         await self.contacts.index.change([PutReaders(each) for each in readers])
         return found.reports
 
+    async def take_out(self, name: str) -> str:
+        """Take a report that this vault does not have out of the user's trash; returns its id.
+
+        It was put there under a key she lost: only out of it can those who hold it give it back.
+        ``name``: its id, or 6 or more characters of it. Raises ``NotFound``, ``InvalidInput``.
+        """
+        state, begins = self.contacts.index.state, name.lower()
+        found = [answers.text(item, "id") async for item in self._own_reports({"trash": "true"})]
+        chosen = [each for each in found if each.startswith(begins) and state.find(each) is None]
+        if len(name) < MIN_PREFIX or len(chosen) > 1:
+            raise InvalidInput(f"A report is named by {MIN_PREFIX} or more of its id.")
+        if not chosen:
+            raise NotFound("There is no such report in the trash.", hint="See: hygieia ls --trash")
+        path = f"/reports/{chosen[0]}/restore"
+        await self.contacts.session.transport.call("POST", path, body={}, repeatable=True)
+        return chosen[0]
+
     async def _readers(self, entry: ReportEntry) -> Readers:
         changer = self.sharer.changer
         listed = await self.contacts.index.readers(entry.id)
@@ -230,12 +258,13 @@ class GivingBack:
             if state.find(report_id) is None:
                 yield report_id, answers.text(item, "root")
 
-    async def _own_reports(self) -> AsyncIterator[Mapping[str, Any]]:
+    async def _own_reports(
+        self, chosen: Mapping[str, str] | None = None
+    ) -> AsyncIterator[Mapping[str, Any]]:
         transport, after = self.contacts.session.transport, None
         for _ in range(_MOST_PAGES):
-            query: dict[str, str | int] = {"limit": _PAGE_ITEMS} | (
-                {"after": after} if after else {}
-            )
+            query: dict[str, str | int] = {"limit": _PAGE_ITEMS, **(chosen or {})}
+            query |= {"after": after} if after else {}
             page = (await transport.call("GET", "/reports", query=query)).document
             for item in answers.parts(page, "items"):
                 yield item

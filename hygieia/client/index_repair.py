@@ -17,7 +17,7 @@ from hygieia.client import answers
 from hygieia.client.index_sync import IndexSync, Refused, TakenOff
 from hygieia.client.readers import readers_of
 from hygieia.client.replayed import changed_packets, refuse_added
-from hygieia.errors import IntegrityError, InvalidInput, NoteRefused, NotFound
+from hygieia.errors import IntegrityError, InvalidInput, KeyMismatch, NoteRefused, NotFound
 from hygieia.ipld.cid import CID
 from hygieia.limits import TRASH_DAYS
 from hygieia.openpgp.notes import Verdict
@@ -209,6 +209,12 @@ async def _open(
     right = right_to_upload(sync, people) if known is None else None
     expected = Expected(id=report_id, entry=known, upload_right=right)
     report = await read_from(read_report(CID.parse(root), sync.key, people, expected), sync.source)
+    if known is None and not people.is_known(report.meta.owner):
+        # Of her own account, by a key that is not hers: she says first whose key that was (19.5).
+        raise KeyMismatch(
+            "The report belongs to a key that this vault does not know.",
+            hint="If that was an earlier key of yours: hygieia give-back",
+        )
     if report.verdict is not Verdict.VALID:
         raise NoteRefused(f"The report is from a stranger: {report.verdict.value}.")
     return report
@@ -218,6 +224,8 @@ def right_to_upload(sync: IndexSync, people: People) -> UploadRight:
     """Judges others' uploads by the user's own index: when they were made, and now (17.5)."""
 
     def holds(author: str, meta: ReportMeta) -> bool:
+        if not people.is_known(meta.owner):
+            return True  # whose report it is shows first: nothing of it is entered (19.5)
         table = Delegations(sync.state.delegations(), people, sync.state.contacts())
         times = [parse_time(meta.created), now()]
         return table.may_upload(author, meta, meta.profession, times)

@@ -40,6 +40,9 @@ __all__ = ["CLOCK_SKEW", "Certificate", "EncryptionSubkey", "Revocation"]
 
 _FLAG_SIGN: Final = 0x02
 _FEATURE_SEIPD2: Final = 0x08
+_CLOCK: Final = (
+    "This machine's clock may be behind. To compare it with the server's: hygieia doctor"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,9 @@ class Certificate:
         point = kp.read_ed25519(body)
         created = sp.from_seconds(kp.creation_time(body))
         if created > now + CLOCK_SKEW:
-            raise CertificateRefused("A certificate says that it was made in the future.")
+            raise CertificateRefused(
+                "A certificate says that it was made in the future.", hint=_CLOCK
+            )
         checker = Checker(body, point, now)
         direct, revocations = checker.primary(primary.signatures)
         user_ids = checker.user_ids(rest)
@@ -170,8 +175,10 @@ class Certificate:
     def _require_current(self, at: datetime) -> None:
         if self.is_revoked:
             raise CertificateRefused("A certificate was revoked by its owner.")
-        if at < self.created - CLOCK_SKEW or has_ended(self.expires, at):
-            raise CertificateRefused("A certificate is expired or not valid yet.")
+        if at < self.created - CLOCK_SKEW:
+            raise CertificateRefused("A certificate is not valid yet.", hint=_CLOCK)
+        if has_ended(self.expires, at):
+            raise CertificateRefused("A certificate is expired.")
 
     def may_sign_at(self, time: datetime) -> bool:
         """Whether its primary key was flagged for signing and had not ended at ``time``.

@@ -87,20 +87,38 @@ def rm(invocation: Invocation, reports: tuple[str, ...]) -> None:
 @command("restore")
 @click.argument("reports", nargs=-1, required=True, metavar="REPORT…")
 def restore(invocation: Invocation, reports: tuple[str, ...]) -> None:
-    """Take reports out of the trash."""
+    """Take reports out of the trash.
+
+    Also those put there under a key you lost: then whoever holds them can give them back to you.
+    """
     from hygieia.cli.sessions import opened_vault, run
+    from hygieia.errors import NotFound
 
     async def work() -> Sequence[ReportEntry]:
         async with opened_vault(invocation) as vault:
-            return await vault.restore([vault.find(name) for name in reports])
+            entries = []
+            for name in reports:
+                try:
+                    entries.append(vault.find(name))
+                except NotFound:
+                    closed.append(await vault.giving_back.take_out(name))
+            return await vault.restore(entries) if entries else ()
 
-    _show(invocation, run(work()))
+    closed: list[str] = []
+    _show(invocation, run(work()), closed=closed)
+    for report in closed:
+        invocation.message(
+            f"{report[:8]} is out of the trash, and locked for a key that this vault does not have: "
+            "those you had shared it with can give it back now."
+        )
 
 
 def _show(
     invocation: Invocation,
     entries: Sequence[ReportEntry],
     left_out: Sequence[NextReaders] | None = None,
+    *,
+    closed: Sequence[str] = (),
 ) -> None:
     from hygieia.cli.left_out import describe_left_out, warn_of_left_out
     from hygieia.cli.reports import describe, report_table
@@ -108,6 +126,8 @@ def _show(
     document: dict[str, Any] = {"reports": [describe(entry) for entry in entries]}
     if left_out is not None:
         document |= {"left_out": [], "unnamed": 0}
+    if closed:
+        document["closed"] = list(closed)
     for each in left_out or ():
         document |= describe_left_out(each)
     invocation.result(document, lambda: report_table(entries))

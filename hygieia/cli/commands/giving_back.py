@@ -114,7 +114,11 @@ def _give(invocation: Invocation, email: str, number: str | None) -> None:
             invocation.warn(f"report {report[:8]} was not given back: {error}{todo}")
         count = counted(len(done.failed), "report")
         closed = all(isinstance(error, NotFound) for error in done.failed.values())
-        hint = "Running it again does not help." if closed else "Run it again to go on."
+        hint = (
+            "Running it again helps once they are out of the trash."
+            if closed
+            else "Run it again to go on."
+        )
         error = Failed(f"{count} could not be given back.", hint=hint)
         invocation.incomplete(document, lambda: report_table(entries), error)
     invocation.result(document, lambda: report_table(entries))

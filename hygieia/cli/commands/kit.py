@@ -78,7 +78,14 @@ def test(
     made = read_kit(file)
     secret = secret_for(invocation, made, code_file)
     proof = run(prove(made, secret, gateways or made.gateways))
-    document = {"opens": True, "sequence": proof.sequence, "reports": proof.reports}
+    document = {
+        "opens": True,
+        "sequence": proof.sequence,
+        "reports": proof.reports,
+        "warnings": list(proof.warnings),
+    }
+    for warning in proof.warnings:
+        invocation.warn(warning)
     invocation.result(
         document,
         f"This kit opens the vault: {counted(proof.reports, 'report')}, index {proof.sequence}.",

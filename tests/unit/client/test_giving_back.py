@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from hygieia.client import Device, Vault
+from hygieia.client.index_repair import repair
 from hygieia.errors import CertificateChanged, InvalidInput, NotFound, StaleRevision
 from hygieia.openpgp.keys import UnlockedKey
 from hygieia.openpgp.notes import Verdict
@@ -88,6 +89,10 @@ async def test_she_reads_exactly_what_he_held_and_owns_it_again(lost: Lost, tmp_
     assert {each.entry.id for each in done.shared} == set(lost.shared)
     assert await boris.giving_back.requests() == []
     # She sees them by the key that they belonged to; none is hers until she says so.
+    await repair(ingrid.index)
+    refused = {each.report: each.error for each in ingrid.index.refused}
+    assert {each.code for each in refused.values()} == {"key-mismatch", "envelope-refused"}
+    assert all("give-back" in str(refused[each].hint) for each in lost.shared)
     assert list(ingrid.list().reports) == []
     [found] = await ingrid.giving_back.found()
     assert found.former.key == lost.former.key_id
@@ -219,15 +224,29 @@ async def test_what_fails_is_named_and_giving_back_again_goes_on_with_it(
     assert {entry.id for entry in found.reports} == set(lost.shared)
 
 
-async def test_what_lies_in_her_trash_is_named_with_what_can_be_done(lost: Lost) -> None:
-    await lost.ingrid.session.transport.call("DELETE", f"/reports/{lost.shared[0]}")
+async def test_what_lies_in_her_trash_is_given_back_once_she_has_taken_it_out(lost: Lost) -> None:
+    in_trash, other = lost.shared
+    await lost.ingrid.session.transport.call("DELETE", f"/reports/{in_trash}")
+    [request] = await lost.boris.giving_back.requests()
+    assert [each.id for each in request.reports] == [other], (
+        "nobody is asked for what nobody can do"
+    )
     done = await lost.boris.giving_back.give_back(EMAIL, await lost.compared())
-    assert [each.entry.id for each in done.shared] == [lost.shared[1]]
-    assert set(done.failed) == {lost.shared[0]}
-    failed = done.failed[lost.shared[0]]
+    assert [each.entry.id for each in done.shared] == [other]
+    assert set(done.failed) == {in_trash}
+    failed = done.failed[in_trash]
     assert f"in the trash of {EMAIL}" in str(failed)
     assert failed.hint is not None
-    assert f"hygieia get {lost.shared[0][:8]}" in failed.hint
+    assert f"hygieia restore {in_trash}" in failed.hint
+    for name, error in (("abc", InvalidInput), ("f" * 32, NotFound), (other, NotFound)):
+        with pytest.raises(error):
+            await lost.ingrid.giving_back.take_out(name)
+    assert await lost.ingrid.giving_back.take_out(in_trash[:8]) == in_trash
+    [request] = await lost.boris.giving_back.requests()
+    assert [each.id for each in request.reports] == [in_trash]
+    assert (await lost.boris.giving_back.give_back(EMAIL)).failed == {}
+    [found] = await lost.ingrid.giving_back.found()
+    assert {each.id for each in found.reports} == {in_trash, other}
 
 
 @pytest.mark.parametrize("taken_off", [False, True])

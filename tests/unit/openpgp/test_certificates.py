@@ -98,8 +98,12 @@ def test_an_expiry_allows_for_the_clock_and_no_more() -> None:
     certificate.encryption_subkey(ends + timedelta(seconds=600))
     with pytest.raises(CertificateRefused):
         certificate.encryption_subkey(ends + timedelta(seconds=601))
-    with pytest.raises(CertificateRefused):
+    with pytest.raises(CertificateRefused, match="not valid yet") as refused:
         certificate.encryption_subkey(BORN - timedelta(seconds=601))
+    assert "clock" in str(refused.value.hint)
+    with pytest.raises(CertificateRefused, match="in the future") as refused:
+        Certificate.parse(ANA.certificate, now=BORN - timedelta(seconds=601))
+    assert "clock" in str(refused.value.hint)
 
 
 def test_a_later_certification_moves_the_expiry() -> None:
