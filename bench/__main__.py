@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PARTS = ("transfers", "small", "sharing", "index", "scale")
-ASKED_FOR = ("kubo", "sharing-kubo")
+ASKED_FOR = ("kubo", "sharing-kubo", "clinic")
 """Parts that need more than Python, and run only when they are named."""
 
 
@@ -75,6 +75,10 @@ def _measure(table: Table, folder: Path, sizes: Sizes, parts: tuple[str, ...]) -
         index.measure(table, sizes.index_reports)
     if "scale" in parts:
         scale.measure(table, folder, sizes.many, sizes.few, sizes.asks)
+    if "clinic" in parts:
+        from bench import clinic  # noqa: PLC0415  (it needs motor and Kubo's own packages)
+
+        clinic.measure(table, folder, sizes.few, sizes.asks)
     if "kubo" in parts:
         from bench import kubo  # noqa: PLC0415  (it needs Kubo's own packages)
 

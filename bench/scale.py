@@ -62,10 +62,10 @@ def measure(table: Table, folder: Path, count: int, few: int, asks: int) -> None
     with ExitStack() as running:
         for house in houses:
             running.enter_context(house.vault.serving())
-            asyncio.run(_open_account(house))
+            asyncio.run(open_account(house))
             asyncio.run(_fill(house))
-        times = asyncio.run(_ask(houses, asks))
-    for what, (small, large, a_second) in times.items():
+        times = asyncio.run(ask(houses, asks))
+    for what, ((small, large), a_second) in times.items():
         ratio = large / small
         table.add(
             f"{what}, of {count:,} (of {few:,})",
@@ -79,7 +79,8 @@ def measure(table: Table, folder: Path, count: int, few: int, asks: int) -> None
         shutil.rmtree(house.vault.folder)
 
 
-async def _open_account(house: House) -> None:
+async def open_account(house: House) -> None:
+    """Make the account that all reports are in."""
     store = ProfileStore(house.vault.folder / "home", "default")
     async with Transport(house.vault.address) as transport:
         made = await create_account(
@@ -92,11 +93,16 @@ async def _open_account(house: House) -> None:
 async def _fill(house: House) -> None:
     documents = open_sqlite(house.vault.data / SQLITE_FILE)
     blocks = open_embedded(house.vault.data / BLOCKS_FOLDER)
+    await fill(house, documents, blocks)
+    await blocks.close()
+    await documents.close()
+
+
+async def fill(house: House, documents: DocumentStore, blocks: BlockStore) -> None:
+    """Put the house's reports into its stores."""
     for start in range(0, house.count, AT_ONCE):
         numbers = range(start, min(house.count, start + AT_ONCE))
         await _fill_some(house, numbers, documents, blocks)
-    await blocks.close()
-    await documents.close()
 
 
 async def _fill_some(
@@ -144,7 +150,8 @@ def _block(number: int, size_bytes: int) -> Block:
     return Block.of(RAW, number.to_bytes(16, "big", signed=True) * (size_bytes // 16))
 
 
-async def _ask(houses: list[House], asks: int) -> dict[str, tuple[float, float, float]]:
+async def ask(houses: list[House], asks: int) -> dict[str, tuple[list[float], float]]:
+    """For each kind of request what ``_medians`` says of it."""
     rnd = random.Random(1)
     async with AsyncExitStack() as stack:
         transports = [
@@ -197,9 +204,9 @@ async def _medians(
     houses: list[House],
     transports: list[Transport],
     asks: int,
-) -> tuple[float, float, float]:
-    """Seconds of one request to either, and how many both servers answer in a second of their CPU."""
-    times: list[list[float]] = [[], []]
+) -> tuple[list[float], float]:
+    """Seconds of a request to each, and how many the servers answer in a second of their CPU."""
+    times: list[list[float]] = [[] for _ in houses]
     before = sum(cpu_seconds(house.vault.process_id) for house in houses)
     for _ in range(asks):
         for house, transport, mine in zip(houses, transports, times, strict=True):
@@ -207,4 +214,4 @@ async def _medians(
             await work(house, transport)
             mine.append(time.perf_counter() - started)
     used = sum(cpu_seconds(house.vault.process_id) for house in houses) - before
-    return median(times[0]), median(times[1]), len(houses) * asks / max(used, 0.01)
+    return [median(mine) for mine in times], len(houses) * asks / max(used, 0.01)

@@ -62,6 +62,7 @@ class Vault:
 
     folder: Path
     port: int = field(default_factory=free_port)
+    documents: str = "sqlite:"
     blocks: str = "directory:"
     kubo_gateway: str = ""
     watching: bool = False
@@ -137,7 +138,11 @@ class Vault:
 
     @property
     def _stores(self) -> dict[str, str]:
-        return {"HYGIEIA_BLOCKS": self.blocks, "HYGIEIA_KUBO_GATEWAY": self.kubo_gateway}
+        return {
+            "HYGIEIA_DOCUMENTS": self.documents,
+            "HYGIEIA_BLOCKS": self.blocks,
+            "HYGIEIA_KUBO_GATEWAY": self.kubo_gateway,
+        }
 
     @property
     def _password_file(self) -> Path:
