@@ -256,11 +256,9 @@ export class Sharer {
   }
 }
 
+/** In one: where the root brings another session key, who had the one before is kept as such. */
 function changesTo(entry: ReportEntry, readers: Readers): Change[] {
-  return [
-    { kind: "put-report", entry },
-    { kind: "put-readers", readers },
-  ];
+  return [{ kind: "put-report", entry, readers }];
 }
 
 /** Those of `certificates` whom the owner has not taken off. */

@@ -7,7 +7,8 @@ import { signDelegation } from "../../src/vault/delegation.ts";
 import { contactsOf } from "../../src/vault/index/state.ts";
 import { makeId } from "../../src/vault/words.ts";
 import { sendMessage } from "../../src/worker/messages.ts";
-import { fileOf, Server } from "./serving.ts";
+import { Browser } from "./running.ts";
+import { fileOf, PASSWORD, Server } from "./serving.ts";
 import { compared, emailsReading, inDays, request, Somebody } from "./somebody.ts";
 
 let server: Server;
@@ -263,5 +264,26 @@ describe("what is still readable after an end", () => {
     await sharing.unshare({ reports: [report], person: boris!.email });
     await sharing.rekey(report, { keep: [] });
     expect(await there()).toEqual([false, false]);
+  });
+
+  it("names it too where a share entered the new key of another device, whose index never followed", async () => {
+    const cleo = await Somebody.signedUp(server);
+    await compared(ana!, cleo);
+    const { sharing } = ana!.at.engine;
+    const { id } = await sharing.delegate(request(boris!.email, { categories: ["dental"] }));
+    const report = await ana!.store("teeth 3.txt", "dental", 33);
+    await sharing.endDelegation(id);
+    const beside = new Browser(server);
+    const device = await beside.page();
+    await device.engine.signIn({ email: ana!.email, password: PASSWORD });
+    beside.meddle = ({ method, url }) =>
+      method === "PUT" && url.endsWith("/index") ? new Response(JSON.stringify({ code: "unavailable" }), { status: 503 }) : null;
+    // His delegation is over: a new title has a new session key, without him.
+    await device.engine.edit(report, { title: "Teeth" }).catch(() => undefined);
+    expect((await device.engine.versions(report))[0]).toMatchObject({ revision: 2 });
+    device.engine.lock();
+    expect(ana!.at.row("teeth 3").revision).toBe(1);
+    expect(await sharing.share({ reports: [report], people: [cleo.email] })).toMatchObject([{ state: "done" }]);
+    expect(await sharing.readersOf(report)).toMatchObject({ removed: [], earlier: [{ email: boris!.email }] });
   });
 });
