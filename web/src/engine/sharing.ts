@@ -156,7 +156,8 @@ export interface Received {
   readonly report: string;
   /**
    * `accepted`: in the index, an ordinary row of `reports`. `stranger`: waits, closed; nothing of it
-   * is shown. `refused`: does not verify, for `error`. `ended`: in the index, no longer shared.
+   * is shown. `refused`: does not verify, for `error`, or was deleted for good here (`conflict`). `ended`:
+   * in the index, no longer shared.
    */
   readonly standing: "accepted" | "stranger" | "refused" | "ended";
   /** Who signed the note that shared it; of a stranger `email` and `name` are the server's words. */

@@ -24,6 +24,7 @@ import type { Vault } from "./vault.ts";
 
 const PAGE_ITEMS = 200;
 const MOST_PAGES = 500;
+const PURGED = "It was deleted for good here. To have it again, have it stored anew and shared.";
 
 /** One item of the server's list, once looked at; `entry` is null where it was refused. */
 interface Judged {
@@ -72,8 +73,8 @@ export class Inbox {
     const id = answers.text(share, "report");
     const root = answers.text(item, "root");
     const row = isReportId(id) ? findReport(this.vault.index.state, id) : undefined;
-    if (row !== undefined && isPurged(row)) return null;
-    const known = (row ?? null) as ReportEntry | null;
+    const isGone = row !== undefined && isPurged(row);
+    const known = (isGone ? null : (row ?? null)) as ReportEntry | null;
     // She took it out of her list: there it stays until she puts it back.
     if (known !== null && known.deleted !== null) return null;
     const nameOf = namesOf(this.vault);
@@ -88,6 +89,8 @@ export class Inbox {
       ownership: null,
       error: null,
     };
+    // Never entered again by itself, and not passed over without a word.
+    if (isGone) return { shown: { ...about, standing: "refused", error: refusal("conflict", PURGED) }, entry: null };
     // Her own report follows her own changes: what others say they share is no way into it (16.4).
     if (known !== null && (known.cid === root || people.isMe(known.owner))) return { shown: { ...about, ...this.opened.get(root) }, entry: known };
     try {

@@ -215,6 +215,13 @@ describe("what somebody else shares", () => {
     await ana!.at.engine.trash([report]);
     await ana!.at.engine.purge([report]);
     expect(ana!.page.rows.some(({ id }) => id === report)).toBe(false);
+    // Shared as it is, it does not come back, and is not passed over without a word.
+    await ana!.at.engine.sharing.refreshReceived();
+    expect(ana!.page.engine.sharing.received.current.items).toMatchObject([
+      { report, standing: "refused", error: { code: "conflict" }, sharer: { email: boris!.email } },
+    ]);
+    await expect(ana!.at.engine.sharing.acceptReceived(report)).rejects.toMatchObject({ code: "conflict" });
+    expect(ana!.page.rows.some(({ id }) => id === report)).toBe(false);
     await boris!.at.engine.refresh();
     expect(boris!.page.row("his").deleted).toBeNull();
   });

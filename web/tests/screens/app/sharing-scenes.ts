@@ -362,6 +362,7 @@ function receive(engine: TestEngine): void {
       signature: null,
       error: new EngineError("note-refused", "for somebody else"),
     }),
+    people.received(5, { standing: "refused", signature: null, error: new EngineError("conflict", "deleted for good") }),
   ];
   engine.received.set({ status: "ready", items, error: null });
 }
