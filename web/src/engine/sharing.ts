@@ -248,6 +248,8 @@ export type Request =
       readonly person: Contact;
       readonly formerKey: string;
       readonly reports: readonly string[];
+      /** Held too, but in her trash, or shared no more: the server lets nobody give these back. */
+      readonly closed: readonly string[];
     }
   /** A delegate of mine passes my delegation on; acts once I say so. */
   | { readonly kind: "redelegation"; readonly id: string; readonly delegation: Delegation }

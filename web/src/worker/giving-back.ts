@@ -17,7 +17,7 @@ import { readReport, type Report } from "../vault/report.ts";
 import type { OpenedShare } from "../vault/share-note.ts";
 import { Contacts, shown } from "./contacts.ts";
 import { notesOf } from "./notes.ts";
-import { readersByReport, readersNow } from "./readers.ts";
+import { readersNow } from "./readers.ts";
 import { entryNow } from "./revisions.ts";
 import { Sharer } from "./sharer.ts";
 import type { Vault } from "./vault.ts";
@@ -59,7 +59,7 @@ export class GivingBack {
   async requests(): Promise<Request[]> {
     const requests: Request[] = [];
     for (const contact of contactsOf(this.vault.index.state)) {
-      const held = await this.heldOf(contact);
+      const { held, closed } = await this.heldOf(contact);
       const [first] = held;
       if (first === undefined) continue;
       const keys = keysBefore(contact);
@@ -69,6 +69,7 @@ export class GivingBack {
         person: await shown(contact),
         formerKey: keys.has(first.owner) ? first.owner : first.author,
         reports: held.map(({ id }) => id),
+        closed: closed.map(({ id }) => id),
       });
     }
     for (const [key, { reports }] of this.found) {
@@ -106,24 +107,27 @@ export class GivingBack {
     const former = new Map(all.map((each) => [each.key, { key: each.key, certificate: each.certificate }]));
     const sharer = new Sharer(this.vault, this.contacts);
     const plan = sharer.givingBack(certificate, former);
-    return sharer.each(await this.heldOf(contact), { plan, retry: true }, onProgress);
+    return sharer.each((await this.heldOf(contact)).held, { plan, retry: true }, onProgress);
   }
 
-  /** What is hers, has no packet noted for the key that she has now, and is nothing she was taken off. */
-  private async heldOf(contact: ContactRow): Promise<ReportEntry[]> {
-    if (keysBefore(contact).size === 0) return [];
+  /**
+   * What is hers, has no packet noted for the key that she has now, and is nothing she was taken off.
+   * `closed`: in her trash, or shared no more, as far as was looked: the server lets nobody add her to it.
+   */
+  private async heldOf(contact: ContactRow): Promise<{ held: ReportEntry[]; closed: ReportEntry[] }> {
+    const [held, closed]: [ReportEntry[], ReportEntry[]] = [[], []];
+    if (keysBefore(contact).size === 0) return { held, closed };
     const { index } = this.vault;
     const people = this.vault.people();
-    const entries: ReportEntry[] = [];
+    const isCompared = contact.state !== "changed";
     for (const entry of theirs(contact, reportsOf(index.state))) {
-      // In her trash, or shared no more: the server lets nobody add her to it.
-      const isGone = this.shared !== null && !people.isMe(entry.owner) && !this.shared.has(entry.id);
-      if (isGone) continue;
-      if (!isTakenOff(contact, entry, await index.readersOf(entry.id), people)) entries.push(entry);
+      const readers = await index.readersOf(entry.id);
+      if (isTakenOff(contact, entry, readers, people)) continue;
+      if (isCompared && readers.readers.some(({ key }) => key === contact.key)) continue;
+      const isClosed = this.shared !== null && !people.isMe(entry.owner) && !this.shared.has(entry.id);
+      (isClosed ? closed : held).push(entry);
     }
-    if (entries.length === 0 || contact.state === "changed") return entries;
-    const readers = await readersByReport(this.vault);
-    return entries.filter(({ id }) => !(readers.get(id) ?? []).includes(contact.key));
+    return { held, closed };
   }
 
   /** Looks up contacts whose key, by the server's own list, is not the one that shared. */

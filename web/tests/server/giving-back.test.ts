@@ -54,14 +54,15 @@ it("is given back by those who read her reports, and hers again once she says so
   const lost = await signedUp(before, ingrid);
   await lost.store(fileOf("heart.txt", 300, 1), fileOf("never shared.txt", 300, 2), fileOf("trashed.txt", 300, 4));
   const { id } = lost.row("heart");
+  const trashed = lost.row("trashed").id;
   await verify(lost, ana);
-  await lost.engine.sharing.share({ reports: [id, lost.row("trashed").id], people: [ana] });
+  await lost.engine.sharing.share({ reports: [id, trashed], people: [ana] });
   anas.use();
   await verify(page, ingrid);
   await page.engine.sharing.refreshReceived();
   expect(page.row("heart")).toMatchObject({ isMine: false });
   before.use();
-  await lost.engine.trash([lost.row("trashed").id]);
+  await lost.engine.trash([trashed]);
 
   const { browser: after, page: fresh } = await withNewKey(ingrid);
   expect(fresh.rows).toEqual([]);
@@ -76,8 +77,8 @@ it("is given back by those who read her reports, and hers again once she says so
   await expect(refused).rejects.toMatchObject({ code: "certificate-changed", facts: { person: ingrid } });
   await page.engine.sharing.refreshDelegations();
   const [request] = page.engine.sharing.requests.current;
-  // What she had put in the trash can be given back by nobody.
-  expect(request).toMatchObject({ kind: "give-back", reports: [id] });
+  // What she had put in the trash can be given back by nobody, which is told.
+  expect(request).toMatchObject({ kind: "give-back", reports: [id], closed: [trashed] });
   await expect(page.engine.sharing.grant(request!.id)).rejects.toMatchObject({ code: "certificate-changed" });
   await verify(page, ingrid);
   // The server is asked for her certificate once more: it may be revoked by now.

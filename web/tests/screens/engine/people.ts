@@ -99,6 +99,7 @@ export const giveBack: Request = {
   person: { ...ingrid, trust: "changed" },
   formerKey: keyOf(33),
   reports: Array.from({ length: 9 }, (_, number) => reportId(number)),
+  closed: [reportId(20)],
 };
 
 export const passOn: Request = {
