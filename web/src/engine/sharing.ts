@@ -5,6 +5,7 @@
  * A person is named by email where she is looked for or decided on, and by key id where something
  * signed is shown. Ids of reports and delegations are 32 lower-case hex digits, keys 64.
  */
+import type { ActivityCheck, ActivityPage } from "./activity.ts";
 import type { EngineError } from "./errors.ts";
 import type { Feed } from "./feed.ts";
 import type { SignatureVerdict } from "./reports.ts";
@@ -230,12 +231,18 @@ export interface NewDelegation extends Scope {
   readonly parent: string | null;
 }
 
-/** What an end leaves behind: reports that the person can still open. */
-export interface Ended {
-  readonly delegation: Delegation;
+/** Reports of mine that a person can still open: in the trash or not, under old keys too. */
+export interface Readable {
   readonly stillReadable: readonly string[];
   /** Those of them of which the person can open earlier versions alone. */
   readonly earlier: readonly string[];
+}
+
+/** What an end leaves behind. */
+export interface Ended extends Readable {
+  readonly delegation: Delegation;
+  /** False where the server has still to be told that nobody stores by it any more; it is told later. */
+  readonly isServerTold: boolean;
 }
 
 // ---- what waits for a decision ---------------------------------------------------------------
@@ -255,44 +262,6 @@ export type Request =
   | { readonly kind: "redelegation"; readonly id: string; readonly delegation: Delegation }
   /** A key of mine before this one: reports it owned are mine again once I confirm it. */
   | { readonly kind: "former-key"; readonly id: string; readonly key: string; readonly reports: readonly string[] };
-
-// ---- activity --------------------------------------------------------------------------------
-
-export interface ActivityEntry {
-  readonly number: number;
-  readonly time: string;
-  /** A word of spec 18.2: `shared`, `fetched`, `unshared`, `signed-in`, … or a later one. */
-  readonly action: string;
-  readonly by: Named | null;
-  /** Ids of the reports it was done to. */
-  readonly reports: readonly string[];
-  /** For whom, or to whom, it was done; `more` were left out of the list. */
-  readonly people: readonly Named[];
-  readonly more: number;
-  /** Empty where the server's host did it. */
-  readonly address: string;
-  /** Empty where there was no session. */
-  readonly device: string;
-}
-
-export interface ActivityPage {
-  /** Newest first. */
-  readonly items: readonly ActivityEntry[];
-  /** For the page after this one. */
-  readonly next: string | null;
-  /** Why the last change of the index did not sign the trail as it is now: it has to be shown. */
-  readonly unsigned: EngineError | null;
-}
-
-/** Whether the trail hangs together, and agrees with what this vault's index last anchored. */
-export interface ActivityCheck {
-  readonly state: "whole" | "gap" | "altered" | "never-anchored";
-  readonly entries: number;
-  /** The last entry that is proven by the signed index. */
-  readonly anchored: number | null;
-  /** The first entry that does not fit. */
-  readonly firstBad: number | null;
-}
 
 // ---- the engine's part -----------------------------------------------------------------------
 
@@ -344,6 +313,8 @@ export interface SharingEngine {
   ): Promise<readonly ShareOutcome[]>;
   /** Asks the server for notes of others too; without it, what the index lists. */
   readersOf(report: string): Promise<Readers>;
+  /** By the index alone: what a contact, by email, can still open of mine. */
+  stillReadable(person: string): Promise<Readable>;
   /** By the index alone: keys of who else reads, by report; reports that nobody else reads are absent. */
   sharedWith(): Promise<ReadonlyMap<string, readonly string[]>>;
   planRekey(report: string): Promise<RekeyPlan>;

@@ -5,10 +5,21 @@
 import type { Certificate } from "../crypto/certificates.ts";
 import type { CarriedNote } from "../crypto/notes.ts";
 import { formatTime, nowSeconds, parseTime } from "../crypto/times.ts";
-import type { Delegation as Shown, Ended, NewDelegation, Scope, ShareOutcome, ShareProgress, UploadRight } from "../engine/interface.ts";
+import type {
+  Delegation as Shown,
+  Ended,
+  NewDelegation,
+  Readable,
+  Scope,
+  ShareOutcome,
+  ShareProgress,
+  UploadRight,
+  WhyLeftOut,
+} from "../engine/interface.ts";
 import { invalid, isRefusal, refusal } from "../refusal.ts";
 import { checkRecipients, hasChanged, usableCertificate } from "../vault/contacts.ts";
 import { delegationBody, isWithin, recordOf, signDelegation, signEnd, type Delegation } from "../vault/delegation.ts";
+import { whyNot } from "../vault/delegations.ts";
 import { contactsOf, DELEGATIONS, reportsOf, rowKey, rowsOf } from "../vault/index/state.ts";
 import { isHeldBack, type ContactRow } from "../vault/people.ts";
 import type { ReportEntry } from "../vault/report-entry.ts";
@@ -18,10 +29,11 @@ import { openReport } from "./fetching.ts";
 import { sendMessage } from "./messages.ts";
 import { namesOf } from "./naming.ts";
 import { goOn as goOnWithNew } from "./newly-stored.ts";
-import { forget, goThrough, leftUndone } from "./past.ts";
+import { forget, goThrough, keepPast, leftUndone, notOpenYet } from "./past.ts";
 import { earlierByReport, holdersByReport } from "./readers.ts";
 import { delegationsOf } from "./recipients.ts";
 import { Sharer } from "./sharer.ts";
+import { forbid, goOn as goOnForbidding, permit } from "./uploaders.ts";
 import type { Vault } from "./vault.ts";
 
 export class Delegating {
@@ -68,7 +80,7 @@ export class Delegating {
   private async enter(delegation: Delegation, note: CarriedNote): Promise<void> {
     const { vault } = this;
     try {
-      if (vault.people().isMe(recordOf(delegation))) await this.permit(delegation);
+      if (vault.people().isMe(recordOf(delegation))) await permit(vault, delegation);
       await vault.index.change([{ kind: "put-delegation", delegation: note }]);
     } catch (error) {
       await this.takeBack(delegation).catch(() => {}); // it runs out by itself
@@ -79,7 +91,7 @@ export class Delegating {
   /** Takes the permission back of what is not in the index. */
   private async takeBack(delegation: Delegation): Promise<void> {
     await this.vault.index.refresh();
-    if ((await delegationsOf(this.vault)).find(delegation.id) === undefined) await this.forbid([delegation]);
+    if ((await delegationsOf(this.vault)).find(delegation.id) === undefined) await forbid(this.vault, [delegation]);
   }
 
   private noteOf({ id }: Delegation): CarriedNote {
@@ -127,13 +139,9 @@ export class Delegating {
     const created = formatTime(nowSeconds());
     const notes = await Promise.all(fallen.map((each) => signEnd(vault.key, { delegation: each.id, created })));
     await vault.index.change(notes.map((note) => ({ kind: "put-delegation", delegation: note })));
-    try {
-      await this.forbid(fallen);
-    } finally {
-      for (const [place, each] of fallen.entries()) await this.tellEnd(notes[place]!, each);
-    }
-    const { all, earlier } = await this.readableBy(fallen.map(({ to }) => to));
-    return { delegation: this.shown(delegation), stillReadable: all, earlier };
+    const isServerTold = await forbid(vault, fallen);
+    for (const [place, each] of fallen.entries()) await this.tellEnd(notes[place]!, each);
+    return { delegation: this.shown(delegation), ...(await this.readableBy(fallen.map(({ to }) => to))), isServerTold };
   }
 
   private async tellEnd(note: CarriedNote, delegation: Delegation): Promise<void> {
@@ -160,51 +168,10 @@ export class Delegating {
   }
 
   /**
-   * The right to upload is a plain permission at the server too, which has to know whose room it fills: for
-   * as long as the latest end of all that give it.
-   */
-  async permit({ to, rights, expires }: Delegation): Promise<void> {
-    if (!rights.includes("upload")) return;
-    const until = await this.mayUploadUntil(to);
-    await this.allow(to, until !== null && until > expires ? until : expires);
-  }
-
-  private async allow(key: string, expires: string): Promise<void> {
-    await this.vault.transport.call("PUT", `/uploaders/${key}`, { body: { expires } });
-  }
-
-  /** Takes the permission at the server back, or shortens it to what is left. */
-  async forbid(fallen: readonly Delegation[]): Promise<void> {
-    const { vault } = this;
-    const people = vault.people();
-    const mine = fallen.filter((each) => each.rights.includes("upload") && people.isMe(recordOf(each)));
-    for (const to of new Set(mine.map((each) => each.to))) {
-      const until = await this.mayUploadUntil(to);
-      if (until !== null) {
-        await this.allow(to, until);
-        continue;
-      }
-      try {
-        await vault.transport.call("DELETE", `/uploaders/${to}`);
-      } catch (error) {
-        if (!isRefusal(error, "not-found")) throw error;
-      }
-    }
-  }
-
-  /** The latest end of what lets `key` store, or null. */
-  private async mayUploadUntil(key: string): Promise<string | null> {
-    const delegations = await delegationsOf(this.vault);
-    const now = nowSeconds();
-    const acting = delegations.given().filter((each) => each.to === key && delegations.acts(each, now, "upload"));
-    return acting.map(({ expires }) => expires).sort().at(-1) ?? null;
-  }
-
-  /**
    * The user's own reports that any of these persons can open, under whichever key, until a new session key;
    * and those of them whose earlier versions alone open, until a re-key.
    */
-  private async readableBy(persons: readonly string[]): Promise<{ all: string[]; earlier: string[] }> {
+  private async readableBy(persons: readonly string[]): Promise<Readable> {
     const { vault } = this;
     const people = vault.people();
     const isWanted = (key: string): boolean => persons.some((person) => people.same(key, person));
@@ -213,7 +180,12 @@ export class Delegating {
     const isOpen = (id: string): boolean => isNow(id) || (before.get(id)?.some(isWanted) ?? false);
     const own = [...reportsOf(vault.index.state)].filter(({ id, owner }) => people.isMe(owner) && isOpen(id));
     const all = own.map(({ id }) => id);
-    return { all, earlier: all.filter((id) => !isNow(id)) };
+    return { stillReadable: all, earlier: all.filter((id) => !isNow(id)) };
+  }
+
+  /** What a contact can still open of the user's own reports, by the index. */
+  stillReadable(email: string): Promise<Readable> {
+    return this.readableBy([this.contacts.known(email).key]);
   }
 
   /** Who lets this user store for them now, and what. */
@@ -254,12 +226,22 @@ export class Delegating {
 
   /**
    * Adds the delegate to reports of the past; who reads one already is passed over. Until it is through,
-   * the next opening of the vault goes on with it (`goOn`).
+   * also where the delegate cannot be encrypted to now, the next opening of the vault goes on with it (`goOn`).
    */
   async applyToPast(
     id: string,
     onProgress: ((progress: ShareProgress) => void) | undefined,
   ): Promise<ShareOutcome[]> {
+    const { vault } = this;
+    const delegation = await this.readable(id);
+    await keepPast(vault, id);
+    const certificate = await verifiedCertificate(this.contactOf(delegation));
+    const parts = { vault, sharer: new Sharer(vault, this.contacts) };
+    return goThrough(parts, delegation, certificate, await this.entriesIn(delegation), onProgress);
+  }
+
+  /** A delegation by which somebody reads of one's own record now; throws `not-found`, `delegation-refused`. */
+  private async readable(id: string): Promise<Delegation> {
     const { vault } = this;
     // Another device may have ended it.
     await vault.index.refresh();
@@ -269,23 +251,37 @@ export class Delegating {
     if (!delegations.acts(delegation, nowSeconds(), "read") || !vault.people().isMe(recordOf(delegation))) {
       throw refusal("delegation-refused", "This delegation lets nobody read reports of yours now.");
     }
-    const contact = this.contactOf(delegation);
-    const certificate = await verifiedCertificate(contact);
-    const parts = { vault, sharer: new Sharer(vault, this.contacts) };
-    return goThrough(parts, delegation, certificate, await this.entriesIn(delegation), onProgress);
+    return delegation;
   }
 
-  /** Goes on with what an earlier page was stopped in; what holds no more is let go. */
+  /** Tells the server what it could not be told of ended delegations. */
+  tellServer(): Promise<void> {
+    return goOnForbidding(this.vault);
+  }
+
+  /** Goes on with what an earlier page was stopped in; what holds no more is let go, who is left out is named. */
   async goOn(): Promise<void> {
+    await this.tellServer();
     await goOnWithNew(this.vault);
     for (const id of await leftUndone(this.vault)) {
       try {
         await this.applyToPast(id, undefined);
       } catch (error) {
-        if (!isRefusal(error, "not-found", "delegation-refused")) throw error;
-        await forget(this.vault, id);
+        const why = whyNot(error);
+        if (why !== null) await this.tellLeftOut(id, why);
+        else if (isRefusal(error, "not-found", "delegation-refused")) await forget(this.vault, id);
+        else throw error;
       }
     }
+  }
+
+  /** Names the delegate beside the reports that wait for her; with none there is nothing to go through. */
+  private async tellLeftOut(id: string, why: WhyLeftOut): Promise<void> {
+    const delegation = await this.readable(id);
+    const waiting = await notOpenYet(this.vault, delegation.to, await this.entriesIn(delegation));
+    const person = this.vault.people().person(delegation.to);
+    for (const entry of waiting) this.vault.tellLeftOut(entry.id, [{ key: person, why }]);
+    if (waiting.length === 0) await forget(this.vault, id);
   }
 
   private contactOf({ to }: Delegation): ContactRow {

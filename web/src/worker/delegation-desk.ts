@@ -13,6 +13,7 @@ import type { Change } from "../vault/index/changes.ts";
 import type { Delegating } from "./delegating.ts";
 import { acknowledge, readMessages, type Message } from "./messages.ts";
 import { delegationsOf } from "./recipients.ts";
+import { forbid } from "./uploaders.ts";
 import type { Vault } from "./vault.ts";
 
 /** A re-delegation that waits for the owner of the record. */
@@ -71,7 +72,7 @@ export class DelegationDesk {
     await vault.index.change(changes);
     const { ended } = await delegationsOf(vault);
     const fallen = delegations.all().filter(({ id }) => ended.has(id));
-    await this.delegating.forbid(fallen.flatMap((each) => [each, ...delegations.below(each.id)]));
+    await forbid(vault, fallen.flatMap((each) => [each, ...delegations.below(each.id)]));
     for (const id of done) await acknowledge(vault, id);
   }
 

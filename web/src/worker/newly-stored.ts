@@ -3,6 +3,7 @@
  * (docs/spec/17-delegations.md §2). Which are still to be gone through stands sealed in this browser
  * until done: her index has the report by then, and no list of the server's would name it again.
  */
+import type { LeftOut } from "../vault/delegations.ts";
 import { findReport, isPurged } from "../vault/index/state.ts";
 import type { ReportEntry } from "../vault/report-entry.ts";
 import { Contacts } from "./contacts.ts";
@@ -15,11 +16,16 @@ export async function remember(vault: Vault, entries: readonly ReportEntry[]): P
   for (const { id } of entries) await keep(vault, "new", id, {}).catch(() => {});
 }
 
-/** Adds the delegates; what failed is left for `goOn`. */
+/** Adds the delegates, and names those who cannot be given one; what was not for everybody is left for `goOn`. */
 export async function shareWithDelegates(vault: Vault, entries: readonly ReportEntry[]): Promise<void> {
-  const outcomes = await new Sharer(vault, new Contacts(vault)).shareWithDelegates(entries);
+  const leftOut = new Map<string, readonly LeftOut[]>();
+  const told = (report: string, people: readonly LeftOut[]): unknown => leftOut.set(report, people);
+  const outcomes = await new Sharer(vault, new Contacts(vault)).shareWithDelegates(entries, told);
   for (const { report, state } of outcomes) {
-    if (state === "done" || state === "unchanged") await letGo(vault, "new", report);
+    const absent = leftOut.get(report) ?? [];
+    vault.tellLeftOut(report, absent);
+    const isThrough = (state === "done" || state === "unchanged") && absent.length === 0;
+    if (isThrough) await letGo(vault, "new", report);
   }
 }
 

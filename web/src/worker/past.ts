@@ -15,7 +15,12 @@ import type { Vault } from "./vault.ts";
 /** Reports between two renewals of the index. */
 const AT_ONCE = 32;
 
-/** Adds the delegate to each of `entries`; who reads one already is passed over. */
+/** Remembers that a delegation is to be gone through, until it is. */
+export function keepPast(vault: Vault, delegation: string): Promise<void> {
+  return keep(vault, "past", delegation, {});
+}
+
+/** Adds the delegate to each of `entries`; who reads one already is passed over. What failed is left for later. */
 export async function goThrough(
   { vault, sharer }: { vault: Vault; sharer: Sharer },
   { id, to }: Delegation,
@@ -23,7 +28,6 @@ export async function goThrough(
   entries: readonly ReportEntry[],
   onProgress: ((progress: ShareProgress) => void) | undefined,
 ): Promise<ShareOutcome[]> {
-  await keep(vault, "past", id, {});
   const open = await notOpenYet(vault, to, entries);
   const outcomes: ShareOutcome[] = entries.filter((each) => !open.includes(each)).map((each) => outcome(each, "unchanged"));
   const plan = sharer.addingBy(id, certificate);
@@ -38,12 +42,12 @@ export async function goThrough(
     }
   }
   onProgress?.({ done: entries.length, total: entries.length });
-  await forget(vault, id);
+  if (outcomes.every(({ state }) => state === "done" || state === "unchanged")) await forget(vault, id);
   return outcomes;
 }
 
 /** Those that the index does not list as read by this person. */
-async function notOpenYet(vault: Vault, to: string, entries: readonly ReportEntry[]): Promise<ReportEntry[]> {
+export async function notOpenYet(vault: Vault, to: string, entries: readonly ReportEntry[]): Promise<ReportEntry[]> {
   const people = vault.people();
   const readers = await readersByReport(vault);
   return entries.filter(({ id }) => !(readers.get(id) ?? []).some((key) => people.same(key, to)));

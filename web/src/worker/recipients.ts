@@ -149,6 +149,12 @@ function absent({ leftOut, lapsed }: Chosen, readers: Readers, people: People, k
   return [...found.values()];
 }
 
+/** Of those whom delegations want among the readers of a report now: who cannot be encrypted to, and does not read it. */
+export function leftOutNow(chosen: Chosen, readers: Readers, people: People): LeftOut[] {
+  const reading = readers.readers.map(({ key }) => key);
+  return absent({ ...chosen, lapsed: [] }, { ...readers, readers: [] }, people, reading);
+}
+
 /** Who joins the readers of a report by an edit: the header with them, or null for the one it has. */
 export interface Joining {
   readonly header: Omit<Header, "recipients"> | null;

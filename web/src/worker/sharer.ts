@@ -10,6 +10,7 @@ import { EngineError } from "../engine/errors.ts";
 import type { Meanwhile, ShareOutcome, ShareProgress } from "../engine/interface.ts";
 import { invalid, isRefusal, refusal } from "../refusal.ts";
 import { checkRecipients } from "../vault/contacts.ts";
+import type { LeftOut } from "../vault/delegations.ts";
 import type { Change } from "../vault/index/changes.ts";
 import { requireReport } from "../vault/index/state.ts";
 import type { ContactRow, FormerKey } from "../vault/people.ts";
@@ -18,7 +19,7 @@ import type { Readers } from "../vault/share-note.ts";
 import { addReaders, dropReaders, packetsOf, takenOff, withAdded, without, type Reshared } from "../vault/sharing.ts";
 import { currentOf, entryNow, replaceRoot, type Current } from "./revisions.ts";
 import type { Contacts } from "./contacts.ts";
-import { delegatesFor } from "./recipients.ts";
+import { delegatesFor, leftOutNow } from "./recipients.ts";
 import { readersNow } from "./readers.ts";
 import { BatchSender, readBack, withUpload } from "./sending.ts";
 import type { Vault } from "./vault.ts";
@@ -30,6 +31,8 @@ type Told = ((progress: ShareProgress) => void) | undefined;
 
 /** The new root of one report, and the readers that the index will list; null: nothing to do. */
 type Plan = (current: Current, readers: Readers) => Promise<{ built: Reshared; readers: Readers } | null>;
+
+type OnLeftOut = (report: string, people: readonly LeftOut[]) => void;
 
 /** A change of readers for many reports. */
 export interface Task {
@@ -108,18 +111,24 @@ export class Sharer {
   }
 
   /** What adds those for whom a delegation acts on a report. */
-  private delegates(): Plan {
+  private delegates(onLeftOut: OnLeftOut): Plan {
     const { vault } = this;
     return async (current, readers) => {
-      const { certificates, delegations } = await delegatesFor(vault, current.report.meta);
+      const { meta } = current.report;
+      const chosen = await delegatesFor(vault, meta);
+      onLeftOut(meta.id, leftOutNow(chosen, readers, vault.people()));
+      const { certificates, delegations } = chosen;
       const missing = await notYet(current, readers, notRemoved(vault, readers, certificates));
       return this.withReaders(current, readers, missing, { delegations });
     };
   }
 
-  /** Adds the delegates of reports that others have stored for this user; their authors are listed. */
-  shareWithDelegates(entries: readonly ReportEntry[]): Promise<ShareOutcome[]> {
-    return this.each(entries, { plan: this.delegates(), retry: true }, undefined);
+  /**
+   * Adds the delegates of reports that others have stored for this user; their authors are listed.
+   * `onLeftOut` is told, once or more for each report, who cannot be given it now.
+   */
+  shareWithDelegates(entries: readonly ReportEntry[], onLeftOut: OnLeftOut): Promise<ShareOutcome[]> {
+    return this.each(entries, { plan: this.delegates(onLeftOut), retry: true }, undefined);
   }
 
   /** Takes a person off the readers of one's own reports, under all her keys. */

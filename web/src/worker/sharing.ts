@@ -12,6 +12,7 @@ import type {
   Named,
   NewDelegation,
   Notice,
+  Readable,
   Readers,
   ReceivedList,
   RekeyPlan,
@@ -162,6 +163,10 @@ export class Sharing implements SharingEngine {
     return readersByReport(this.door.vault);
   }
 
+  async stillReadable(person: string): Promise<Readable> {
+    return (await this.desks(this.door.vault)).delegating.stillReadable(person);
+  }
+
   async planRekey(report: string): Promise<RekeyPlan> {
     // Loaded when it is needed: who signs in should not wait for it.
     const { planRekey } = await import("./rekeying.ts");
@@ -199,11 +204,12 @@ export class Sharing implements SharingEngine {
     this.isLooking = true;
     try {
       await vault.read();
-      const { inbox, desk, giving } = await this.desks(vault);
+      const { inbox, desk, giving, delegating } = await this.desks(vault);
       const items = await inbox.look();
       vault.requireOpen();
       await desk.look();
       await giving.look();
+      await delegating.tellServer();
       this.door.show(vault);
       if (!this.isOpen(vault)) return;
       this.received.set({ status: "ready", items, error: null });

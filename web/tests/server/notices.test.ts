@@ -133,6 +133,32 @@ describe("the permission to store", () => {
     expect(asked).toEqual(["PUT", "PUT", "PUT", "DELETE"]);
     ana!.browser.meddle = () => null;
   });
+
+  it("that could not be taken back is taken back by a later page, and once only", async () => {
+    const change = { rights: ["upload"], categories: ["genetics"] } as const;
+    const { id, to } = await ana!.at.engine.sharing.delegate(request(boris!.email, change));
+    let isAway = true;
+    const asked: string[] = [];
+    ana!.browser.meddle = ({ method, url }) => {
+      if (!url.endsWith(`/uploaders/${to.key}`)) return null;
+      asked.push(method);
+      return isAway ? new Response(JSON.stringify({ code: "unavailable" }), { status: 503 }) : null;
+    };
+    // Ended it is all the same: what counts stands in her index.
+    expect(await ana!.at.engine.sharing.endDelegation(id)).toMatchObject({ isServerTold: false });
+    expect(ana!.page.engine.sharing.delegations.current.items.map((each) => each.id)).not.toContain(id);
+    ana!.page.engine.lock();
+    isAway = false;
+    asked.length = 0;
+    ana!.page = await ana!.browser.page();
+    await ana!.page.engine.unlock(PASSWORD);
+    await ana!.at.engine.sharing.lookAgain();
+    expect(asked).toEqual(["DELETE"]);
+    expect(await ana!.vault.transport.call("GET", "/uploaders")).toMatchObject({ items: [] });
+    await ana!.at.engine.sharing.lookAgain();
+    expect(asked).toEqual(["DELETE"]);
+    ana!.browser.meddle = () => null;
+  });
 });
 
 describe("a root of the same revision with other readers", () => {
@@ -263,6 +289,8 @@ describe("what is still readable after an end", () => {
     await ana!.page.settled();
     await ana!.at.engine.trash([report]);
     expect(await there()).toEqual([true, true]);
+    const open = await sharing.stillReadable(boris!.email);
+    expect([open.stillReadable, open.earlier].map((ids) => ids.includes(report))).toEqual([true, true]);
     await ana!.at.engine.restore([report]);
     expect(await sharing.readersOf(report)).toMatchObject({ removed: [], earlier: [{ email: boris!.email }] });
     await sharing.share({ reports: [report], people: [boris!.email] });

@@ -14,6 +14,7 @@ import type {
   Named,
   NewDelegation,
   Notice,
+  Readable,
   Readers,
   ReceivedList,
   RekeyPlan,
@@ -47,6 +48,8 @@ export class TestSharing implements SharingEngine {
     [reportId(1), [people.brigid.key]],
     [reportId(2), [people.okafor.key, people.ingrid.key, people.tomas.key, people.lind.key]],
   ]);
+  /** Reports of which an earlier version opens for whoever is asked about. */
+  earlier: readonly string[] = [];
   trouble: Trouble = new Map();
   /** Makes work on readers stop at this progress for ever: pictures of work under way. */
   sharingStuckAt: ShareProgress | null = null;
@@ -153,6 +156,14 @@ export class TestSharing implements SharingEngine {
     return Promise.resolve(this.readBy);
   }
 
+  /** Nobody is taken off what is in the trash. */
+  stillReadable(email: string): Promise<Readable> {
+    const { key } = this.contact(email);
+    const reads = (id: string): boolean => (this.readBy.get(id) ?? []).includes(key);
+    const trashed = this.reports.current.rows.filter(({ id, deleted }) => deleted !== null && reads(id)).map(({ id }) => id);
+    return Promise.resolve({ stillReadable: [...trashed, ...this.earlier], earlier: this.earlier });
+  }
+
   planRekey(report: string): Promise<RekeyPlan> {
     const { readers, removed } = people.readers(report);
     const kept = readers.filter(({ isOwner }) => !isOwner);
@@ -208,7 +219,7 @@ export class TestSharing implements SharingEngine {
     const list = this.delegations.current;
     const found = list.items.find((one) => one.id === id)!;
     this.delegations.set({ ...list, items: list.items.filter((one) => one.id !== id) });
-    return Promise.resolve({ delegation: found, stillReadable: [reportId(0), reportId(2)], earlier: [reportId(2)] });
+    return Promise.resolve({ delegation: found, stillReadable: [reportId(0), reportId(2)], earlier: [reportId(2)], isServerTold: true });
   }
 
   async grant(request: string, onProgress?: (progress: ShareProgress) => void): Promise<readonly ShareOutcome[]> {
