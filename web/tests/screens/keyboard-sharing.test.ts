@@ -104,8 +104,24 @@ test("an ongoing share ends, what stays readable is listed, and that is stopped 
   await page.getByRole("dialog").waitFor({ state: "detached" });
 });
 
-test("all is stopped with a person, where one of the reports is in the trash", async () => {
+test("all is stopped with a person; what is in the trash, or open in an earlier version, is named", async () => {
   const page = await stage.open("person-stop-trashed");
+  await page.getByRole("dialog").getByRole("button", { name: "Stop sharing" }).press("Enter");
+  await page.getByText("can still open these 2 reports").waitFor();
+  const left = page.getByRole("dialog").getByRole("listitem");
+  expect((await left.allInnerTexts()).map((text) => text.replace(/\s+/g, " ").trim())).toEqual([
+    expect.stringMatching(/^Complete blood count .*in the trash$/),
+    expect.stringMatching(/an earlier version$/),
+  ]);
+  // It is not called over while it is not.
+  expect(await page.getByText("No longer shared").count()).toBe(0);
+  await page.getByText("Put it back first").waitFor();
+  await press(page, "Close");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+});
+
+test("all is stopped with a person of whom nothing is left", async () => {
+  const page = await stage.open("person-stop");
   await page.getByRole("dialog").getByRole("button", { name: "Stop sharing" }).press("Enter");
   await page.getByText("No longer shared").first().waitFor();
   await page.getByRole("dialog").waitFor({ state: "detached" });

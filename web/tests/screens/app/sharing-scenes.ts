@@ -48,6 +48,14 @@ async function stopPerson(page: Page): Promise<void> {
   await page.getByRole("dialog", { name: /Stop sharing with/ }).waitFor();
 }
 
+/** Of what Dr Lind reads one report is in the trash, and of another an earlier version opens for her. */
+function leaveSomeOpen(engine: TestEngine): void {
+  const [first, ...others] = rows(9);
+  const list = [{ ...first!, deleted: "2026-11-10T08:00:00Z" }, ...others];
+  engine.reports.set({ status: "ready", rows: list, refused: [], error: null });
+  engine.earlier = [reportId(4)];
+}
+
 const inPeople: readonly Scene[] = [
   { name: "people", path: "/people" },
   {
@@ -149,12 +157,18 @@ const inPeople: readonly Scene[] = [
   {
     name: "person-stop-trashed",
     path: person(people.lind),
-    prepare: (engine) => {
-      const [first, ...others] = rows(9);
-      const list = [{ ...first!, deleted: "2026-11-10T08:00:00Z" }, ...others];
-      engine.reports.set({ status: "ready", rows: list, refused: [], error: null });
-    },
+    prepare: leaveSomeOpen,
     act: stopPerson,
+  },
+  {
+    name: "person-stopped",
+    path: person(people.lind),
+    prepare: leaveSomeOpen,
+    act: async (page) => {
+      await stopPerson(page);
+      await submit(page, "Stop sharing");
+      await page.getByText("can still open these 2 reports").waitFor();
+    },
   },
   {
     name: "person-ongoing",
