@@ -359,6 +359,10 @@ export interface SharingEngine {
     request: string,
     onProgress?: (progress: ShareProgress) => void,
   ): Promise<readonly ShareOutcome[]>;
+  /** Reports in the trash that this vault's key does not open: put there under a key that was lost. */
+  lockedInTrash(): Promise<readonly string[]>;
+  /** Puts such reports back: then those who hold them can give them back. */
+  takeOut(reports: readonly string[]): Promise<void>;
   /** Not now: it is shown again at the next unlock. */
   postpone(request: string): Promise<void>;
   /** No, for good: of a re-delegation, which then never acts. */

@@ -183,6 +183,22 @@ export class GivingBack {
     });
   }
 
+  /** Reports in her trash that this vault does not have: put there under a key that she lost. */
+  async lockedInTrash(): Promise<string[]> {
+    const { state } = this.vault.index;
+    const found: string[] = [];
+    for await (const item of pages(this.vault, "/reports", { trash: "true" })) found.push(answers.text(item, "id"));
+    return found.filter((id) => findReport(state, id) === undefined);
+  }
+
+  /** Takes such reports out of the trash: only there can those who hold them give them back. */
+  async takeOut(ids: readonly string[]): Promise<void> {
+    for (const id of ids) {
+      await this.vault.transport.call("POST", `/reports/${id}/restore`, { body: {}, isRepeatable: true });
+    }
+    this.own = null;
+  }
+
   /** The report, if a note gives it back and all of it holds; null where it does not. */
   private async open(id: string): Promise<GivenBack | null> {
     for await (const said of notesOf(this.vault, id)) {
@@ -232,10 +248,10 @@ function reportOf(item: Answer): string {
   return answers.text(answers.part(item, "share"), "report");
 }
 
-async function* pages(vault: Vault, path: string): AsyncGenerator<Answer> {
+async function* pages(vault: Vault, path: string, chosen: { trash?: "true" } = {}): AsyncGenerator<Answer> {
   let after: string | null = null;
   for (let page = 0; page < MOST_PAGES; page++) {
-    const answer: Answer = await vault.transport.call("GET", path, { query: { limit: PAGE_ITEMS, after } });
+    const answer: Answer = await vault.transport.call("GET", path, { query: { limit: PAGE_ITEMS, after, ...chosen } });
     yield* answers.parts(answer, "items");
     after = answers.textOrNull(answer, "next");
     if (after === null) return;

@@ -282,6 +282,14 @@ export class Sharing implements SharingEngine {
     return outcomes;
   }
 
+  async lockedInTrash(): Promise<string[]> {
+    return (await this.desks(this.door.vault)).giving.lockedInTrash();
+  }
+
+  takeOut(reports: readonly string[]): Promise<void> {
+    return this.changing(async (vault) => (await this.desks(vault)).giving.takeOut(reports));
+  }
+
   async postpone(request: string): Promise<void> {
     this.postponed.add(request);
     await this.showDelegations(this.door.vault);

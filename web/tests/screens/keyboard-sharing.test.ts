@@ -158,6 +158,15 @@ test("a key that changed is compared before anything is given back", async () =>
   await focusOn(page, "People");
 });
 
+test("what lies in the trash for a lost key is put back, to be given back", async () => {
+  const page = await stage.open("trash-locked");
+  await page.getByText("2 more reports here are locked for a key").waitFor();
+  await press(page, "Put them back");
+  await page.getByText("2 reports are out of the trash").first().waitFor();
+  await focusOn(page, "Trash");
+  await page.getByText("The trash is empty").waitFor();
+});
+
 test("a report from a stranger is taken in after a question whose safe answer is under the fingers", async () => {
   const page = await stage.open("shared");
   await press(page, "Show");

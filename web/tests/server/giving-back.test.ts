@@ -114,6 +114,20 @@ it("is given back by those who read her reports, and hers again once she says so
   anas.use();
   await page.engine.sharing.refreshReceived();
   expect(page.row("heart, mine again")).toMatchObject({ revision: 3, isMine: false });
+
+  // What she had put in the trash is in the account's, though her key does not open it: she puts it back.
+  after.use();
+  expect(await fresh.engine.sharing.lockedInTrash()).toEqual([trashed]);
+  await fresh.engine.sharing.takeOut([trashed]);
+  expect(await fresh.engine.sharing.lockedInTrash()).toEqual([]);
+  anas.use();
+  await page.engine.sharing.refreshDelegations();
+  expect(page.engine.sharing.requests.current).toMatchObject([{ kind: "give-back", reports: [trashed], closed: [] }]);
+  expect(await page.engine.sharing.grant(request!.id)).toMatchObject([{ report: trashed, state: "done" }]);
+  after.use();
+  await fresh.engine.refresh();
+  expect(fresh.row("trashed")).toMatchObject({ id: trashed, isMine: true, deleted: null });
+  expect((await fresh.engine.preview(trashed, { maxBytes: 1000 })).bytes).toHaveLength(300);
 });
 
 it("is hers again too where a doctor had stored it for her, whom she has compared before she looked", async () => {

@@ -1,7 +1,7 @@
 // What a person looks after: the trash, safe copies, security, settings.
 
 import type { Copies } from "../../../src/engine/interface.ts";
-import { row, rows } from "../engine/sample.ts";
+import { reportId, row, rows } from "../engine/sample.ts";
 import type { TestEngine } from "../engine/test-engine.ts";
 import type { Scene } from "./scene.ts";
 
@@ -29,6 +29,7 @@ export const upkeepScenes: readonly Scene[] = [
       }),
   },
   { name: "trash-empty", path: "/trash" },
+  { name: "trash-locked", path: "/trash", prepare: (engine) => (engine.locked = [reportId(20), reportId(21)]) },
   {
     name: "trash-ask",
     path: "/trash",

@@ -50,6 +50,8 @@ export class TestSharing implements SharingEngine {
   ]);
   /** Reports of which an earlier version opens for whoever is asked about. */
   earlier: readonly string[] = [];
+  /** In the trash, under a lost key. */
+  locked: readonly string[] = [];
   trouble: Trouble = new Map();
   /** Makes work on readers stop at this progress for ever: pictures of work under way. */
   sharingStuckAt: ShareProgress | null = null;
@@ -227,6 +229,15 @@ export class TestSharing implements SharingEngine {
     const outcomes = await this.each(found.kind === "redelegation" ? [] : found.reports, onProgress);
     await this.postpone(request);
     return outcomes;
+  }
+
+  lockedInTrash(): Promise<readonly string[]> {
+    return Promise.resolve(this.locked);
+  }
+
+  takeOut(reports: readonly string[]): Promise<void> {
+    this.locked = this.locked.filter((id) => !reports.includes(id));
+    return Promise.resolve();
   }
 
   postpone(request: string): Promise<void> {
