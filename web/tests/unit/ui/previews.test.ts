@@ -8,7 +8,8 @@ import { fileKindOf } from "../../../src/ui/file-kinds.ts";
 import { fhir, makeDicom } from "../../screens/engine/contents.ts";
 
 describe("FHIR as a page", () => {
-  const parts = readFhir(JSON.parse(fhir)) ?? [];
+  const parts = readFhir(JSON.parse(fhir))?.parts ?? [];
+  const shown = (json: unknown): string => JSON.stringify(readFhir(json)?.parts);
 
   test("has a part for each resource, named by what it is about", () => {
     expect(parts.map(({ heading }) => heading)).toEqual([
@@ -37,9 +38,72 @@ describe("FHIR as a page", () => {
   test("ends however deep a file goes and however many resources it has", () => {
     let deep: unknown = { unknown: [{}] };
     for (let i = 0; i < 5000; i += 1) deep = { a: deep };
-    expect(readFhir({ resourceType: "Patient", deep })).toHaveLength(1);
+    expect(readFhir({ resourceType: "Patient", deep })).toMatchObject({ parts: [{}], isCut: true });
     const entry = Array.from({ length: 5000 }, () => ({ resource: { resourceType: "Observation" } }));
-    expect(readFhir({ resourceType: "Bundle", entry })?.length).toBeLessThanOrEqual(200);
+    const page = readFhir({ resourceType: "Bundle", entry });
+    expect(page?.parts.length).toBeLessThanOrEqual(200);
+    expect(page?.isCut).toBe(true);
+    expect(readFhir(JSON.parse(fhir))?.isCut).toBe(false);
+  });
+
+  const dose = { value: 5, unit: "mg" };
+  test.each([
+    [
+      "how much of a medicine, the most, and what is told to the patient",
+      {
+        resourceType: "MedicationRequest",
+        dosageInstruction: [
+          {
+            text: "As prescribed",
+            patientInstruction: "Never with alcohol",
+            doseAndRate: [{ doseQuantity: dose }],
+            maxDosePerPeriod: { numerator: { value: 10, unit: "mg" }, denominator: { value: 1, unit: "d" } },
+          },
+        ],
+      },
+      ["As prescribed", "Never with alcohol", "5 mg", "10 mg", "1 d"],
+    ],
+    [
+      "the answers beside the questions",
+      { resourceType: "QuestionnaireResponse", item: [{ text: "Allergic to penicillin?", answer: [{ valueBoolean: true }] }] },
+      ["Allergic to penicillin?", '"true"'],
+    ],
+    [
+      "for whom a range is, and the range",
+      { resourceType: "Observation", referenceRange: [{ low: { value: 3.5 }, high: { value: 5.1 }, text: "adults" }] },
+      ["3.5", "5.1", "adults"],
+    ],
+    [
+      "a medicine that is contained in its prescription",
+      {
+        resourceType: "MedicationRequest",
+        medicationReference: { reference: "#m" },
+        contained: [{ resourceType: "Medication", id: "m", code: { text: "Warfarin 5 mg" } }],
+      },
+      ["Medication: Warfarin 5 mg (#m)"],
+    ],
+    [
+      "words of one's own and those of the code",
+      { resourceType: "AllergyIntolerance", code: { text: "Pills", coding: [{ system: "s", code: "1", display: "Penicillin" }] } },
+      ["Pills / Penicillin"],
+    ],
+    [
+      "since when an address is an old one",
+      { resourceType: "Patient", telecom: [{ system: "phone", value: "555 1", use: "old", period: { end: "2019" } }] },
+      ["555 1", "old", "2019"],
+    ],
+    [
+      "what a section says in prose",
+      { resourceType: "Composition", section: [{ title: "Plan", text: { status: "additional", div: "<div>Stop <b>today</b></div>" } }] },
+      ["Plan", "Stop today"],
+    ],
+    [
+      "what a narrative adds",
+      { resourceType: "Patient", text: { status: "additional", div: "<div>Deaf in one ear</div>" } },
+      ["Deaf in one ear"],
+    ],
+  ])("shows %s", (_, json, written) => {
+    for (const words of written) expect(shown(json)).toContain(words);
   });
 });
 
