@@ -243,7 +243,13 @@ export class Gateways {
 async function ask(url: string, signal: AbortSignal): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(url, { signal, cache: "no-store", credentials: "omit", referrerPolicy: "no-referrer" });
+    response = await fetch(url, {
+      signal,
+      cache: "no-store",
+      credentials: "omit",
+      referrerPolicy: "no-referrer",
+      redirect: "error", // whom she asks is hers to choose (08): not the next one, who would learn what she reads
+    });
   } catch {
     throw new GatewayFailed("down");
   }

@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { createServer, type Server as HttpServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { Browser, newEmail, signedUp, type Page } from "./running.ts";
 import { fileOf, PASSWORD, Server } from "./serving.ts";
@@ -14,6 +17,8 @@ async function until(what: () => boolean): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
+
+const portOf = (listener: HttpServer): number => (listener.address() as AddressInfo).port;
 
 async function contentOf(page: Page, id: string): Promise<Uint8Array> {
   return (await page.engine.preview(id, { maxBytes: 1 << 26 })).bytes;
@@ -121,6 +126,28 @@ describe("with gateways beside the server", () => {
     expect(lies).toBeGreaterThan(0);
     const states = page.engine.connection.current.gateways;
     expect(states.find(({ url }) => url === gateway)).toMatchObject({ state: "used" });
+  });
+
+  it("a gateway that sends on to another is not followed there", async () => {
+    const browser = new Browser(server);
+    const page = await signedUp(browser);
+    await page.store(fileOf("scan.bin", 3_000_000, 10));
+    const asked = { gateway: 0, other: 0 };
+    const other = createServer((_, response) => {
+      asked.other++;
+      response.end();
+    });
+    const gateway = createServer((request, response) => {
+      asked.gateway++;
+      response.writeHead(302, { Location: `http://localhost:${portOf(other)}${request.url ?? ""}` }).end();
+    });
+    for (const each of [other, gateway]) await once(each.listen(0, "127.0.0.1"), "listening");
+    await page.engine.changeSettings({ gateways: [`http://localhost:${portOf(gateway)}`] });
+    browser.meddle = (request) => (request.url.startsWith(`${server.origin}/ipfs/`) ? new Response("lie") : null);
+    await expect(contentOf(page, page.row("scan").id)).rejects.toThrow();
+    expect(asked.gateway).toBeGreaterThan(0);
+    expect(asked.other).toBe(0);
+    for (const each of [other, gateway]) each.close();
   });
 
   it("the vault is read with the server stopped, and changes wait until it is back", async () => {
