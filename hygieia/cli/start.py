@@ -1,10 +1,9 @@
 """Where the command begins: until it has loaded what it needs, Ctrl-C ends it without a trace.
 
-It imports only what Python has loaded already: each import is a moment in which it could not yet
-answer.
+It imports only what Python has loaded already, not even ``__future__``: each file that is looked for
+is a moment in which it could not yet answer. What Python does before it comes here answers Ctrl-C in
+Python's own way.
 """
-
-from __future__ import annotations
 
 import os
 import sys
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 
-def main() -> NoReturn:
+def main() -> "NoReturn":
     """Load the command and run it. The console script's entry point."""
     try:
         import signal
@@ -29,7 +28,7 @@ def main() -> NoReturn:
     run()
 
 
-def _end(*_signal: object) -> NoReturn:
+def _end(*_signal: object) -> "NoReturn":
     """Nothing is open or begun yet: say so as the command would, and be gone."""
     if "--json" in sys.argv:
         error = f'{{"code":"interrupted","message":"{INTERRUPTED_WORDS}","hint":null}}'

@@ -188,6 +188,17 @@ def test_settings_are_looked_at_without_opening_anything(tmp_path: Path) -> None
     assert not (tmp_path / "data").exists()
 
 
+def test_the_entry_point_loads_nothing_before_it_can_answer_ctrl_c() -> None:
+    program = (
+        "import sys; bare = set(sys.modules); import hygieia.cli.start; "
+        "print(*sorted(set(sys.modules) - bare))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["hygieia", "hygieia.cli", "hygieia.cli.start"]
+
+
 @pytest.mark.parametrize("where", ["hygieia.cli.main", "click", "hygieia.cli.commands.account"])
 def test_ctrl_c_while_a_command_is_still_loading_ends_it_quietly(where: str) -> None:
     def interrupted(*arguments: str) -> subprocess.CompletedProcess[str]:
