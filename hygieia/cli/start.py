@@ -19,10 +19,11 @@ def main() -> "NoReturn":
     """Load the command and run it. The console script's entry point."""
     try:
         import signal
+
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else: nohup, or `&`
+            signal.signal(signal.SIGINT, _end)
     except KeyboardInterrupt:
         _end()
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else: nohup, or `&`
-        signal.signal(signal.SIGINT, _end)
     from hygieia.cli.main import main as run
 
     run()

@@ -34,8 +34,12 @@ class CtrlC:
     def find_spec(self, name, *_):
         if name == where:
             os.kill(os.getpid(), signal.SIGINT)
+    def getsignal(self, _):
+        os.kill(os.getpid(), signal.SIGINT)
 where = sys.argv.pop(1)
 signal.signal(signal.SIGINT, signal.default_int_handler)  # what starts tests may ignore it
+if where == "signal.getsignal":
+    signal.getsignal = CtrlC().getsignal
 sys.meta_path.insert(0, CtrlC())
 from hygieia.cli.start import main
 main()
@@ -199,7 +203,10 @@ def test_the_entry_point_loads_nothing_before_it_can_answer_ctrl_c() -> None:
     assert done.stdout.split() == ["hygieia", "hygieia.cli", "hygieia.cli.start"]
 
 
-@pytest.mark.parametrize("where", ["hygieia.cli.main", "click", "hygieia.cli.commands.account"])
+@pytest.mark.parametrize(
+    "where",
+    ["signal.getsignal", "hygieia.cli.main", "click", "hygieia.cli.commands.account"],
+)
 def test_ctrl_c_while_a_command_is_still_loading_ends_it_quietly(where: str) -> None:
     def interrupted(*arguments: str) -> subprocess.CompletedProcess[str]:
         program = [sys.executable, "-c", INTERRUPTED_AT, where, *arguments]
