@@ -9,14 +9,14 @@ import argparse
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench import index, scale, sharing, small_reports, transfers
+from bench import index, scale, sharing, small_reports, starting, transfers
 from bench.machine import describe, workplace
 from bench.rows import Table
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-PARTS = ("transfers", "small", "sharing", "index", "scale")
+PARTS = ("start", "transfers", "small", "sharing", "index", "scale")
 ASKED_FOR = ("kubo", "sharing-kubo", "clinic")
 """Parts that need more than Python, and run only when they are named."""
 
@@ -29,6 +29,7 @@ class Sizes:
     kubo_mib: float = 512
     shared_mib: float = 5 * 1024
     rounds: int = 3
+    starts: int = 20
     short_reports: int = 1000
     index_reports: int = 100_000
     many: int = 1_000_000
@@ -41,6 +42,7 @@ SMOKE = Sizes(
     kubo_mib=8,
     shared_mib=100,
     rounds=1,
+    starts=2,
     short_reports=20,
     index_reports=200,
     many=400,
@@ -63,6 +65,8 @@ def main() -> None:
 
 
 def _measure(table: Table, folder: Path, sizes: Sizes, parts: tuple[str, ...]) -> None:
+    if "start" in parts:
+        starting.measure(table, folder, sizes.starts)
     if "transfers" in parts:
         transfers.measure(table, folder, sizes.file_mib, sizes.rounds)
     if "small" in parts:

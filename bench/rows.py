@@ -41,10 +41,12 @@ class Table:
         self.rows.append(row)
         print("  ".join(cell for cell in row.cells() if cell), flush=True)
 
-    def at_most(self, what: str, value: float, unit: str, target: float) -> None:
+    def at_most(
+        self, what: str, value: float, unit: str, target: float, *, ratio: float | None = None
+    ) -> None:
         """A row whose target is an upper bound in its own unit."""
         shown = f"{value:,.0f} {unit}" if value >= 100 else f"{value:.1f} {unit}"
-        self.add(what, shown, f"at most {target:,g} {unit}", met=value <= target)
+        self.add(what, shown, f"at most {target:,g} {unit}", ratio=ratio, met=value <= target)
 
     def seconds(self, what: str, value: float, floor: float, target: float | None = None) -> None:
         """A row in seconds, with its ratio to the floor."""

@@ -113,7 +113,16 @@ class Vault:
     def run(self, *arguments: str | Path) -> Command:
         """Run one command that must succeed."""
         result = self.folder / "client.json"
-        environment = self._environment | {
+        command = [sys.executable, "-m", "bench.watched", result, "--json", *arguments]
+        started = time.perf_counter()
+        printed = run(command, self.environment)
+        seconds = time.perf_counter() - started
+        return Command(seconds, json.loads(printed or b"null"), _read(result))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a command of hers is started with."""
+        return self._environment | {
             "PYTHONPATH": str(ROOT),
             "HYGIEIA_HOME": str(self.folder / "home"),
             "HYGIEIA_SERVER": self.address,
@@ -121,11 +130,6 @@ class Vault:
             # No desktop's keyring: a bench leaves nothing behind.
             "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
         }
-        command = [sys.executable, "-m", "bench.watched", result, "--json", *arguments]
-        started = time.perf_counter()
-        printed = run(command, environment)
-        seconds = time.perf_counter() - started
-        return Command(seconds, json.loads(printed or b"null"), _read(result))
 
     @property
     def _environment(self) -> dict[str, str]:
