@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from hygieia.server.backup import back_up
 from hygieia.server.storage import make_data_folder
 from tests.dags import raw
 from tests.power_cut import PowerCut
+from tests.unit.blocks.broken_stores import files_in, leave_out_copies, make_version_1
 from tests.unit.client.test_journal import leaf, pending
 from tests.unit.client.test_state import profile
 from tests.unit.recovery.factories import sealed
@@ -64,10 +65,6 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return heard
 
 
-def files_in(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file()]
-
-
 # -- the block store ---------------------------------------------------------------------------
 
 
@@ -79,6 +76,35 @@ async def test_a_new_block_store_is_there_with_all_its_folders(
     assert [cut.takes(each) for each in (store.path / "packs").iterdir()] == [[]] * 256
     assert cut.takes(store.path / "format") == []
     assert cut.takes_name(store.path / "catalogue.sqlite") == []
+
+
+async def test_a_block_store_is_there_with_all_the_folders_above_it(
+    tmp_path: Path, cut: PowerCut
+) -> None:
+    await open_embedded(tmp_path / "srv" / "hygieia" / "blocks").close()
+    assert cut.takes(tmp_path / "srv" / "hygieia" / "blocks" / "format") == []
+
+
+async def test_a_block_store_whose_making_was_cut_off_is_there_once_it_is_made(
+    tmp_path: Path, cut: PowerCut
+) -> None:
+    (tmp_path / "blocks").mkdir()
+    await open_embedded(tmp_path / "blocks").close()
+    assert cut.takes(tmp_path / "blocks" / "format") == []
+
+
+@pytest.mark.parametrize("older", [leave_out_copies, make_version_1])
+async def test_copies_made_again_are_there_once_the_store_is_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, older: Callable[[Path], None]
+) -> None:
+    store = open_embedded(tmp_path)
+    await store.put([SMALL])
+    await store.close()
+    older(tmp_path)
+    cut = PowerCut(tmp_path, monkeypatch)
+    await open_embedded(tmp_path).close()
+    assert files_in(tmp_path / "copies")
+    assert cut.takes_below(tmp_path / "copies") == []
 
 
 async def test_large_blocks_are_there_once_put(store: EmbeddedBlockStore, cut: PowerCut) -> None:
@@ -157,19 +183,29 @@ def test_a_pack_keeps_the_table_that_an_upgrade_gave_it(
     assert cut.takes(path) == []
 
 
-async def test_a_catalogue_made_anew_is_in_its_place(
-    tmp_path: Path, cut: PowerCut, said: list[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("damage", [b"", b"damage"])
+async def test_a_catalogue_made_anew_is_in_its_place_and_what_was_broken_is_kept(
+    tmp_path: Path,
+    cut: PowerCut,
+    said: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    damage: bytes,
 ) -> None:
     path = tmp_path / "blocks"
     store = open_embedded(path)
     await store.put([SMALL, LARGE])
     await store.close()
     (path / "catalogue.sqlite").write_bytes(b"")
+    [copied] = files_in(path / "copies")
+    copied.write_bytes(damage + copied.read_bytes())
     module = sys.modules["hygieia.blocks.embedded.rebuild"]  # the package has a function so called
     monkeypatch.setattr(module, "write_marker", lambda _: None)
     said.clear()
     assert rebuild(path).blocks == 2
     assert cut.takes_name(path / "catalogue.sqlite") == []
+    kept = files_in(path / "quarantine")
+    assert len(kept) == (2 if damage else 1), "the broken catalogue and damaged copies"
+    assert [cut.takes_name(each) for each in kept] == [[]] * len(kept)
     written = said.index("PRAGMA wal_checkpoint(TRUNCATE)")
     settings = [each for each in said[:written] if each.startswith("PRAGMA synchronous")]
     assert settings[-1] == "PRAGMA synchronous=FULL"

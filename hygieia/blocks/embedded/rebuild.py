@@ -115,6 +115,7 @@ def _put_in_place(path: Path, stamp: str) -> None:
         old = path / f"{CATALOGUE}{side}"
         if old.exists():
             old.rename(path / "quarantine" / f"{stamp}-{old.name}")
+    sync_folder(path / "quarantine")
     (path / _UNFINISHED).rename(path / CATALOGUE)
     sync_folder(path)
 
@@ -130,6 +131,8 @@ def _copy_anew(path: Path, stamp: str, *, keep_old: bool) -> None:
 
     with contextlib.closing(catalogue.connect(path / CATALOGUE)) as connection:
         copies.copy_all_again(connection, path, set_aside)
+    if keep_old:
+        sync_folder(path / "quarantine")
 
 
 class _Rebuild:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,37 +21,17 @@ from hygieia.errors import (
     UsageError,
 )
 from tests.dags import noise, raw, report
-
-CATALOGUE = "catalogue.sqlite"
-
-
-def lose(catalogue: Path) -> None:
-    for path in catalogue.parent.glob("catalogue.sqlite*"):
-        path.unlink()
-
-
-def empty(catalogue: Path) -> None:
-    catalogue.write_bytes(b"")
-
-
-def overwrite(catalogue: Path) -> None:
-    catalogue.write_bytes(noise(1, 4096))
-
-
-def cut(catalogue: Path) -> None:
-    os.truncate(catalogue, catalogue.stat().st_size // 2)
-
-
-def lose_with_the_marker(catalogue: Path) -> None:
-    lose(catalogue)
-    (catalogue.parent / "format").unlink()
-
+from tests.unit.blocks.broken_stores import (
+    CATALOGUE,
+    cut,
+    empty,
+    files_in,
+    lose,
+    lose_with_the_marker,
+    overwrite,
+)
 
 DAMAGES = [lose, empty, overwrite, cut, lose_with_the_marker]
-
-
-def files_in(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -346,70 +325,6 @@ async def test_what_was_removed_is_gone_from_the_copies_within_days(tmp_path: Pa
     await store.close()
     lose(tmp_path / CATALOGUE)
     assert rebuild(tmp_path).blocks == 1
-
-
-async def test_a_store_of_version_1_is_upgraded_and_can_be_rebuilt(tmp_path: Path) -> None:
-    store = open_embedded(tmp_path)
-    dag = report(1, 3 << 20)
-    await store.put(dag.blocks)
-    await store.pin(dag.root, name="me")
-    await store.put_record("k51one", b"record")
-    await store.close()
-    make_version_1(tmp_path)
-    store = open_embedded(tmp_path)
-    assert await store.get_record("k51one") == b"record"
-    await store.close()
-    lose(tmp_path / CATALOGUE)
-    rebuilt = rebuild(tmp_path)
-    assert (rebuilt.pins, rebuilt.records, rebuilt.missing) == (1, 1, 0)
-    store = open_embedded(tmp_path)
-    assert await store.missing(dag.cids) == []
-    await store.close()
-
-
-async def test_copies_left_out_of_a_backup_are_made_again(tmp_path: Path) -> None:
-    store = open_embedded(tmp_path)
-    await store.put([raw(1)])
-    await store.close()
-    for file in files_in(tmp_path / "copies"):
-        file.unlink()
-    (tmp_path / "copies").rmdir()
-    store = open_embedded(tmp_path)
-    await store.put([raw(2)])
-    await store.close()
-    lose(tmp_path / CATALOGUE)
-    assert rebuild(tmp_path).blocks == 2
-
-
-async def test_an_upgrade_that_was_cut_off_is_done_again(tmp_path: Path) -> None:
-    store = open_embedded(tmp_path)
-    await store.put([raw(1), raw(2, 100_000)])
-    await store.close()
-    with sqlite3.connect(tmp_path / CATALOGUE) as connection:
-        connection.execute("PRAGMA user_version=1")
-    await open_embedded(tmp_path).close()
-    lose(tmp_path / CATALOGUE)
-    assert rebuild(tmp_path).blocks == 2
-
-
-def make_version_1(path: Path) -> None:
-    """As the first version left a store: no copies, packs of blocks only, unnumbered records."""
-    for file in files_in(path / "copies"):
-        file.unlink()
-    (path / "copies").rmdir()
-    (path / "in-use.lock").unlink()
-    for pack in files_in(path / "packs"):
-        with pack.open("rb") as opened:
-            table = read_table(opened.fileno())
-        assert table is not None
-        os.truncate(pack, max(one.offset + one.size_bytes for one in table))
-    with sqlite3.connect(path / CATALOGUE) as connection:
-        connection.executescript(
-            "CREATE TABLE old (name TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID;"
-            "INSERT INTO old SELECT name, data FROM record; DROP TABLE record;"
-            "ALTER TABLE old RENAME TO record; DROP TABLE ended; DROP TABLE copied;"
-            "PRAGMA user_version=1;"
-        )
 
 
 def test_a_reader_passes_over_what_is_no_record(tmp_path: Path) -> None:
