@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
-from datetime import timedelta
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +11,15 @@ import pytest
 
 from hygieia.blocks.kubo.node import KuboNode
 from hygieia.domain.leases import Leases
-from hygieia.domain.recent_checks import SETTLED, RecentChecks
-from hygieia.domain.verification import LEASE, Verifier
+from hygieia.domain.verification import LEASE
 from hygieia.errors import BlockMissing, ConfigError
 from hygieia.ipld.cid import CID
-from hygieia.openpgp.times import now
 from hygieia.server.app import build_app
-from hygieia.server.copies import build_verifier
 from hygieia.server.verifying import verify_if_due
+from tests.api.copies import CONTENT, copies_of, copy_to, damage, packs, verified, verifier_of
 from tests.factories.dags import IndexParts, new_report, report_parts
 from tests.factories.servers import Api, Member, running_api, settings_in
 from tests.people import BOB
-
-CONTENT = bytes(range(256)) * 400
 
 
 @pytest.fixture
@@ -34,45 +27,6 @@ async def other(tmp_path: Path) -> AsyncIterator[Api]:
     """Another server, whose gateway gives what it has."""
     async with running_api(settings_in(tmp_path / "other")) as other:
         yield other
-
-
-@contextlib.asynccontextmanager
-async def verifier_of(api: Api, *gateways: str, wanted: int = 1) -> AsyncIterator[Verifier]:
-    services = api.services
-    settings = replace(services.settings, wanted_copies=wanted, verify_mib_a_second=100_000)
-    verifier = build_verifier(settings, services.stores, services.indexes, None, gateways=gateways)
-    yield verifier
-    await verifier.close()
-
-
-async def verified(api: Api, *gateways: str, wanted: int = 1) -> Any:  # noqa: ANN401  (counts)
-    async with verifier_of(api, *gateways, wanted=wanted) as verifier:
-        run = await verifier.run()
-        assert run is not None
-        assert run.finished is not None
-        return run.counts
-
-
-async def copies_of(member: Member, report: Any) -> Any:  # noqa: ANN401  (as JSON has it)
-    reply = await member.call("GET", f"/api/v1/reports/{report['id']}/copies")
-    assert reply.status == 200, reply.body
-    return reply.json
-
-
-def packs(api: Api) -> Iterator[Path]:
-    """The files in which the server keeps blocks over 8 KiB."""
-    folder = api.services.settings.data_dir / "blocks" / "packs"
-    return (path for path in folder.rglob("*") if path.is_file())
-
-
-def damage(api: Api) -> None:
-    for pack in packs(api):
-        pack.write_bytes(bytes(pack.stat().st_size))
-
-
-async def copy_to(other: Api, *dags: Any) -> None:  # noqa: ANN401  (tests.factories.dags.Dag)
-    for dag in dags:
-        await other.services.stores.blocks.put(dag.blocks, holder="copies")
 
 
 async def test_a_report_is_unchecked_until_it_was_read_and_safe_after(
@@ -367,49 +321,3 @@ async def test_what_versions_of_a_report_share_is_read_once(api: Api, ada: Membe
     assert counts.reports == 1
     # The second version has a header, two envelopes and a root of its own.
     assert counts.blocks == len({block.cid for block in parts.dag().blocks}) + 4
-
-
-async def looked_at(api: Api, ahead: timedelta = 2 * SETTLED) -> int:
-    """How many a look at the new finds, by default once everything has settled."""
-    services = api.services
-    async with verifier_of(api) as verifier:
-        leases = Leases(services.stores.documents)
-        later = RecentChecks(services.stores, verifier, leases, clock=lambda: now() + ahead)
-        return await later.run()
-
-
-async def test_what_is_new_is_looked_at_once_it_has_settled(api: Api, ada: Member) -> None:
-    reports = await ada.upload(new_report(CONTENT), new_report(b"short"))
-    assert await looked_at(api, -SETTLED) == 0, "it was stored a moment ago"
-    assert await looked_at(api) == 2
-    assert [(await copies_of(ada, report))["state"] for report in reports] == ["safe", "safe"]
-    listed = (await ada.call("GET", "/api/v1/copies")).json
-    assert (listed["summary"]["reports"], listed["summary"]["safe"]) == (2, 2)
-    assert await looked_at(api) == 0, "nothing is new"
-
-
-async def test_a_new_root_is_looked_at_soon_and_counted_once(api: Api, ada: Member) -> None:
-    (report,) = await ada.upload(new_report(CONTENT))
-    await verified(api)
-    assert await looked_at(api) == 0, "the whole verification has seen it"
-    assert (await ada.change(report, new_report(CONTENT[::-1]), "update")).status == 200
-    damage(api)
-    assert await looked_at(api) == 1
-    assert (await copies_of(ada, report))["state"] == "short"
-    summary = (await ada.call("GET", "/api/v1/copies")).json["summary"]
-    assert (summary["reports"], summary["safe"], summary["short"]) == (1, 0, 1)
-
-
-async def test_what_was_thrown_away_meanwhile_is_passed_over(api: Api, ada: Member) -> None:
-    (report,) = await ada.upload(new_report(CONTENT))
-    assert (await ada.call("DELETE", f"/api/v1/reports/{report['id']}")).status == 200
-    assert await looked_at(api) == 0
-
-
-async def test_a_whole_verification_keeps_what_was_found_soon(api: Api, ada: Member) -> None:
-    await ada.upload(new_report(CONTENT))
-    await looked_at(api)
-    await verified(api)
-    listed = (await ada.call("GET", "/api/v1/copies")).json
-    assert len([item for item in listed["items"] if item["kind"] == "report"]) == 1
-    assert listed["summary"]["reports"] == 1
