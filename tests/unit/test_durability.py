@@ -28,7 +28,7 @@ from hygieia.server.backup import back_up
 from hygieia.server.storage import make_data_folder
 from tests.dags import raw
 from tests.power_cut import PowerCut
-from tests.unit.blocks.broken_stores import files_in, leave_out_copies, make_version_1
+from tests.unit.blocks.broken_stores import files_in, leave_out_copies, lose, make_version_1
 from tests.unit.client.test_journal import leaf, pending
 from tests.unit.client.test_state import profile
 from tests.unit.recovery.factories import sealed
@@ -93,7 +93,7 @@ async def test_a_block_store_whose_making_was_cut_off_is_there_once_it_is_made(
     assert cut.takes(tmp_path / "blocks" / "format") == []
 
 
-@pytest.mark.parametrize("older", [leave_out_copies, make_version_1])
+@pytest.mark.parametrize("older", [leave_out_copies, lose, make_version_1])
 async def test_copies_made_again_are_there_once_the_store_is_open(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, older: Callable[[Path], None]
 ) -> None:
@@ -211,6 +211,19 @@ async def test_a_catalogue_made_anew_is_in_its_place_and_what_was_broken_is_kept
     assert settings[-1] == "PRAGMA synchronous=FULL"
 
 
+async def test_copies_lost_with_the_catalogue_are_there_once_it_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_embedded(tmp_path)
+    await store.put([SMALL, LARGE])
+    await store.close()
+    leave_out_copies(tmp_path)
+    lose(tmp_path / "catalogue.sqlite")
+    cut = PowerCut(tmp_path, monkeypatch)
+    assert rebuild(tmp_path).blocks == 1
+    assert cut.takes_below(tmp_path / "copies") == []
+
+
 # -- the server --------------------------------------------------------------------------------
 
 
@@ -247,9 +260,9 @@ async def test_a_backup_that_appeared_is_whole(tmp_path: Path, cut: PowerCut) ->
     await blocks.put([SMALL, LARGE])
     await blocks.close()
     await open_sqlite(tmp_path / "data/documents.sqlite").close()
-    back_up(settings, tmp_path / "backup")
-    assert len(files_in(tmp_path / "backup")) == 5
-    assert cut.takes_below(tmp_path / "backup") == []
+    back_up(settings, tmp_path / "backups" / "today")
+    assert len(files_in(tmp_path / "backups")) == 5
+    assert cut.takes_below(tmp_path / "backups") == []
 
 
 # -- the client --------------------------------------------------------------------------------
