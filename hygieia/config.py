@@ -216,29 +216,6 @@ def _client_home(source: Mapping[str, str]) -> Path:
     return (Path(desktop) if desktop else Path.home() / ".config") / "hygieia"
 
 
-@dataclass(frozen=True, slots=True)
-class SettingDescription:
-    """One line of the reference: the variable, its default as it would be written, its meaning."""
-
-    name: str
-    default: str
-    meaning: str
-    for_client: bool = False
-
-
-def describe_settings() -> tuple[SettingDescription, ...]:
-    """Every setting there is, the server's first, then the client's own."""
-    server = tuple(
-        SettingDescription(_variable(f.name), f.metadata["default"], f.metadata["meaning"])
-        for f in fields(Settings)
-    )
-    client = tuple(
-        SettingDescription(name, default, meaning, for_client=True)
-        for name, (default, meaning) in CLIENT_SETTINGS.items()
-    )
-    return server + client
-
-
 def load_settings(
     environ: Mapping[str, str] | None = None,
     env_file: Path | None = DEFAULT_ENV_FILE,

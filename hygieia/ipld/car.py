@@ -1,25 +1,23 @@
 """CARv1: blocks in a stream (https://ipld.io/specs/transport/car/carv1/).
 
 ``CarReader`` is fed pieces of any size and never looks at an octet twice; what it holds is bounded
-by one section and one piece. ``read_car`` does the same over a file.
+by one section and one piece.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, BinaryIO, Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from hygieia.errors import BlockRefused, DagRefused, InvalidInput, LimitExceeded
-from hygieia.ipld import block as blocks
 from hygieia.ipld import dagcbor, varint
 from hygieia.ipld.block import Block, UnverifiedBlock
 from hygieia.ipld.cid import CID, MAX_DIGEST_BYTES, RAW, VAULT_CID_BYTES, read_any
 from hygieia.limits import MAX_BLOCK_BYTES, MAX_CAR_HEADER_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 _MAX_SECTION_BYTES: Final = MAX_BLOCK_BYTES + MAX_DIGEST_BYTES + 4 * varint.MAX_OCTETS
-_READ_BYTES: Final = 1 << 18
 # Leaves of content only: what is parsed or kept is far smaller, and stays bytes of its own.
 _SHARE_FROM_BYTES: Final = 1 << 19
 
@@ -162,15 +160,6 @@ class CarReader:
         if not self._share or cid.codec != RAW or len(octets) < _SHARE_FROM_BYTES:
             return UnverifiedBlock(cid, bytes(octets))
         return UnverifiedBlock(cid, cast("bytes", octets))
-
-
-def read_car(file: BinaryIO, *, vault_only: bool = True) -> Iterator[Block]:
-    """Yield the verified blocks of a CAR file, in order; memory is constant."""
-    reader = CarReader(vault_only=vault_only)
-    while data := file.read(_READ_BYTES):
-        for found in reader.feed_unverified(data):
-            yield blocks.verify_any(found.cid, found.data)
-    reader.finish()
 
 
 def _read_header(octets: bytes) -> tuple[CID, ...]:

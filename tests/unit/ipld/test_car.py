@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
-
 import pytest
 
 from hygieia.errors import BlockRefused, LimitExceeded
 from hygieia.ipld import varint
 from hygieia.ipld.block import Block
-from hygieia.ipld.car import CarReader, car_header, car_section, read_car, section_head
+from hygieia.ipld.car import CarReader, car_header, car_section, section_head
 from hygieia.ipld.cid import CID, DAG_CBOR, IDENTITY, RAW
 from tests.unit.ipld.factories import noise
 
@@ -44,10 +42,6 @@ def test_what_is_shared_never_changes_as_more_is_fed() -> None:
     for start in range(0, len(stream), 300_000):
         found += reader.feed(stream[start : start + 300_000])
     assert [bytes(block.data) for block in found] == [block.data for block in BLOCKS * 3]
-
-
-def test_a_car_file_is_read() -> None:
-    assert list(read_car(io.BytesIO(CAR))) == BLOCKS
 
 
 def test_a_section_is_its_head_and_the_blocks_bytes() -> None:
