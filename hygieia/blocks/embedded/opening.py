@@ -29,12 +29,16 @@ RESERVE_BYTES: Final = 64 << 20
 """Puts stop short of a full disk, so that there is room to delete, sweep and write documents."""
 
 CATALOGUE: Final = "catalogue.sqlite"
+UNFINISHED: Final = "copies.unfinished"
+"""Stands there until a store without copies has all of them again."""
+
 _OWN_NAMES: Final = (
     "lock",
     "in-use.lock",
     "sweep.lock",
     "packs",
     COPIES,
+    UNFINISHED,
     "quarantine",
     "format.new",
 )
@@ -118,10 +122,20 @@ def _prepare(path: Path) -> None:
         )
     if catalogue.check(file) == 1:
         _upgrade(path)
-    elif not (path / COPIES).exists():  # left out of a backup that was restored
-        make_folders(path)
-        with contextlib.closing(catalogue.connect(file)) as connection:
-            copy_all_again(connection, path)
+    elif not (path / COPIES).exists() or (path / UNFINISHED).exists():
+        _copy_anew(path)
+
+
+def _copy_anew(path: Path) -> None:
+    """Make the copies that a backup leaves out. Cut off, it is begun anew at the next opening."""
+    unfinished = path / UNFINISHED
+    unfinished.unlink(missing_ok=True)
+    write_file(unfinished, b"")
+    make_folders(path)
+    with contextlib.closing(catalogue.connect(path / CATALOGUE)) as connection:
+        copy_all_again(connection, path)
+    unfinished.unlink()
+    sync_folder(path)
 
 
 def _require_empty(path: Path) -> None:
