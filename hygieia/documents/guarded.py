@@ -27,9 +27,10 @@ HOME: Final = "blocks-home"
 TRUST_SECONDS: Final = 2.0
 """How long a look at the marker is believed."""
 
-SETTLE_SECONDS: Final = 16.0
+SETTLE_SECONDS: Final = 30.0
 """After this, no server believes an older look, and no write begun by then is under way: MongoDB's
-take up to 12 seconds and 2 in the queue, SQLite's wait 10 for a lock."""
+take up to 2 seconds in the queue and 12 in all, whereupon the driver may work on one that is given
+up for 10 more; SQLite's wait 10 for a lock."""
 
 
 class Role(Enum):
