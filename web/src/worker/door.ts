@@ -167,6 +167,8 @@ export class Door {
       void Downloads.sweep();
     } else if (profile !== null) await store.save({ ...profile, isSignedIn: false });
     store.shareComputer(false);
+    // What this browser keeps of an account that is gone serves nobody, however it was signed in to.
+    if (notice === "deleted" && (await store.profile())?.account === profile?.account) await store.forget();
     this.state.set({ kind: "none", notice });
   }
 

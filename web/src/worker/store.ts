@@ -147,9 +147,12 @@ export class Store {
     if (profile?.account === account) await this.save({ ...profile, floor });
   }
 
-  /** Forgets the account and all that is kept of it. */
+  /** Forgets the account and all that is kept of it; of a guest's, nothing but what this page holds is kept. */
   async forget(): Promise<void> {
-    if (this.memory !== null) this.memory = new Memory();
+    if (this.memory !== null) {
+      this.memory = new Memory();
+      return;
+    }
     for (const name of ["profile", "uploads", "leaves", "changes"] as const) await this.db?.clear(name);
   }
 
@@ -198,8 +201,8 @@ export class Store {
   }
 
   async dropUpload(id: string): Promise<void> {
-    this.memory?.uploads.delete(id);
-    await this.db?.delete("uploads", id);
+    if (this.memory === null) await this.db?.delete("uploads", id);
+    else this.memory.uploads.delete(id);
     await this.dropLeaves(id);
   }
 
@@ -214,8 +217,8 @@ export class Store {
   }
 
   async dropLeaves(upload: string): Promise<void> {
-    this.memory?.leaves.delete(upload);
-    await this.db?.delete("leaves", IDBKeyRange.bound([upload, 0], [upload, Infinity]));
+    if (this.memory === null) await this.db?.delete("leaves", IDBKeyRange.bound([upload, 0], [upload, Infinity]));
+    else this.memory.leaves.delete(upload);
   }
 
   // -- changes that wait for the server

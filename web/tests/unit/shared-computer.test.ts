@@ -7,7 +7,7 @@ import { makeSalt } from "../../src/crypto/payload.ts";
 import { makeSessionKey } from "../../src/vault/report-build.ts";
 import { Recorder, sendContent } from "../../src/worker/content.ts";
 import type { BatchSender } from "../../src/worker/sending.ts";
-import { Store, type UploadRecord } from "../../src/worker/store.ts";
+import { Store, type Profile, type UploadRecord } from "../../src/worker/store.ts";
 
 let store: Store;
 beforeEach(async () => {
@@ -18,17 +18,20 @@ beforeEach(async () => {
 
 const RECORD: UploadRecord = { id: "two", sizeBytes: 1, lastModified: 1, sealed: "s", upload: null, started: 1 };
 
+/** As much of a profile as the store looks at. */
+const OWNER = { email: "ana@example.org", account: "a".repeat(32), ipnsName: "k51", floor: null } as unknown as Profile;
+
 /** What is kept of an account, in `from`. */
 async function keptIn(from: Store): Promise<number[]> {
   const kept = [await from.tasks("rekey"), await from.uploads(), await from.leaves("one"), await from.changes()];
   return kept.map(({ length }) => length);
 }
 
-async function fill(): Promise<void> {
-  await store.saveUpload(RECORD);
-  await store.saveUpload({ ...RECORD, id: "one", kind: "rekey" });
-  await store.saveLeaves({ upload: "one", first: 0, cids: utf8("a") });
-  await store.addChange("sealed");
+async function fill(into = store): Promise<void> {
+  await into.saveUpload(RECORD);
+  await into.saveUpload({ ...RECORD, id: "one", kind: "rekey" });
+  await into.saveLeaves({ upload: "one", first: 0, cids: utf8("a") });
+  await into.addChange("sealed");
 }
 
 /** Stores `content` as the upload "one", as after a pause or a lost network: under the same secrets. */
@@ -103,5 +106,21 @@ describe("what is kept", () => {
     await fill();
     await end();
     expect(await keptIn(store)).toEqual([0, 0, 0, 0]);
+  });
+});
+
+describe("what somebody else keeps in this browser", () => {
+  it.each([
+    ["the account is forgotten", (): Promise<void> => store.forget()],
+    ["an upload ends", (): Promise<void> => store.dropUpload("one")],
+    ["a change was made", (): Promise<void> => store.dropChange(1)],
+  ])("stays when %s", async (_when, end) => {
+    const own = await Store.open();
+    await own.save(OWNER);
+    await fill(own);
+    await fill();
+    await end();
+    expect(await keptIn(own)).toEqual([1, 1, 1, 1]);
+    expect(await own.profile()).toMatchObject({ email: "ana@example.org" });
   });
 });
