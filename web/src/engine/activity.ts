@@ -1,6 +1,6 @@
 /** The trail of what was done in a vault, for the screens (docs/spec/18-activity.md). */
 import type { EngineError } from "./errors.ts";
-import type { Named } from "./sharing.ts";
+import type { Named } from "./named.ts";
 
 export interface ActivityEntry {
   readonly number: number;

@@ -181,6 +181,7 @@ export type { EngineError, ErrorCode, ErrorFacts } from "./errors.ts";
 export type { Feed } from "./feed.ts";
 export type * from "./account.ts";
 export type * from "./activity.ts";
+export type * from "./named.ts";
 export type * from "./reports.ts";
 export type * from "./sharing.ts";
 export type * from "./transfers.ts";

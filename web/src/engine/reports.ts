@@ -1,6 +1,6 @@
 /** Reports as the screens list, show and verify them. */
 import type { EngineError } from "./errors.ts";
-import type { Named } from "./sharing.ts";
+import type { Named } from "./named.ts";
 
 /** One row of the decrypted index. */
 export interface ReportRow {

@@ -8,12 +8,10 @@
 import type { ActivityCheck, ActivityPage } from "./activity.ts";
 import type { EngineError } from "./errors.ts";
 import type { Feed } from "./feed.ts";
+import type { Named, Trust } from "./named.ts";
 import type { SignatureVerdict } from "./reports.ts";
 
 // ---- people --------------------------------------------------------------------------------
-
-/** How far the owner of this vault trusts that a key is this person's (spec 15.1). */
-export type Trust = "unverified" | "verified" | "changed";
 
 /** A contact as this vault's own signed index says it, not as a server does. */
 export interface Contact {
@@ -56,17 +54,6 @@ export type Comparison =
   | { readonly kind: "number"; readonly text: string }
   /** What the camera read off her screen. */
   | { readonly kind: "code"; readonly text: string };
-
-/** Whoever a key belongs to, as far as this vault knows. */
-export interface Named {
-  /** A key id, or `person:…` for somebody without an account. */
-  readonly key: string;
-  /** Null for a stranger's key, and for people without an account. */
-  readonly email: string | null;
-  readonly name: string;
-  /** `subject`: somebody without an account, whose record this vault keeps. */
-  readonly trust: Trust | "me" | "stranger" | "subject";
-}
 
 /** Why somebody is not given a report; `lapsed`: her delegation is over. */
 export type WhyLeftOut = "stranger" | "changed" | "unusable" | "unverified" | "lapsed";

@@ -7,6 +7,7 @@ import { isRefusal, refusal, type ErrorCode } from "../refusal.ts";
 import { requireReport } from "../vault/index/state.ts";
 import { editReport, nextMeta } from "../vault/report-build.ts";
 import { checkCategory, checkTitle } from "../vault/words.ts";
+import { tellLeftOut } from "./naming.ts";
 import { joiningReaders } from "./recipients.ts";
 import { commitRevision, currentOf } from "./revisions.ts";
 import { BatchSender, withUpload } from "./sending.ts";
@@ -33,6 +34,8 @@ export class Changer {
   waiting: readonly Wish[] = [];
   /** How many of those that waited could not be made, since the last change that was asked for. */
   dropped = 0;
+  /** Told when a change begins or ceases to wait. */
+  onWaiting: () => void = () => {};
   private readonly vault: Vault;
   private turn: Promise<unknown> = Promise.resolve();
 
@@ -108,7 +111,7 @@ export class Changer {
   private told(waiting: readonly Wish[], dropped = this.dropped): void {
     this.waiting = waiting;
     this.dropped = dropped;
-    this.vault.onWaiting();
+    this.onWaiting();
   }
 
   /** Makes it for each report that it can still be made for; for how many it never can. */
@@ -165,7 +168,7 @@ export class Changer {
       const sender = new BatchSender(vault.transport, upload);
       return commitRevision(vault, built, current, { upload, sender, change: "edit", ...joining });
     });
-    vault.tellLeftOut(wish.report, joining.leftOut);
+    tellLeftOut(vault, wish.report, joining.leftOut);
   }
 
   /** What somebody else shared goes from this user's own list alone. */

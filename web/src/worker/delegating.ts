@@ -27,7 +27,7 @@ import { makeId } from "../vault/words.ts";
 import type { Contacts } from "./contacts.ts";
 import { openReport } from "./fetching.ts";
 import { sendMessage } from "./messages.ts";
-import { namesOf } from "./naming.ts";
+import { namesOf, tellLeftOut } from "./naming.ts";
 import { goOn as goOnWithNew } from "./newly-stored.ts";
 import { forget, goThrough, keepPast, leftUndone, notOpenYet } from "./past.ts";
 import { earlierByReport, holdersByReport } from "./readers.ts";
@@ -280,7 +280,7 @@ export class Delegating {
     const delegation = await this.readable(id);
     const waiting = await notOpenYet(this.vault, delegation.to, await this.entriesIn(delegation));
     const person = this.vault.people().person(delegation.to);
-    for (const entry of waiting) this.vault.tellLeftOut(entry.id, [{ key: person, why }]);
+    for (const entry of waiting) tellLeftOut(this.vault, entry.id, [{ key: person, why }]);
     if (waiting.length === 0) await forget(this.vault, id);
   }
 

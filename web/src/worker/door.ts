@@ -5,11 +5,14 @@ import { Source } from "../engine/feed.ts";
 import type { LockReason, Person, VaultState } from "../engine/interface.ts";
 import { isRefusal, refusal } from "../refusal.ts";
 import { AutoLock } from "./auto-lock.ts";
+import { catchUp } from "./catching-up.ts";
+import { Changer } from "./changing.ts";
 import { Copies } from "./copies.ts";
 import { Downloads } from "./downloads.ts";
 import type { Preferences } from "./preferences.ts";
 import type { Reach } from "./reach.ts";
 import { ReportFeed } from "./report-feed.ts";
+import { rowsOf } from "./rows.ts";
 import type { Session, Sessions } from "./session.ts";
 import type { Profile, Store } from "./store.ts";
 import { Sharing } from "./sharing.ts";
@@ -25,6 +28,13 @@ interface Parts {
   readonly preferences: Preferences;
 }
 
+/** An open vault and what works on it. */
+interface Opened {
+  readonly vault: Vault;
+  readonly uploads: Uploads;
+  readonly changer: Changer;
+}
+
 export class Door {
   readonly state = new Source<VaultState>({ kind: "starting" });
   readonly lockingIn = new Source<number | null>(null);
@@ -37,7 +47,7 @@ export class Door {
   private readonly parts: Parts;
   private readonly autoLock: AutoLock;
   private heldOpen = 0;
-  private opened: { readonly vault: Vault; readonly uploads: Uploads } | null = null;
+  private opened: Opened | null = null;
 
   constructor(parts: Parts) {
     this.parts = parts;
@@ -46,7 +56,7 @@ export class Door {
       if (this.opened?.vault.isRead === true) this.close("session-ended");
     };
     parts.reach.onReturn = () => {
-      if (this.opened !== null) void this.comeBack(this.opened.vault);
+      if (this.opened !== null) void this.comeBack(this.opened);
     };
     this.autoLock = new AutoLock(this.lockingIn, {
       isBusy: () =>
@@ -57,14 +67,22 @@ export class Door {
 
   /** The open vault; throws `not-signed-in`. */
   get vault(): Vault {
-    if (this.opened === null) throw refusal("not-signed-in", "The vault is locked.");
-    return this.opened.vault;
+    return this.requireOpened().vault;
   }
 
   /** The open vault's uploads; throws `not-signed-in`. */
   get uploads(): Uploads {
+    return this.requireOpened().uploads;
+  }
+
+  /** What changes the open vault's reports; throws `not-signed-in`. */
+  get changer(): Changer {
+    return this.requireOpened().changer;
+  }
+
+  private requireOpened(): Opened {
     if (this.opened === null) throw refusal("not-signed-in", "The vault is locked.");
-    return this.opened.uploads;
+    return this.opened;
   }
 
   /** What a page that has just been loaded shows. */
@@ -79,13 +97,14 @@ export class Door {
   async open(session: Session, options: { isReset?: boolean } = {}): Promise<Vault> {
     this.discard();
     const vault = new Vault(this.parts, session);
-    const uploads = new Uploads(vault);
-    this.opened = { vault, uploads };
-    this.follow(vault, uploads);
+    const [uploads, changer] = [new Uploads(vault), new Changer(vault)];
+    const opened = (this.opened = { vault, uploads, changer });
+    this.follow(opened);
     this.reports.begin("loading");
     this.autoLock.begin(this.parts.preferences.current.lockMinutes);
     try {
-      await vault.read();
+      await changer.load();
+      await catchUp(vault);
     } catch (error) {
       vault.requireOpen();
       if (options.isReset === true || isRefusal(error, "not-signed-in")) {
@@ -101,19 +120,19 @@ export class Door {
     // It may have been locked meanwhile.
     vault.requireOpen();
     this.show(vault);
-    this.parts.reach.setWaiting(vault.changer);
+    this.parts.reach.setWaiting(changer);
     const person = this.person(vault.session);
     const hasKit = vault.session.profile.sealedKit !== null;
     this.state.set(hasKit ? { kind: "kit", person, isFirst: true } : { kind: "open", person });
     // An earlier page left them; the server may have answered all the time since.
-    if (vault.changer.waiting.length > 0) void this.comeBack(vault);
+    if (changer.waiting.length > 0) void this.comeBack(opened);
     return vault;
   }
 
   /** Shows the list of reports as `vault` has it now. */
   show(vault: Vault): void {
     if (vault !== this.opened?.vault || !vault.isRead) return;
-    this.reports.show(vault.rows(), vault.refused);
+    this.reports.show(rowsOf(vault, this.opened.changer.waiting), vault.refused);
     void this.sharing.show(vault);
   }
 
@@ -172,7 +191,7 @@ export class Door {
     this.state.set({ kind: "none", notice });
   }
 
-  private follow(vault: Vault, uploads: Uploads): void {
+  private follow({ vault, uploads, changer }: Opened): void {
     uploads.view.subscribe((view) => {
       // What was under way when it was closed may tell of its end yet.
       if (this.opened?.uploads !== uploads) return;
@@ -180,8 +199,8 @@ export class Door {
       if (view.items.some(({ state }) => state === "saved") && vault.isRead) this.show(vault);
     });
     vault.onNotice = (notice) => this.sharing.notice(vault, notice);
-    vault.onWaiting = () => {
-      this.parts.reach.setWaiting(vault.changer);
+    changer.onWaiting = () => {
+      this.parts.reach.setWaiting(changer);
       this.show(vault);
     };
   }
@@ -199,10 +218,10 @@ export class Door {
   }
 
   /** The server answers again: what waits is sent. */
-  private async comeBack(vault: Vault): Promise<void> {
+  private async comeBack({ vault, changer }: Opened): Promise<void> {
     try {
-      if (vault.isRead) await vault.changer.sendWaiting();
-      await vault.read();
+      if (vault.isRead) await changer.sendWaiting();
+      await catchUp(vault);
       this.show(vault);
     } catch {
       // The next answer or the next change tells.

@@ -26,6 +26,7 @@ import type {
 import { requireReport } from "../vault/index/state.ts";
 import { newSubject, subjectNames } from "../vault/subjects.ts";
 import { Account, type Progress } from "./account.ts";
+import { catchUp } from "./catching-up.ts";
 import type { Wish } from "./changing.ts";
 import type { Copies } from "./copies.ts";
 import { Door } from "./door.ts";
@@ -186,7 +187,7 @@ export class EngineInWorker {
 
   async refresh(): Promise<void> {
     const { vault } = this.door;
-    await vault.read();
+    await catchUp(vault);
     this.door.show(vault);
   }
 
@@ -207,8 +208,8 @@ export class EngineInWorker {
   }
 
   private async wish(wish: Wish): Promise<void> {
-    const { vault } = this.door;
-    await vault.changer.wish(wish);
+    const { vault, changer } = this.door;
+    await changer.wish(wish);
     this.door.show(vault);
   }
 

@@ -1,5 +1,6 @@
 /** Whose a key is, as far as this vault's own index knows. */
 import type { Named } from "../engine/interface.ts";
+import type { LeftOut } from "../vault/delegations.ts";
 import { contactsOf } from "../vault/index/state.ts";
 import { supersededOf } from "../vault/people.ts";
 import { subjectNames } from "../vault/subjects.ts";
@@ -24,4 +25,13 @@ export function namesOf(vault: Vault): (key: string) => Named {
   for (const { key } of state.keys.formerKeys) found.set(key as string, me(key as string));
   found.set(vault.key.keyId, me(vault.key.keyId));
   return (key) => found.get(key) ?? { key, email: null, name: "", trust: "stranger" };
+}
+
+/** Names those who were not given a report that was just stored. */
+export function tellLeftOut(vault: Vault, report: string, leftOut: readonly LeftOut[]): void {
+  if (leftOut.length === 0) return;
+  const nameOf = namesOf(vault);
+  const people = leftOut.map(({ key, why }) => ({ ...nameOf(key), why }));
+  const id = `left-out ${people.map(({ key, why }) => key + why).join(" ")}`;
+  vault.onNotice({ kind: "left-out", id, reports: [report], people });
 }

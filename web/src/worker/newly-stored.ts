@@ -8,6 +8,7 @@ import { findReport, isPurged } from "../vault/index/state.ts";
 import type { ReportEntry } from "../vault/report-entry.ts";
 import { Contacts } from "./contacts.ts";
 import { keep, keptOf, letGo } from "./kept.ts";
+import { tellLeftOut } from "./naming.ts";
 import { Sharer } from "./sharer.ts";
 import type { Vault } from "./vault.ts";
 
@@ -23,7 +24,7 @@ export async function shareWithDelegates(vault: Vault, entries: readonly ReportE
   const outcomes = await new Sharer(vault, new Contacts(vault)).shareWithDelegates(entries, told);
   for (const { report, state } of outcomes) {
     const absent = leftOut.get(report) ?? [];
-    vault.tellLeftOut(report, absent);
+    tellLeftOut(vault, report, absent);
     const isThrough = (state === "done" || state === "unchanged") && absent.length === 0;
     if (isThrough) await letGo(vault, "new", report);
   }

@@ -18,7 +18,7 @@ import type { Report } from "../vault/report.ts";
 import { readersOf, type Noted } from "../vault/sharing.ts";
 import { ContentSealer, Recorder, type ContentSecrets, type SealedContent } from "./content.ts";
 import { openVersions, streamContent } from "./fetching.ts";
-import { namesOf } from "./naming.ts";
+import { namesOf, tellLeftOut } from "./naming.ts";
 import { shownReaders } from "./readers.ts";
 import { nextHeader, ownHeader, successors } from "./recipients.ts";
 import { isBegun, RekeyJob } from "./rekey-job.ts";
@@ -178,7 +178,7 @@ export async function editAnew(
     const built = await finishReport(meta, sealed.payload, header, secrets.sessionKey, vault.key);
     const readers = readersOf(report.meta.id, noted, before);
     await commitRevision(vault, built, current, { upload, sender, change: "update", notes: noted.notes, readers });
-    vault.tellLeftOut(report.meta.id, leftOut);
+    tellLeftOut(vault, report.meta.id, leftOut);
   });
 }
 

@@ -25,6 +25,7 @@ import type {
 } from "../engine/interface.ts";
 import { EngineError, refusal } from "../refusal.ts";
 import { acceptTrail, ActivityList, checkTrail, exportTrail } from "./activity.ts";
+import { catchUp } from "./catching-up.ts";
 import { Contacts } from "./contacts.ts";
 import type { Delegating } from "./delegating.ts";
 import type { Desks } from "./desks.ts";
@@ -203,7 +204,7 @@ export class Sharing implements SharingEngine {
     if (!vault.isRead || this.isLooking) return;
     this.isLooking = true;
     try {
-      await vault.read();
+      await catchUp(vault);
       const { inbox, desk, giving, delegating } = await this.desks(vault);
       const items = await inbox.look();
       vault.requireOpen();

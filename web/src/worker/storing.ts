@@ -11,9 +11,11 @@ import { requireReport } from "../vault/index/state.ts";
 import { finishReport, nextMeta, type BuiltReport } from "../vault/report-build.ts";
 import type { ReportMeta } from "../vault/report-meta.ts";
 import { readersOf } from "../vault/sharing.ts";
+import { catchUp } from "./catching-up.ts";
 import { Recorder, sendContent, type SealedContent } from "./content.ts";
 import { openReport, streamContent } from "./fetching.ts";
 import { ownerOf, storedForAnother } from "./for-another.ts";
+import { tellLeftOut } from "./naming.ts";
 import type { Repeats } from "./repeats.ts";
 import { BatchSender, commitReports, endUpload, isOpen, readBack, startUpload } from "./sending.ts";
 import { firstHeader, nextHeader, type NotedHeader } from "./recipients.ts";
@@ -154,7 +156,7 @@ export class Storing {
     await vault.index.change(
       built.map(({ entry, noted }) => ({ kind: "put-report", entry, readers: readersOf(entry.id, noted) })),
     );
-    for (const { meta, leftOut } of built) vault.tellLeftOut(meta.id, leftOut);
+    for (const { meta, leftOut } of built) tellLeftOut(vault, meta.id, leftOut);
     for (const [place, job] of jobs.entries()) await this.saved(job, built[place]!.meta);
   }
 
@@ -170,7 +172,7 @@ export class Storing {
       if (entry !== null) await vault.index.change([{ kind: "put-report", entry }]);
       return entry !== null;
     }
-    await vault.read();
+    await catchUp(vault);
     if (!vault.index.knows(id)) return false;
     const report = await openReport(vault, requireReport(vault.index.state, id));
     if (report.meta.sha256 !== sha256) return false;
@@ -204,7 +206,7 @@ export class Storing {
     job.report = entry.id;
     const readers = readersOf(entry.id, noted, before);
     await commitRevision(vault, built, current, { upload, sender, change: "update", notes: noted.notes, readers });
-    vault.tellLeftOut(entry.id, leftOut);
+    tellLeftOut(vault, entry.id, leftOut);
     await this.saved(job, built.meta);
   }
 
@@ -213,7 +215,7 @@ export class Storing {
     const { vault } = this;
     await readBack(vault.gateways, sender.sample, report.encrypted.root);
     // Enters it in the index, where the opening has not done so.
-    await vault.read();
+    await catchUp(vault);
     job.report = report.meta.id;
     await this.saved(job, report.meta);
   }

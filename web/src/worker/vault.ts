@@ -1,12 +1,12 @@
-/** An open vault: the account's key, its index, and what reads and changes its reports. */
+/** An open vault: the account's key, its index, its kit. */
 import * as answers from "../api/answers.ts";
 import type { Gateways } from "../api/gateways.ts";
 import type { Transport } from "../api/transport.ts";
 import { formatTime, nowSeconds } from "../crypto/times.ts";
-import type { Kit, Named, Notice, ReportRow } from "../engine/interface.ts";
+import type { Kit, Notice, ReportList } from "../engine/interface.ts";
 import { LIMITS } from "../limits.ts";
 import { isRefusal, refusal } from "../refusal.ts";
-import { peopleOf, reportsOf } from "../vault/index/state.ts";
+import { peopleOf } from "../vault/index/state.ts";
 import {
   checkAgainst,
   KIT_FILE_NAME,
@@ -15,14 +15,8 @@ import {
   writeKit,
   type KitFile,
 } from "../vault/kit.ts";
-import type { LeftOut } from "../vault/delegations.ts";
 import type { People } from "../vault/people.ts";
-import type { ReportEntry } from "../vault/report-entry.ts";
-import { Changer, type Wish } from "./changing.ts";
 import { IndexSync } from "./index-sync.ts";
-import { namesOf } from "./naming.ts";
-import { shareWithDelegates } from "./newly-stored.ts";
-import { repair, type Refused } from "./repair.ts";
 import { KIT, type Recovery, type Session, type Sessions } from "./session.ts";
 import type { Store } from "./store.ts";
 
@@ -37,15 +31,13 @@ export class Vault {
   readonly store: Store;
   readonly transport: Transport;
   readonly gateways: Gateways;
-  readonly changer: Changer;
   session: Session;
-  refused: readonly Refused[] = [];
+  /** Reports that the server names and that could not be opened. */
+  refused: ReportList["refused"] = [];
   /** Whether delegations, or their ends, wait in the inbox. */
   hasMessages = false;
   /** Changes of readers that are under way: the index follows each at its end. */
   changingReaders = 0;
-  /** Told when a change begins or ceases to wait. */
-  onWaiting: () => void = () => {};
   /** Told of what she has to see. */
   onNotice: (notice: Notice) => void = () => {};
   private readonly sessions: Sessions;
@@ -58,7 +50,6 @@ export class Vault {
     this.gateways = parts.gateways;
     this.sessions = parts.sessions;
     this.session = session;
-    this.changer = new Changer(this);
   }
 
   get key() {
@@ -95,32 +86,15 @@ export class Vault {
     return peopleOf(this.index.state, this.key.certificate);
   }
 
-  /** Reads the index, or stores the first one; then what the server says has changed since. */
-  async read(): Promise<void> {
-    if (this.sync === null) {
-      const { profile } = this.session;
-      try {
-        this.sync = await IndexSync.open(this.indexParts(), profile.ipnsName);
-      } catch (error) {
-        if (!isRefusal(error, "not-found")) throw error;
-        await this.createIndex();
-      }
-      await this.changer.load();
-    } else {
-      await this.index.refresh();
-    }
-    await this.repair();
-  }
-
-  private async repair(): Promise<void> {
+  /** Reads the index as it is now, or stores the first one. */
+  async readIndex(): Promise<void> {
+    if (this.sync !== null) return this.sync.refresh();
+    const { profile } = this.session;
     try {
-      const { refused, stored, hasMessages } = await repair(this);
-      this.refused = refused;
-      this.hasMessages = hasMessages;
-      if (stored.length > 0) await shareWithDelegates(this, stored);
+      this.sync = await IndexSync.open(this.indexParts(), profile.ipnsName);
     } catch (error) {
-      // With the server away the index is read through gateways, and that is all there is.
-      if (!isRefusal(error, "unreachable", "unavailable")) throw error;
+      if (!isRefusal(error, "not-found")) throw error;
+      await this.createIndex();
     }
   }
 
@@ -138,28 +112,6 @@ export class Vault {
     this.sync = await IndexSync.create(this.indexParts(), first.ipnsKey, first.parts);
     await this.makeKit({ code: first.code, parts: first.parts });
     await this.remember({ sealedFirstIndex: null });
-  }
-
-  /** Names those who were not given a report that was just stored. */
-  tellLeftOut(report: string, leftOut: readonly LeftOut[]): void {
-    if (leftOut.length === 0) return;
-    const nameOf = namesOf(this);
-    const people = leftOut.map(({ key, why }) => ({ ...nameOf(key), why }));
-    const id = `left-out ${people.map(({ key, why }) => key + why).join(" ")}`;
-    this.onNotice({ kind: "left-out", id, reports: [report], people });
-  }
-
-  /** The rows that the screens show, newest first, with what waits already in them. */
-  rows(): ReportRow[] {
-    const overlay = overlayOf(this.changer.waiting);
-    const people = this.people();
-    const nameOf = namesOf(this);
-    const rows: ReportRow[] = [];
-    for (const entry of reportsOf(this.index.state)) {
-      const row = overlay.apply(rowOf(entry, people, nameOf));
-      if (row !== null) rows.push(row);
-    }
-    return rows.reverse().sort((a, b) => (a.created < b.created ? 1 : a.created > b.created ? -1 : 0));
   }
 
   // -- the kit
@@ -245,59 +197,5 @@ function shown(kit: KitFile, file: Uint8Array<ArrayBuffer>, code: string): Kit {
     ipnsName: kit.ipns_name,
     created: kit.created,
     byHand: kitLines(kit),
-  };
-}
-
-function rowOf(entry: ReportEntry, people: People, nameOf: (key: string) => Named): ReportRow {
-  const subject = nameOf(entry.subject);
-  return {
-    id: entry.id,
-    cid: entry.cid,
-    title: entry.title,
-    category: entry.category,
-    fileName: entry.file_name,
-    mediaType: entry.media_type,
-    sizeBytes: entry.size_bytes,
-    created: entry.created,
-    revision: entry.revision,
-    kind: entry.kind,
-    isMine: people.isMe(entry.owner),
-    author: entry.author,
-    signer: nameOf(entry.author).trust,
-    subject: entry.subject,
-    subjectName: subject.trust === "me" ? null : subject.name || null,
-    owner: entry.owner,
-    deleted: entry.deleted,
-    state: "saved",
-  };
-}
-
-/** What waits, laid over the rows. */
-function overlayOf(waiting: readonly Wish[]): { apply(row: ReportRow): ReportRow | null } {
-  const changes = new Map<string, ((row: ReportRow) => ReportRow | null)[]>();
-  const add = (id: string, change: (row: ReportRow) => ReportRow | null): void => {
-    changes.set(id, [...(changes.get(id) ?? []), change]);
-  };
-  const now = formatTime(nowSeconds());
-  for (const wish of waiting) {
-    if (wish.kind === "edit") {
-      add(wish.report, (row) => ({
-        ...row,
-        title: wish.title ?? row.title,
-        category: wish.category ?? row.category,
-      }));
-      continue;
-    }
-    for (const id of wish.reports) {
-      if (wish.kind === "purge") add(id, () => null);
-      else add(id, (row) => ({ ...row, deleted: wish.kind === "trash" ? (row.deleted ?? now) : null }));
-    }
-  }
-  return {
-    apply(row) {
-      let changed: ReportRow | null = row;
-      for (const change of changes.get(row.id) ?? []) if (changed !== null) changed = change(changed);
-      return changed === row || changed === null ? changed : { ...changed, state: "waiting" };
-    },
   };
 }

@@ -1,0 +1,18 @@
+/** Brings an open vault up to date: its index, and what the server says has changed since. */
+import { isRefusal } from "../refusal.ts";
+import { shareWithDelegates } from "./newly-stored.ts";
+import { repair } from "./repair.ts";
+import type { Vault } from "./vault.ts";
+
+export async function catchUp(vault: Vault): Promise<void> {
+  await vault.readIndex();
+  try {
+    const { refused, stored, hasMessages } = await repair(vault);
+    vault.refused = refused;
+    vault.hasMessages = hasMessages;
+    if (stored.length > 0) await shareWithDelegates(vault, stored);
+  } catch (error) {
+    // With the server away the index is read through gateways, and that is all there is.
+    if (!isRefusal(error, "unreachable", "unavailable")) throw error;
+  }
+}
