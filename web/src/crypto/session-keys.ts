@@ -150,17 +150,6 @@ export function parseHeader(leaf: Uint8Array): Uint8Array[] {
   return packets;
 }
 
-/** Splits an envelope's first bytes into packets and the place where its payload begins. */
-export function splitHeader(data: Uint8Array): [packets: Uint8Array[], payloadAt: number] {
-  let at = 0;
-  while (at < data.length && data[at] !== 0xd2) {
-    if (at > LIMITS.MAX_HEADER_BYTES) throw tooLong();
-    at = packetEnd(data, at);
-  }
-  if (at >= data.length) throw wrong("The envelope has no payload.");
-  return [parseHeader(data.subarray(0, at)), at];
-}
-
 function packetEnd(data: Uint8Array, at: number): number {
   if (data[at] !== (0xc0 | TAG_PKESK)) {
     throw wrong("The recipients header holds something else than recipients.");

@@ -1,9 +1,9 @@
 /** The recovery kit: `hygieia-kit.json` and what the printed page says (docs/spec/14-recovery-kit.md). */
 import { sha256Hex, utf8, utf8Length } from "../bytes.ts";
 import { Certificate } from "../crypto/certificates.ts";
-import { saltFor, stretch, type Stretched } from "../crypto/kdf.ts";
+import { saltFor } from "../crypto/kdf.ts";
 import type { UnlockedKey } from "../crypto/keys.ts";
-import { unsealKey, unsealWithCode } from "../crypto/seals.ts";
+import { unsealWithCode } from "../crypto/seals.ts";
 import { checkKdf, isAccountId, normaliseEmail, type KdfParams } from "../crypto/sign-in-words.ts";
 import { isCid, type Cid } from "../ipld/cid.ts";
 import { publicKeyOf } from "../ipld/ipns.ts";
@@ -119,13 +119,6 @@ function readFields(fields: Fields, body: JsonObject): KitFile {
 export async function openWithCode(kit: KitFile, code: string): Promise<UnlockedKey> {
   const seal = { armored: kit.recovery_key, mac: kit.recovery_mac };
   return unsealWithCode(seal, code, await certificateOf(kit));
-}
-
-/** The key, under the password: some 200 ms. Throws `sealed-key-refused`. */
-export async function openWithPassword(kit: KitFile, password: string): Promise<[UnlockedKey, Stretched]> {
-  const stretched = await stretch(password, kit.email, kit.account, kit.kdf);
-  const { certificate, sealed_key: armored, seal_mac: mac, kdf: params } = kit;
-  return [await unsealKey({ certificate, armored, mac, params }, stretched, kit, null), stretched];
 }
 
 async function certificateOf(kit: KitFile): Promise<Certificate> {

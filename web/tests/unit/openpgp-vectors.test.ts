@@ -9,7 +9,7 @@ import { padme, paddingBytes } from "../../src/crypto/padding.ts";
 import { decryptBytes } from "../../src/crypto/payload.ts";
 import { parseCode } from "../../src/crypto/recovery-code.ts";
 import { unsealKey, unsealWithCode } from "../../src/crypto/seals.ts";
-import { parseHeader, splitHeader, unwrapEach } from "../../src/crypto/session-keys.ts";
+import { parseHeader, unwrapEach } from "../../src/crypto/session-keys.ts";
 import { checkKdf, normaliseEmail } from "../../src/crypto/sign-in-words.ts";
 import { parseTime } from "../../src/crypto/times.ts";
 import { readObject } from "../../src/json.ts";
@@ -31,6 +31,9 @@ const ROOMS = [
   "padding",
   "envelopes",
 ] as const;
+const PAYLOAD_TAG = 0xd2;
+/** Of a recipient, without the packet's tag and length. */
+const PACKET_BYTES = 87;
 const NO_LIMIT = Number.MAX_SAFE_INTEGER;
 
 async function keyOf(vector: Vector): Promise<UnlockedKey> {
@@ -42,6 +45,15 @@ async function keyOf(vector: Vector): Promise<UnlockedKey> {
 
 async function about(content: Bytes): Promise<Vector> {
   return { size_bytes: content.length, sha256: await sha256Hex(content) };
+}
+
+/** An envelope's packets, and the place where its payload begins; the page itself reads each from blocks of its own. */
+function splitHeader(data: Bytes): [packets: Uint8Array[], payloadAt: number] {
+  let at = 0;
+  while (at < data.length && data[at] !== PAYLOAD_TAG) at += data[at + 1] === 255 ? 6 + PACKET_BYTES : 2 + PACKET_BYTES;
+  const packets = parseHeader(data.subarray(0, at));
+  if (at >= data.length) throw refusal("envelope-refused", "The envelope has no payload.");
+  return [packets, at];
 }
 
 const READERS: Record<string, (vector: Vector) => Promise<Vector>> = {
