@@ -7,6 +7,7 @@ import { vectorsOf } from "../unit/vectors.ts";
 import { Liar, shownAs } from "./liar.ts";
 import { Browser, newEmail, signedUp, type Page } from "./running.ts";
 import { fileOf, PASSWORD, Server } from "./serving.ts";
+import { compared } from "./somebody.ts";
 
 const [anas, boriss] = [newEmail(), newEmail()];
 let server: Server;
@@ -32,11 +33,7 @@ beforeAll(async () => {
   ({ id } = ana.row("blood"));
   carla = await liar.met(ana, "Carla");
   liar.behave();
-  for (const [browser, page, email] of [[hers, ana, boriss], [his, boris, anas]] as const) {
-    browser.use();
-    const { key } = await page.engine.sharing.meet(email);
-    await page.engine.sharing.verifyPerson(email, { kind: "seen", key });
-  }
+  await compared({ browser: hers, page: ana, email: anas }, { browser: his, page: boris, email: boriss });
 });
 afterAll(() => server.remove());
 beforeEach(() => {

@@ -1,17 +1,13 @@
 /** What a closed page, or a server that was away, left to be told or to be done. */
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
-import { generateKey } from "../../src/crypto/keys.ts";
 import { PASSWORD, fileOf, Server } from "./serving.ts";
-import { compared, emailsReading, inDays, request, Somebody } from "./somebody.ts";
+import { compared, emailsReading, inDays, request, threePeople, type Somebody } from "./somebody.ts";
 
 let server: Server;
 let [ana, boris, cleo]: Somebody[] = [];
 beforeAll(async () => {
   server = await Server.start();
-  ana = await Somebody.signedUp(server);
-  boris = await Somebody.signedUp(server);
-  cleo = await Somebody.signedUp(server);
-  for (const each of [boris, cleo]) await compared(ana, each);
+  [ana, boris, cleo] = await threePeople(server);
 });
 afterAll(() => server.remove());
 
@@ -29,14 +25,7 @@ function noticesOf({ page }: Somebody) {
 
 it("a notice stands on the next page, under a new password too, until she has seen it", async () => {
   await ana!.at.engine.sharing.delegate(request(boris!.email));
-  const other = await generateKey("Boris", boris!.email);
-  ana!.browser.meddle = async (asked, forward) => {
-    if (!asked.url.endsWith("/people/find")) return null;
-    const answer = (await (await forward()).json()) as object;
-    return new Response(JSON.stringify({ ...answer, certificate: other.certificate.armored }));
-  };
-  await ana!.at.engine.sharing.meet(boris!.email);
-  ana!.browser.meddle = () => null;
+  await ana!.meetChanged(boris!);
   const reports = [await ana!.store("one.txt", "lab", 1), await ana!.store("two.txt", "lab", 2)];
   const left = { kind: "left-out", reports, people: [{ email: boris!.email, why: "changed" }] };
   expect(noticesOf(ana!)).toMatchObject([left]);

@@ -9,6 +9,7 @@ import { makeId } from "../../src/vault/words.ts";
 import { Liar, shownAs } from "./liar.ts";
 import { Browser, newEmail, signedUp, type Page } from "./running.ts";
 import { fileOf, Server } from "./serving.ts";
+import { compared } from "./somebody.ts";
 
 type Item = Record<string, unknown>;
 
@@ -36,11 +37,7 @@ beforeAll(async () => {
   eve = await generateKey("Eve", newEmail());
   own = (await liar.certificateOf(ana)).keyId;
   liar.behave();
-  for (const [browser, page, email] of [[hers, ana, boriss], [his, boris, anas]] as const) {
-    browser.use();
-    const { key } = await page.engine.sharing.meet(email);
-    await page.engine.sharing.verifyPerson(email, { kind: "seen", key });
-  }
+  await compared({ browser: hers, page: ana, email: anas }, { browser: his, page: boris, email: boriss });
 });
 afterAll(() => server.remove());
 beforeEach(() => {

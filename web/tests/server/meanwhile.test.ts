@@ -1,17 +1,13 @@
 /** The server's list of changes, read while she changes things herself: what it says of before is no news. */
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { Server } from "./serving.ts";
-import { compared, emailsReading, Somebody } from "./somebody.ts";
+import { emailsReading, threePeople, type Somebody } from "./somebody.ts";
 
 let server: Server;
 let [ana, boris, cleo]: Somebody[] = [];
 beforeAll(async () => {
   server = await Server.start();
-  ana = await Somebody.signedUp(server);
-  boris = await Somebody.signedUp(server);
-  cleo = await Somebody.signedUp(server);
-  await compared(ana, boris);
-  await compared(ana, cleo);
+  [ana, boris, cleo] = await threePeople(server);
 });
 afterAll(() => server.remove());
 

@@ -1,7 +1,6 @@
 /** What others and the server do meanwhile: found without being asked for, and named where it is not as it should be. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { CarriedNote } from "../../src/crypto/notes.ts";
-import { generateKey } from "../../src/crypto/keys.ts";
 import { formatTime, nowSeconds } from "../../src/crypto/times.ts";
 import { signDelegation } from "../../src/vault/delegation.ts";
 import { contactsOf } from "../../src/vault/index/state.ts";
@@ -35,15 +34,7 @@ describe("a delegate who is not given what is stored", () => {
     await ana!.at.engine.sharing.delegate(request(boris!.email, { expires: inDays(30) }));
     const there = await ana!.store("blood.txt", "lab", 1);
     expect(await noticed(ana!)).toEqual([]);
-    // Another key under his email: he is changed from then on.
-    const other = await generateKey("Boris", boris!.email);
-    ana!.browser.meddle = async (asked, forward) => {
-      if (!asked.url.endsWith("/people/find")) return null;
-      const answer = (await (await forward()).json()) as object;
-      return new Response(JSON.stringify({ ...answer, certificate: other.certificate.armored }));
-    };
-    await ana!.at.engine.sharing.meet(boris!.email);
-    ana!.browser.meddle = () => null;
+    await ana!.meetChanged(boris!);
     const left = [{ email: boris!.email, why: "changed" }];
     const stored = [await ana!.store("lab 2.txt", "lab", 2), await ana!.store("lab 3.txt", "lab", 3)];
     expect(await noticed(ana!)).toMatchObject([{ kind: "left-out", reports: stored, people: left }]);
