@@ -8,6 +8,8 @@ export interface Asked {
   readonly method: string;
   /** Path and query. */
   readonly path: string;
+  /** Of its body, as far as it says so. */
+  readonly bytes: number;
 }
 
 export interface Given {
@@ -73,7 +75,8 @@ export class Middle {
   }
 
   private async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const asked = { method: request.method!, path: request.url! };
+    const bytes = Number(request.headers["content-length"] ?? 0);
+    const asked = { method: request.method!, path: request.url!, bytes };
     this.asked.push(asked);
     const fate = this.meddle(asked);
     if (fate === "cut" || this.server === null) {

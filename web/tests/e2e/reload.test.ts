@@ -4,7 +4,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { PASSWORD, Server } from "../server/serving.ts";
-import { openWindow, signUp, startBrowser } from "./window.ts";
+import { drop, openWindow, signUp, startBrowser } from "./window.ts";
 
 let server: Server;
 let browser: Browser;
@@ -20,31 +20,10 @@ afterAll(async () => {
   await server.remove();
 });
 
-/** Drops a file of `bytes` zeros that lies where the page may read it again: in its own file system. */
-async function drop(name: string, bytes: number): Promise<void> {
-  await page.evaluate(
-    async ([fileName, size]) => {
-      const folder = await navigator.storage.getDirectory();
-      const handle = await folder.getFileHandle(fileName, { create: true });
-      const writable = await handle.createWritable();
-      await writable.write(new Uint8Array(size));
-      await writable.close();
-      // A dropped file's handle comes from the desktop, which a test has not.
-      Object.assign(DataTransferItem.prototype, { getAsFileSystemHandle: () => Promise.resolve(handle) });
-      const dataTransfer = new DataTransfer();
-      dataTransfer.items.add(await handle.getFile());
-      for (const type of ["dragenter", "dragover", "drop"]) {
-        document.body.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
-      }
-    },
-    [name, bytes] as const,
-  );
-}
-
 test("the upload goes on once the vault is open again, without the file being chosen", async () => {
   await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
   await server.stop();
-  await drop("Knee MRI.bin", 3_000_000);
+  await drop(page, "Knee MRI.bin", 3_000_000);
   await page.getByText(/^Connection lost\. .* is safe\.$/).first().waitFor();
   await page.reload();
   await server.again();

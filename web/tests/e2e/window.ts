@@ -39,19 +39,25 @@ export async function openProfile(folder: string, origin: string): Promise<Windo
 async function watch(context: BrowserContext, origin: string): Promise<Window> {
   // Two noisy cores: what hangs fails all the same.
   context.setDefaultTimeout(90_000);
-  const page = await context.newPage();
   const faults: string[] = [];
   context.on("request", (request) => {
     const url = request.url();
     const isOwn = url.startsWith(origin) || url.startsWith("blob:") || url.startsWith("data:");
     if (!isOwn) faults.push(`asked ${url}`);
   });
+  const page = await openTab({ context, faults });
+  await page.goto(origin);
+  return { context, page, faults };
+}
+
+/** One more tab of a window, watched as its first is; it shows nothing yet. */
+export async function openTab({ context, faults }: Pick<Window, "context" | "faults">): Promise<Page> {
+  const page = await context.newPage();
   page.on("pageerror", (error) => faults.push(`${error.name}: ${error.message}`));
   page.on("console", (message) => {
     if (message.type() === "error") faults.push(message.text());
   });
-  await page.goto(origin);
-  return { context, page, faults };
+  return page;
 }
 
 export interface MadeVault {
@@ -116,6 +122,27 @@ export async function choose(page: Page, ...files: readonly Picked[]): Promise<v
     buffer: Buffer.from(content),
   }));
   await page.locator("input[type=file][multiple]").first().setInputFiles(made);
+}
+
+/** Drops a file of `bytes` zeros that lies where the page may read it again: in its own file system. */
+export async function drop(page: Page, name: string, bytes: number): Promise<void> {
+  await page.evaluate(
+    async ([fileName, size]) => {
+      const folder = await navigator.storage.getDirectory();
+      const handle = await folder.getFileHandle(fileName, { create: true });
+      const writable = await handle.createWritable();
+      await writable.write(new Uint8Array(size));
+      await writable.close();
+      // A dropped file's handle comes from the desktop, which a test has not.
+      Object.assign(DataTransferItem.prototype, { getAsFileSystemHandle: () => Promise.resolve(handle) });
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(await handle.getFile());
+      for (const type of ["dragenter", "dragover", "drop"]) {
+        document.body.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
+      }
+    },
+    [name, bytes] as const,
+  );
 }
 
 /** The link of a report in the list. */
