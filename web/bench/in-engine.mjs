@@ -20,8 +20,11 @@ export const PRELUDE = `
 `;
 
 
+/** A vault whose page shows its reports, and then what is on its way. */
 export const SIGN_UP = `
-  await self.engineCall("signUp", { email: "bench@example.org", name: "Bench", password: "correct horse battery staple" });
+  const about = { email: "bench@example.org", name: "Bench", password: "correct horse battery staple" };
+  const { code } = await self.engineCall("signUp", about);
+  await self.engineCall("confirmKit", { kind: "code", text: code });
 `;
 
 /** Writes a file of `mib` MiB of random octets into the origin's own file system. */
