@@ -94,9 +94,9 @@ function isStoredOnce({ name, content }: { name: string; content: Buffer }): voi
 
 test("files given to both tabs at once are all stored, and each once", async () => {
   second = await openedTab();
-  const files = ["Ankle", "Back", "Chest", "Elbow", "Foot", "Hand"].map(fileOf);
-  await Promise.all([choose(first, ...files.slice(0, 3)), choose(second, ...files.slice(3))]);
-  await Promise.all([first, second].map((page) => page.getByText(saved, { exact: true }).nth(2).waitFor()));
+  const files = ["Ankle", "Back", "Chest", "Elbow"].map(fileOf);
+  await Promise.all([choose(first, ...files.slice(0, 2)), choose(second, ...files.slice(2))]);
+  await Promise.all([first, second].map((page) => page.getByText(saved, { exact: true }).nth(1).waitFor()));
   files.forEach(isStoredOnce);
   expect(filesSent()).toBe(files.length);
 });
