@@ -13,12 +13,13 @@ from hygieia.domain.changes import Change
 from hygieia.domain.claims import is_committed
 from hygieia.domain.inspection import inspect
 from hygieia.domain.report_shape import inspect_packets
-from hygieia.domain.reports import Version, pin_name
+from hygieia.domain.reports import pin_name
 from hygieia.ipld.cid import CID
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from hygieia.domain.reports import Report, Version
     from hygieia.domain.stores import Stores
 
 
@@ -32,9 +33,14 @@ async def clean_up(
     committed_bytes = 0
     for report_id, root in items:
         version = await stores.reports.version(root)
-        if version is None or (version.report, version.attempt) != (report_id, attempt):
-            continue  # never claimed, or another attempt has taken it over
-        committed_bytes += await _finish_or_undo(stores, version)
+        if version is None or version.report != report_id:
+            continue  # never claimed
+        if version.attempt == attempt:
+            committed_bytes += await _finish_or_undo(stores, version)
+        else:
+            # Another attempt has taken it over, or it was committed long before: who takes the last
+            # reader off leads the report back to it, and died before anybody was told.
+            await _tell(stores, await stores.reports.find(report_id))
         await settle_shares(stores, report_id)
     await stores.quotas.settle(account, f"commit-{attempt}", committed_bytes)
 
@@ -43,15 +49,19 @@ async def _finish_or_undo(stores: Stores, version: Version) -> int:
     """Returns the bytes that the version adds to the account's use."""
     report = await stores.reports.find(version.report)
     if report is not None and is_committed(report, version):
-        if report.is_visible:
-            change = Change(report.id, report.root, report.rev, report.deleted is not None)
-            await stores.changes.record(report.account, change)
+        await _tell(stores, report)
         return version.charged_bytes
     undoing = await stores.claims.begin_undo(version)
     if undoing is not None:
         await stores.blocks.unpin(CID.parse(version.root), name=pin_name(version.report))
         await stores.claims.finish_undo(undoing)
     return 0
+
+
+async def _tell(stores: Stores, report: Report | None) -> None:
+    if report is not None and report.is_visible:
+        change = Change(report.id, report.root, report.rev, report.deleted is not None)
+        await stores.changes.record(report.account, change)
 
 
 async def settle_shares(stores: Stores, report_id: str) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from hygieia.domain.changes import Change
 from hygieia.domain.claims import CLEAN_UP_AFTER, Attempt
-from hygieia.domain.commit_cleanup import JOB, clean_up
+from hygieia.domain.commit_cleanup import JOB, clean_up, settle_shares
 from hygieia.domain.dropping import JOB as DROP_JOB
 from hygieia.domain.dropping import drop_versions
 from hygieia.domain.inspection import MAX_MISSING_NAMED, inspect
@@ -149,8 +149,10 @@ class ReportChanges:
         if report.rev != wanted.rev:
             if report.root == str(wanted.root):
                 # Made already, its answer lost in a crash: whoever asks again takes it for done,
-                # so the list of changes must not lag behind until the job finds out.
+                # so neither the list of changes nor who reads it must lag behind until the job
+                # finds out.
                 await self._tell(report)
+                await settle_shares(self._stores, report.id)
             raise StaleRevision("The report was changed meanwhile: read it again.")
         if report.state is State.TRASH:
             raise Conflict("The report is in the trash: restore it first.")

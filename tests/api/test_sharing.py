@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from hygieia.domain import report_changes
+from hygieia.domain import commit_cleanup, report_changes
+from hygieia.errors import Unavailable
 from hygieia.openpgp.packets import parse_header_leaf
+from hygieia.openpgp.times import now
 from tests.factories.dags import ReportParts, report_parts
 from tests.factories.servers import Api, Member, Reply, new_id
 from tests.people import BOB, Person
@@ -169,6 +173,45 @@ async def test_who_was_taken_off_is_a_stranger_at_once(ada: Member, bob: Member)
     assert reply.status == 200, reply.body
     assert await shared_with(bob) == []
     assert (await get(bob, report["id"])).status == 404
+
+
+@pytest.mark.parametrize("is_repeated", [True, False], ids=["repeated", "left to the job"])
+async def test_an_unsharing_cut_short_takes_the_reader_off_all_the_same(
+    ada: Member, bob: Member, monkeypatch: pytest.MonkeyPatch, is_repeated: bool
+) -> None:
+    """It leads back to the root before sharing, whose claim is that of the report's creation."""
+    parts = report_parts()
+    (report,) = await ada.upload(parts.dag())
+    reply, shared = await ada.share(report, parts, BOB)
+    services = ada.api.services
+    with monkeypatch.context() as trouble:
+
+        async def fail(*_: Any) -> None:  # noqa: ANN401  (whatever arguments)
+            raise Unavailable("The database does not answer.")
+
+        trouble.setattr(services.stores.shares, "settle", fail)
+        cut_short = await ada.change(reply.json, parts.dag(), "readers")
+        assert (cut_short.status, cut_short.code) == (503, "unavailable")
+    assert (await get(ada, report["id"])).json["root"] == str(parts.dag().root)
+
+    if is_repeated:
+        again = await ada.change(reply.json, parts.dag(), "readers")
+        assert (again.status, again.code) == (412, "stale-revision")
+    else:
+        monkeypatch.setattr(services.sweeper, "_now", lambda: now() + timedelta(hours=2))
+        # The server's own sweeper may have the lease.
+        while await has_job(ada.api, commit_cleanup.JOB):
+            assert not (await services.sweeper.do_jobs()).failed_jobs
+            await asyncio.sleep(0.05)
+    assert await shared_with(bob) == []
+    assert (await get(bob, report["id"])).status == 404
+    back, _ = await bob.share(reply.json, shared, CLEO)
+    assert (back.status, back.code) == (404, "not-found")
+
+
+async def has_job(api: Api, kind: str) -> bool:
+    jobs = await api.services.stores.documents.scan("jobs", limit=100)
+    return any(job.body["kind"] == kind for job in jobs.items)
 
 
 async def test_in_the_trash_it_is_shared_with_nobody(ada: Member, bob: Member) -> None:
