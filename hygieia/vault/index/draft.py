@@ -101,15 +101,36 @@ class Draft:
         known = self._row(REPORTS, place)
         if not isinstance(known, ReportEntry) or entry.revision < known.revision:
             return
+        same_key = entry.data_payload_cid == known.data_payload_cid
+        if readers is not None and same_key:
+            named, readers = readers, self._without_dropped(place, readers)
+            if readers != named and entry.revision == known.revision:
+                entry = known  # its root is older than the one without them
         self._set(
             REPORTS,
             place,
             replace(entry, deleted=known.deleted, extra={**known.extra, **entry.extra}),
         )
         if readers is not None:
-            same_key = entry.data_payload_cid == known.data_payload_cid
             earlier = () if change.drops_earlier else self._earlier(place, readers, same_key)
             self._set_readers(place, readers, earlier, same_key=same_key)
+
+    def _without_dropped(self, place: int, readers: Readers) -> Readers:
+        """Without packets that are dropped, as a device names them that had not heard of it.
+
+        No packet comes back: who is given a report again gets a new one. What such a device says of
+        the other readers is added to what is known, since it began from less.
+        """
+        known = self._row(READERS, place)
+        if not isinstance(known, Readers):
+            return readers
+        left = [each for each in readers.readers if each.pkesk not in known.removed_packets]
+        if len(left) == len(readers.readers):
+            return readers
+        stay = [each for each in known.readers if each.pkesk not in readers.removed_packets]
+        there = {each.pkesk for each in stay}
+        new = [each for each in left if each.pkesk not in there]
+        return replace(readers, readers=(*stay, *new))
 
     def _set_readers(
         self, place: int, readers: Readers, earlier: tuple[str, ...], *, same_key: bool
@@ -156,6 +177,7 @@ class Draft:
     def _put_readers(self, readers: Readers) -> None:
         place = self._place(REPORTS, readers.id)
         if place is not None and isinstance(self._row(READERS, place), Readers):
+            readers = self._without_dropped(place, readers)
             earlier = self._earlier(place, readers, same_key=True)
             self._set_readers(place, readers, earlier, same_key=True)
 

@@ -220,6 +220,30 @@ class TestChanges:
         assert after.removed == (() if same_person else (old.key_id,))
         assert (after.readers, after.removed_packets) == (reading.readers, ("a" * 64,))
 
+    @pytest.mark.parametrize("newer", [0, 1])
+    def test_a_device_that_had_not_heard_of_it_puts_nobody_back(self, newer: int) -> None:
+        vault, found = Vault.new(), entry()
+        boris_, cleo, dora = (
+            Reader(key.key_id, each * 64)
+            for key, each in ((boris(), "a"), (key_of("Cleo"), "b"), (key_of("Dora"), "c"))
+        )
+        vault.change(PutReport(found, Readers(found.id, (boris_, cleo))))
+        without_cleo = replace(found, cid=entry().cid)
+        taken_off = Readers(found.id, (boris_,), (cleo.key,), removed_packets=(cleo.pkesk,))
+        vault.change(PutReport(without_cleo, taken_off))
+        late = replace(found, cid=entry().cid, revision=found.revision + newer)
+        vault.change(PutReport(late, Readers(found.id, (boris_, cleo, dora))))
+        state = read_now(load_all(vault.reopen()), vault.blocks.get)
+        assert state.readers(found.id) == replace(taken_off, readers=(boris_, dora))
+        assert state.report(found.id).cid == (late if newer else without_cleo).cid
+        vault.change(PutReaders(Readers(found.id, (cleo,))))
+        state = read_now(load_all(vault.reopen()), vault.blocks.get)
+        assert state.readers(found.id).removed == (cleo.key,)
+        again = replace(cleo, pkesk="d" * 64)
+        vault.change(PutReaders(Readers(found.id, (boris_, again))))
+        state = read_now(load_all(vault.reopen()), vault.blocks.get)
+        assert state.readers(found.id).removed == (), "given again, by a packet of its own"
+
     def test_who_read_under_an_earlier_session_key_is_named_until_a_re_key(self) -> None:
         vault, found = Vault.new(), entry()
         one, two = sorted([boris().key_id, key_of("Cleo").key_id])

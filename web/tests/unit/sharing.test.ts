@@ -10,7 +10,7 @@ import { EngineError, refusal } from "../../src/refusal.ts";
 import { accepted, checkNewKey, checkRecipients, meet, verified } from "../../src/vault/contacts.ts";
 import { isTakenOff } from "../../src/vault/give-back.ts";
 import type { Change } from "../../src/vault/index/changes.ts";
-import { READERS, rowsOf } from "../../src/vault/index/state.ts";
+import { READERS, REPORTS, rowsOf } from "../../src/vault/index/state.ts";
 import { applyChanges, newIndex } from "../../src/vault/index/write.ts";
 import { People, supersededOf, type ContactRow } from "../../src/vault/people.ts";
 import type { BlockSource } from "../../src/vault/reading.ts";
@@ -295,6 +295,26 @@ describe("an index whose readers change", () => {
     const next = { ...entry, revision: 2, data_payload_cid: encrypted.meta.cid };
     const after = await rowAfter({ kind: "put-report", entry: next, readers: noReaders(meta.id) });
     expect(after).toEqual({ ...noReaders(meta.id), earlier: [cleo.keyId] });
+  });
+
+  it.each([0, 1])("puts nobody back for a device that had not heard of it (revision + %i)", async (newer) => {
+    const { encrypted, meta } = await stored(new Blocks());
+    const entry = entryOf(meta, encrypted.root, encrypted.meta.cid);
+    const as = (key: string, digit: string) => ({ key, pkesk: digit.repeat(64), delegation: null });
+    const [first, taken, other] = [as(boris.keyId, "a"), as(cleo.keyId, "b"), as("d".repeat(64), "c")];
+    let { state } = await newIndex({ notes: [], formerKeys: [], digests: {}, extra: {} }, ana, NOW);
+    const apply = async (...changes: Change[]): Promise<void> => {
+      state = (await applyChanges(state, changes, ana, NOW))?.state ?? state;
+    };
+    await apply({ kind: "put-report", entry, readers: { ...noReaders(meta.id), readers: [first, taken] } });
+    const off = { ...noReaders(meta.id), readers: [first], removed: [cleo.keyId], removed_packets: [taken.pkesk] };
+    await apply({ kind: "put-report", entry: { ...entry, cid: encrypted.root }, readers: off });
+    const late = { ...entry, cid: encrypted.meta.cid, revision: entry.revision + newer };
+    await apply({ kind: "put-report", entry: late, readers: { ...noReaders(meta.id), readers: [first, taken, other] } });
+    expect([...rowsOf(state, READERS)][0]).toEqual({ ...off, readers: [first, other] });
+    expect([...rowsOf(state, REPORTS)][0]).toMatchObject({ cid: newer > 0 ? late.cid : encrypted.root });
+    await apply({ kind: "put-readers", readers: { ...noReaders(meta.id), readers: [taken] } });
+    expect([...rowsOf(state, READERS)][0]).toMatchObject({ removed: [cleo.keyId] });
   });
 
   it("names who had an earlier session key, as a person, until she reads it again or a re-key", async () => {

@@ -90,15 +90,36 @@ export class Draft {
     }
     const known = this.row(REPORTS, place);
     if (isPurged(known) || entry.revision < (known as ReportEntry).revision) return;
-    this.set(REPORTS, place, { ...known, ...entry, deleted: (known as ReportEntry).deleted });
-    if (readers === undefined) return;
-    const isSameKey = entry.data_payload_cid === (known as ReportEntry).data_payload_cid;
-    this.setReaders(place, readers, isSameKey, dropsEarlier);
+    const { deleted, revision, data_payload_cid: payload } = known as ReportEntry;
+    const isSameKey = entry.data_payload_cid === payload;
+    const named = readers !== undefined && isSameKey ? this.withoutDropped(place, readers) : readers;
+    // The root that goes with dropped packets is older than the one without them.
+    const isOlder = named !== readers && entry.revision === revision;
+    this.set(REPORTS, place, { ...known, ...(isOlder ? {} : entry), deleted });
+    if (named !== undefined) this.setReaders(place, named, isSameKey, dropsEarlier);
   }
 
   private putReaders(readers: Readers): void {
     const place = this.place(REPORTS, readers.id);
-    if (place !== undefined && !isPurged(this.row(READERS, place))) this.setReaders(place, readers, true);
+    if (place !== undefined && !isPurged(this.row(READERS, place))) {
+      this.setReaders(place, this.withoutDropped(place, readers), true);
+    }
+  }
+
+  /**
+   * `readers` without packets that are dropped, as a device names them that had not heard of it. No packet comes
+   * back: who is given a report again gets a new one. What such a device says of the others is added to what is known.
+   */
+  private withoutDropped(place: number, readers: Readers): Readers {
+    const known = this.row(READERS, place);
+    if (isPurged(known)) return readers;
+    const dropped = new Set(removedPacketsOf(known as Readers));
+    const left = readers.readers.filter(({ pkesk }) => !dropped.has(pkesk));
+    if (left.length === readers.readers.length) return readers;
+    const gone = new Set(removedPacketsOf(readers));
+    const stay = (known as Readers).readers.filter(({ pkesk }) => !gone.has(pkesk));
+    const there = new Set(stay.map(({ pkesk }) => pkesk));
+    return { ...readers, readers: [...stay, ...left.filter(({ pkesk }) => !there.has(pkesk))] };
   }
 
   /**
