@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 import threading
 import time
 import urllib.error
@@ -15,7 +14,7 @@ from pathlib import Path
 from tests.ferretdb import Cluster, FerretDb, ferretdb, postgresql
 from tests.kubo import KuboServer, kubo_server
 from tests.mongodb import MongoDb
-from tests.running import RunningServer, running_server
+from tests.running import RunningServer, frozen, running_server
 from tests.small_disk import filled_up, small_disk
 from tests.tcp_proxy import TcpProxy, Weather, tcp_proxy
 
@@ -110,7 +109,7 @@ def database_restarted(clinic: Clinic) -> Iterator[None]:
 @contextlib.contextmanager
 def database_frozen(clinic: Clinic) -> Iterator[None]:
     """It takes connections and answers nothing."""
-    with clinic.database.frozen():
+    with frozen(clinic.database.process):
         yield
 
 
@@ -159,12 +158,8 @@ def kubo_restarted(clinic: Clinic) -> Iterator[None]:
 @contextlib.contextmanager
 def kubo_frozen(clinic: Clinic) -> Iterator[None]:
     """It takes connections and answers nothing."""
-    assert clinic.kubo.process is not None
-    clinic.kubo.process.send_signal(signal.SIGSTOP)
-    try:
+    with frozen(clinic.kubo.process):
         yield
-    finally:
-        clinic.kubo.process.send_signal(signal.SIGCONT)
 
 
 @contextlib.contextmanager

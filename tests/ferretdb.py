@@ -10,7 +10,6 @@ import contextlib
 import os
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
 import time
@@ -137,16 +136,6 @@ class FerretDb:
             self.process.kill()
             self.process.wait()
             self.process = None
-
-    @contextlib.contextmanager
-    def frozen(self) -> Iterator[None]:
-        """Meanwhile it takes connections and answers nothing."""
-        assert self.process is not None
-        self.process.send_signal(signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            self.process.send_signal(signal.SIGCONT)
 
     def _wait(self) -> None:
         end = time.monotonic() + START_SECONDS

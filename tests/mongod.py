@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-import signal
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -71,16 +70,6 @@ class Member:
             self.process.kill()
             self.process.wait()
             self.process = None
-
-    @contextlib.contextmanager
-    def frozen(self) -> Iterator[None]:
-        """Meanwhile it takes connections and answers nothing."""
-        assert self.process is not None
-        self.process.send_signal(signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            self.process.send_signal(signal.SIGCONT)
 
 
 @dataclass(frozen=True, slots=True)

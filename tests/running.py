@@ -176,3 +176,14 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 def _without_settings() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("HYGIEIA_")}
+
+
+@contextlib.contextmanager
+def frozen(process: subprocess.Popen[bytes] | None) -> Iterator[None]:
+    """Meanwhile a server takes connections and answers nothing."""
+    assert process is not None
+    process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGCONT)

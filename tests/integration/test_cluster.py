@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import random
-import signal
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
@@ -23,7 +22,7 @@ from tests.cluster import ClusterPeer, two_peers, wait_until
 from tests.dags import report, shared_and_shared_again
 from tests.factories.dags import new_report
 from tests.factories.servers import running_api, settings_in
-from tests.running import COMMAND, free_port, running_server
+from tests.running import COMMAND, free_port, frozen, running_server
 
 pytestmark = pytest.mark.servers
 
@@ -126,7 +125,7 @@ async def test_a_cluster_that_is_away_refuses_new_pins_and_loses_no_old_one(
         await store.put(first.blocks, holder="upload")
         await store.pin(first.root, name="report:5")
         await store.put(second.blocks, holder="upload")
-        with stopped(peers[1]):
+        with frozen(peers[1].process):
             with pytest.raises(Unavailable, match="Cluster"):
                 await store.pin(second.root, name="report:6")
             await store.unpin(first.root, name="report:5")
@@ -138,16 +137,6 @@ async def test_a_cluster_that_is_away_refuses_new_pins_and_loses_no_old_one(
         await store.release("upload")
         await store.sweep()
         await none_keeps(peers, first.root)
-
-
-@contextlib.contextmanager
-def stopped(peer: ClusterPeer) -> Iterator[None]:
-    """The peer takes connections and says nothing."""
-    peer.process.send_signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        peer.process.send_signal(signal.SIGCONT)
 
 
 async def test_another_peer_is_told_when_one_does_not_answer(peers: Peers, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from hygieia.errors import Unavailable
 from tests.counting import Counting
 from tests.ferretdb import Cluster, FerretDb, ferretdb
 from tests.mongodb import MongoDb
+from tests.running import frozen
 from tests.tcp_proxy import TcpProxy, Weather, tcp_proxy
 
 pytestmark = pytest.mark.servers
@@ -115,7 +116,7 @@ async def test_a_frozen_database_is_given_up_in_time(
     store: DocumentStore, own_ferretdb: FerretDb
 ) -> None:
     await store.insert("things", "a", {}, unique="u", scope="s")
-    with own_ferretdb.frozen():
+    with frozen(own_ferretdb.process):
         await expect_unavailable(store)
     await recovered(store)
 

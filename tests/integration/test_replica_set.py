@@ -20,7 +20,7 @@ from tests.cli.shell import run
 from tests.counting import Counting
 from tests.mongod import ReplicaSet, replica_set
 from tests.mongodb import MongoDb
-from tests.running import RunningServer, _without_settings, running_server
+from tests.running import RunningServer, _without_settings, frozen, running_server
 from tests.storing import comes_back, put
 
 # The first of them waits for the set.
@@ -163,8 +163,8 @@ async def test_no_acknowledged_write_is_lost_to_an_election(
 
 async def test_a_frozen_primary_is_voted_out(store: DocumentStore, replicas: ReplicaSet) -> None:
     await store.insert("things", "a", {}, unique="u")
-    frozen = await asyncio.to_thread(replicas.primary)
-    with frozen.frozen():
+    stopped = await asyncio.to_thread(replicas.primary)
+    with frozen(stopped.process):
         async with asyncio.timeout(BACK_WITHIN_SECONDS):
             while True:
                 try:

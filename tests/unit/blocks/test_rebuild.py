@@ -52,6 +52,7 @@ async def test_everything_acknowledged_is_back(
         open_embedded(tmp_path)
     rebuilt = rebuild(tmp_path)
     assert (rebuilt.damaged, rebuilt.missing, rebuilt.unreadable_packs) == (0, 0, 0)
+    assert (tmp_path / "format").exists()
     again = open_embedded(tmp_path)
     assert (await again.sweep()).missing == 0
     for dag in dags:

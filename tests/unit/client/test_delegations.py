@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import Coroutine, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hygieia.client import Device, recipients
+from hygieia.client import Device, Vault, recipients
 from hygieia.client.content import upload_content
 from hygieia.client.index_sync import IndexSync
 from hygieia.client.received import Standing
@@ -300,22 +301,26 @@ async def test_the_same_again_is_not_given_twice(person: Person) -> None:
     assert renewed.id != first.id
 
 
+async def doubted(vault: Vault) -> Contact:
+    """Her only contact, whose key has changed."""
+    [contact] = vault.contacts.list()
+    changed = replace(contact, state=ContactState.CHANGED)
+    await vault.index.change([PutContact(changed)])
+    return changed
+
+
 async def test_a_delegate_whose_key_changed_is_left_out_and_named(
     person: Person, tmp_path: Path
 ) -> None:
     ana, boris = await person("Ana"), await person("Boris")
     await meet(ana, boris)
     await give(ana, boris)
-    [contact] = ana.contacts.list()
-    doubtful = Contact(
-        contact.key, contact.certificate, ContactState.CHANGED, contact.name, contact.email
-    )
-    await ana.index.change([PutContact(doubtful)])
+    doubtful = await doubted(ana)
     told: list[LeftOut] = []
     path = file_in(tmp_path, "alone.txt", b"alone")
     [entry] = await ana.put([path], left_out=told.append)
     assert await readers(ana, entry) == {}
-    assert told == [LeftOut(contact.key, Why.CHANGED, doubtful)]
+    assert told == [LeftOut(doubtful.key, Why.CHANGED, doubtful)]
     with pytest.raises(CertificateRefused):
         await give(ana, boris)
 
@@ -328,11 +333,7 @@ async def test_who_is_left_out_is_named_though_storing_fails_at_its_end(
     ana, boris = await person("Ana"), await person("Boris")
     await meet(ana, boris)
     await give(ana, boris)
-    [contact] = ana.contacts.list()
-    doubtful = Contact(
-        contact.key, contact.certificate, ContactState.CHANGED, contact.name, contact.email
-    )
-    await ana.index.change([PutContact(doubtful)])
+    doubtful = await doubted(ana)
     told: list[LeftOut] = []
 
     async def stop(*_: object) -> None:
@@ -346,7 +347,7 @@ async def test_who_is_left_out_is_named_though_storing_fails_at_its_end(
     )
     with pytest.raises(Unreachable):
         await storing
-    assert told == [LeftOut(contact.key, Why.CHANGED, doubtful)]
+    assert told == [LeftOut(doubtful.key, Why.CHANGED, doubtful)]
 
 
 async def test_what_was_committed_before_an_interruption_keeps_its_delegates(

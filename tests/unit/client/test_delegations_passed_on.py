@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from hygieia.client import Vault
 from hygieia.client.index_sync import IndexSync
 from hygieia.client.messages import Messages
 from hygieia.client.transport import Answer, Transport
@@ -40,6 +41,23 @@ from tests.unit.client.delegating import (
     send,
 )
 from tests.unit.client.people import meet
+
+
+async def three_who_met(person: Person) -> list[Vault]:
+    """Ana, Boris and Cleo, each of whom knows the others."""
+    ana, boris, cleo = [await person(name) for name in ("Ana", "Boris", "Cleo")]
+    for one, other in ((ana, boris), (boris, cleo), (ana, cleo)):
+        await meet(one, other)
+    return [ana, boris, cleo]
+
+
+async def passed_on(owner: Vault, by: Vault, to: Vault, rights: frozenset[Right]) -> Delegation:
+    """What one may who was given everything gives on."""
+    given = await give(owner, by, rights=EVERYTHING)
+    await opened_again(by)
+    [held] = by.delegations.table().received()
+    assert held.id == given.id
+    return await by.delegations.pass_on(held, email(to), Scope(), rights)
 
 
 async def test_what_is_passed_on_acts_once_the_owner_has_confirmed_it(
@@ -92,13 +110,8 @@ async def test_one_to_store_whose_permission_the_server_refuses_goes_on_waiting(
 async def test_who_passed_it_on_ends_it_and_the_owner_hears_of_it(
     person: Person, tmp_path: Path
 ) -> None:
-    ana, boris, cleo = [await person(name) for name in ("Ana", "Boris", "Cleo")]
-    for one, other in ((ana, boris), (boris, cleo), (ana, cleo)):
-        await meet(one, other)
-    await give(ana, boris, rights=EVERYTHING)
-    await opened_again(boris)
-    [held] = boris.delegations.table().received()
-    on = await boris.delegations.pass_on(held, email(cleo), Scope(), EVERYTHING)
+    ana, boris, cleo = await three_who_met(person)
+    on = await passed_on(ana, boris, cleo, EVERYTHING)
     [request] = (await asked(ana)).waiting
     await ana.delegation_inbox.confirm(request)
     await opened_again(cleo)
@@ -112,13 +125,8 @@ async def test_who_passed_it_on_ends_it_and_the_owner_hears_of_it(
 
 
 async def test_one_that_ended_while_it_waited_never_acts(person: Person, tmp_path: Path) -> None:
-    ana, boris, cleo = [await person(name) for name in ("Ana", "Boris", "Cleo")]
-    for one, other in ((ana, boris), (boris, cleo), (ana, cleo)):
-        await meet(one, other)
-    await give(ana, boris, rights=EVERYTHING)
-    await opened_again(boris)
-    [held] = boris.delegations.table().received()
-    on = await boris.delegations.pass_on(held, email(cleo), Scope(), EVERYTHING)
+    ana, boris, cleo = await three_who_met(person)
+    on = await passed_on(ana, boris, cleo, EVERYTHING)
     await opened_again(ana)
     assert (await boris.delegations.end([on])).untold == ()
     await opened_again(ana)
@@ -126,20 +134,15 @@ async def test_one_that_ended_while_it_waited_never_acts(person: Person, tmp_pat
     with pytest.raises(DelegationRefused, match="ended"):
         await ana.delegation_inbox.confirm(request)
     assert set(ana.delegations.table().ended) == {on.id}
-    assert await readers(ana, await put(ana, tmp_path, "later")) == {key(boris): held.id}
+    assert await readers(ana, await put(ana, tmp_path, "later")) == {key(boris): on.parent}
     assert [*await allowed(ana)] == [key(boris)]
     assert (await asked(ana)).waiting == []
 
 
 async def test_the_end_of_one_that_was_refused_does_not_stay(person: Person) -> None:
     """A sender's messages are counted: what nobody needs is acknowledged."""
-    ana, boris, cleo = [await person(name) for name in ("Ana", "Boris", "Cleo")]
-    for one, other in ((ana, boris), (boris, cleo), (ana, cleo)):
-        await meet(one, other)
-    await give(ana, boris, rights=EVERYTHING)
-    await opened_again(boris)
-    [held] = boris.delegations.table().received()
-    on = await boris.delegations.pass_on(held, email(cleo), Scope(), READ)
+    ana, boris, cleo = await three_who_met(person)
+    on = await passed_on(ana, boris, cleo, READ)
     [request] = (await asked(ana)).waiting
     await ana.delegation_inbox.decline(request)
     await boris.delegations.end([on])
@@ -150,13 +153,8 @@ async def test_the_end_of_one_that_was_refused_does_not_stay(person: Person) -> 
 async def test_one_confirmed_that_could_not_be_entered_lets_nobody_store(
     person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ana, boris, cleo = [await person(name) for name in ("Ana", "Boris", "Cleo")]
-    for one, other in ((ana, boris), (boris, cleo), (ana, cleo)):
-        await meet(one, other)
-    await give(ana, boris, rights=EVERYTHING)
-    await opened_again(boris)
-    [held] = boris.delegations.table().received()
-    await boris.delegations.pass_on(held, email(cleo), Scope(), EVERYTHING)
+    ana, boris, cleo = await three_who_met(person)
+    await passed_on(ana, boris, cleo, EVERYTHING)
     [request] = (await asked(ana)).waiting
 
     async def fails(*_: object) -> None:
@@ -198,9 +196,7 @@ async def test_an_end_is_told_to_the_server_until_it_takes_nothing_more(
 
 
 async def test_what_reaches_further_is_refused_here_and_there(person: Person) -> None:
-    ana, boris, cleo = [await person(name) for name in ("Ana", "Boris", "Cleo")]
-    for one, other in ((ana, boris), (boris, cleo), (ana, cleo)):
-        await meet(one, other)
+    ana, boris, cleo = await three_who_met(person)
     await give(ana, boris, CARDIOLOGY, frozenset({Right.READ, Right.REDELEGATE}))
     await opened_again(boris)
     [held] = boris.delegations.table().received()
