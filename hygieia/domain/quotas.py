@@ -14,7 +14,7 @@ from hygieia.domain.account import COLLECTION as ACCOUNTS
 from hygieia.errors import Conflict, Duplicate, NotFound, QuotaExceeded, StaleRevision
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from hygieia.documents.port import Body, Document, DocumentStore
 
@@ -41,6 +41,12 @@ class Usage:
     def uploading_bytes(self) -> int:
         """Bytes of uploads that nothing has committed yet."""
         return sum(size for key, size in self.holds if key.startswith(UPLOAD_PREFIX))
+
+    @property
+    def uploads(self) -> frozenset[str]:
+        """The ids of the uploads that hold room."""
+        keys = (key for key, _ in self.holds if key.startswith(UPLOAD_PREFIX))
+        return frozenset(key.removeprefix(UPLOAD_PREFIX) for key in keys)
 
     def held(self, key: str) -> int | None:
         """The bytes held under ``key``, or None."""
@@ -127,6 +133,15 @@ class Quotas:
             return usage.with_hold(key, left or None)
 
         await self._change(account, take)
+
+    async def end_uploads(self, account: str, uploads: Iterable[str]) -> None:
+        """Give back all that these uploads, which are over, still hold."""
+        keys = {UPLOAD_PREFIX + upload for upload in uploads}
+
+        def end(usage: Usage) -> Usage:
+            return replace(usage, holds=tuple(hold for hold in usage.holds if hold[0] not in keys))
+
+        await self._change(account, end)
 
     async def drop(self, account: str) -> None:
         """Forget an account that is gone."""

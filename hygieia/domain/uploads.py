@@ -77,11 +77,16 @@ class Uploads:
 
     async def start(self, account: str) -> Upload:
         """Start an upload. Raises ``TooManyAttempts`` when too many are open already."""
+        # Read before the uploads are: what holds room and is not among those has ended.
+        holding = (await self._quotas.usage(account)).uploads
         open_uploads = await self._documents.page(COLLECTION, account, limit=MAX_OPEN_UPLOADS)
         if len(open_uploads.items) == MAX_OPEN_UPLOADS:
             raise TooManyAttempts(
                 "Too many uploads are open: end some first.", retry_after_seconds=600
             )
+        ended = holding - {item.id for item in open_uploads.items}
+        if ended:  # a server was killed at the end of one, or with a batch that came late
+            await self._quotas.end_uploads(account, ended)
         upload = Upload(secrets.token_hex(16), account, now() + self._lease)
         # The job first: an upload without one would hold its blocks for ever.
         await self._jobs.schedule(JOB, upload.id, upload.expires, {"account": account})
@@ -98,7 +103,7 @@ class Uploads:
         """The upload, or ``NotFound``: over, never there, or another account's."""
         document = await self._documents.get(COLLECTION, upload_id)
         if document is None or document.body["account"] != account:
-            raise NotFound("There is no such upload, or it has ended.")
+            raise _ended()
         return Upload(upload_id, account, parse_time(document.body["expires"]))
 
     async def missing(self, upload: Upload, cids: Sequence[CID]) -> list[CID]:
@@ -108,7 +113,8 @@ class Uploads:
     async def put(self, upload: Upload, blocks: Sequence[AnyBlock]) -> Stored:
         """Store blocks, all or none; the store hashes those that are unverified.
 
-        Raises ``QuotaExceeded``, ``StorageFull``; ``BlockRefused`` for a block that is another.
+        Raises ``QuotaExceeded``, ``StorageFull``; ``BlockRefused`` for a block that is another;
+        ``NotFound`` when the upload has ended meanwhile.
         """
         if not blocks:
             return Stored(0, 0)
@@ -123,7 +129,18 @@ class Uploads:
             await asyncio.to_thread(self._facts.learn, blocks)
         else:
             self._facts.learn(blocks)
+        await self._require_open(upload)
         return Stored(len(blocks), new_bytes)
+
+    async def _require_open(self, upload: Upload) -> None:
+        """Take back what was put under an upload that has ended: whoever ended it came too early.
+
+        The document goes first there, and is asked for last here: one of the two sees the other.
+        """
+        if await self._documents.get(COLLECTION, upload.id) is None:
+            await self._blocks.release(upload.holder)
+            await self._quotas.take_upload(upload.account, upload.id, None)
+            raise _ended()
 
     async def end(self, account: str, upload_id: str) -> None:
         """End an upload: what nothing has pinned may be swept. Raises ``NotFound``."""
@@ -145,3 +162,7 @@ class Uploads:
                 await self.let_go(account, item.id)
             if page.next is None:
                 return
+
+
+def _ended() -> NotFound:
+    return NotFound("There is no such upload, or it has ended.")
