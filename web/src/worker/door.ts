@@ -184,7 +184,7 @@ export class Door {
     if (isForgotten) {
       await store.forget();
       void Downloads.sweep();
-    } else if (profile !== null) await store.save({ ...profile, isSignedIn: false });
+    } else if (profile !== null) await store.amend(profile.account, { isSignedIn: false });
     store.shareComputer(false);
     // What this browser keeps of an account that is gone serves nobody, however it was signed in to.
     if (notice === "deleted" && (await store.profile())?.account === profile?.account) await store.forget();

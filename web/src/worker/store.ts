@@ -134,17 +134,29 @@ export class Store {
   async save(profile: Profile): Promise<Profile> {
     if (this.memory !== null) return (this.memory.profile = higher(profile, this.memory.profile));
     const transaction = this.db!.transaction("profile", "readwrite");
-    const before = (await transaction.store.get(ONE)) ?? null;
-    const merged = higher(profile, before?.account === profile.account ? before : null);
+    const merged = higher(profile, (await transaction.store.get(ONE)) ?? null);
     await transaction.store.put(merged, ONE);
     await transaction.done;
     return merged;
   }
 
+  /** Changes what is kept of `account`, as another tab may have left it just now; null if nothing is kept of it. */
+  async amend(account: string, change: Partial<Profile>): Promise<Profile | null> {
+    if (this.memory !== null) {
+      const { profile } = this.memory;
+      return profile?.account === account ? (this.memory.profile = higher({ ...profile, ...change }, profile)) : null;
+    }
+    const transaction = this.db!.transaction("profile", "readwrite");
+    const before = await transaction.store.get(ONE);
+    const amended = before?.account === account ? higher({ ...before, ...change }, before) : null;
+    if (amended !== null) await transaction.store.put(amended, ONE);
+    await transaction.done;
+    return amended;
+  }
+
   /** Raises the floor of `account`'s index; never lowers it. */
   async raiseFloor(account: string, floor: Floor): Promise<void> {
-    const profile = await this.profile();
-    if (profile?.account === account) await this.save({ ...profile, floor });
+    await this.amend(account, { floor });
   }
 
   /** Forgets the account and all that is kept of it; of a guest's, nothing but what this page holds is kept. */
@@ -248,8 +260,9 @@ function isNotCloned(error: unknown): boolean {
   return error instanceof DOMException && error.name === "DataCloneError";
 }
 
+/** With the floor of `before`, if that is higher and of the same index: an account begun anew has another. */
 function higher(profile: Profile, before: Profile | null): Profile {
-  const known = before?.floor ?? null;
-  const isHigher = known !== null && known.sequence > (profile.floor?.sequence ?? 0);
-  return isHigher ? { ...profile, floor: known } : profile;
+  if (before?.account !== profile.account || before.ipnsName !== profile.ipnsName) return profile;
+  const isHigher = (before.floor?.sequence ?? 0) > (profile.floor?.sequence ?? 0);
+  return isHigher ? { ...profile, floor: before.floor } : profile;
 }

@@ -180,9 +180,9 @@ export class Vault {
   }
 
   private async remember(change: Partial<Session["profile"]>): Promise<void> {
-    const saved = (await this.store.profile()) ?? this.session.profile;
-    const profile = await this.store.save({ ...saved, ...change });
-    this.session = { ...this.session, profile };
+    const { profile } = this.session;
+    const kept = await this.store.amend(profile.account, change);
+    this.session = { ...this.session, profile: kept ?? { ...profile, ...change } };
   }
 }
 
