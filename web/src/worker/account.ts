@@ -49,7 +49,7 @@ export class Account {
   ): Promise<Kit> {
     this.store.shareComputer(request.sharedComputer === true);
     const report = reporter(onProgress);
-    const [session] = await this.sessions.signUp(request, report);
+    const session = await this.sessions.signUp(request, report);
     report("index", 85);
     const vault = await this.door.open(session);
     const kit = await vault.pendingKit();

@@ -49,6 +49,27 @@ export interface FirstIndex {
 
 export type Report = (step: "password" | "keys" | "kit" | "account" | "index", percent: number) => void;
 
+export interface NewAccount {
+  readonly email: string;
+  readonly name: string;
+  readonly password: string;
+  readonly invite?: string;
+}
+
+/** Keys for an account, what this device keeps of them, and what the server is sent. */
+interface MadeAccount {
+  readonly profile: Profile;
+  readonly key: UnlockedKey;
+  readonly stateKey: StateKey;
+  readonly body: object;
+}
+
+/** What this device has pinned of whom it belongs to, and of sign-ups whose end it does not know. */
+interface Known {
+  readonly profile: Profile | null;
+  readonly attempts: readonly Profile[];
+}
+
 export class Sessions {
   private readonly store: Store;
   private readonly transport: Transport;
@@ -61,56 +82,44 @@ export class Sessions {
   /**
    * Makes keys here and an account for them. The first index is the caller's next step; until it is
    * stored, the key that names the vault lives on this device alone, sealed before the server is
-   * asked. Throws `invalid-input`, `duplicate`, `forbidden`.
+   * asked. An earlier sign-up here whose answer was lost is taken up where it ended. Throws
+   * `invalid-input`, `duplicate`, `forbidden`.
    */
-  async signUp(
-    request: { email: string; name: string; password: string; invite?: string },
-    report: Report,
-  ): Promise<[Session, FirstIndex]> {
+  async signUp(request: NewAccount, report: Report): Promise<Session> {
     const email = normaliseEmail(request.email);
     const name = checkName(request.name);
     const password = await checkStrength(request.password, { email, name });
     await this.refuseOther(email);
-    const account = accountFor(request.invite);
-    report("password", 5);
-    const stretched = await stretch(password, email, account, DEFAULT_KDF);
-    report("keys", 30);
-    const key = await generateKey(name, email);
-    const sealed = await sealKey(key, stretched, { email, account }, DEFAULT_KDF);
-    report("kit", 45);
-    const recovery = await makeRecovery(key);
-    const ipnsKey = await IpnsKey.make();
-    const stateKey = await StateKey.of(stretched.sealPassphrase);
-    const kept = { ipns_key: ipnsKey.secretHex, parts: recovery.parts, code: recovery.code };
-    const profile: Profile = {
-      ...pinned(email, name, account, key, sealed),
-      ipnsName: ipnsKey.name,
-      sealedFirstIndex: await stateKey.seal(FIRST_INDEX, kept),
-    };
+    const earlier = await this.earlierAttempt(email, password, report);
+    if (earlier !== null) return earlier;
+    const made = await makeAccount({ ...request, email, name, password }, report);
     report("account", 75);
-    await this.store.save(profile);
-    const body = {
-      account,
-      email,
-      name,
-      certificate: key.certificate.armored,
-      ...sealJson(sealed, stretched),
-      ...recovery.parts,
-      ipns_name: ipnsKey.name,
-      ...(request.invite === undefined ? {} : { invite: request.invite }),
-    };
-    const answer = await this.opening("/accounts", body, profile);
-    const session = await this.begin(profile, key, stateKey, answer);
-    return [session, { ipnsKey, parts: recovery.parts, code: recovery.code }];
+    const answer = await this.opening(made);
+    return this.begin(made.profile, made.key, made.stateKey, answer);
+  }
+
+  /** Signs in to the account that an unanswered sign-up here made after all; null if none did. */
+  private async earlierAttempt(email: string, password: string, report: Report): Promise<Session | null> {
+    const attempts = await this.store.attempts(email);
+    if (attempts.length === 0) return null;
+    const { account } = await this.transport.call("POST", "/sign-in/parameters", { body: { email }, isRepeatable: true });
+    if (!attempts.some((each) => each.account === account)) return null;
+    try {
+      return await this.signIn({ email, password }, report);
+    } catch (error) {
+      // It was made, under another password: the server will say that the email has an account.
+      if (!isRefusal(error, "credentials-refused")) throw error;
+      return null;
+    }
   }
 
   /** A refusal undoes what was kept; a lost answer does not: the account may have been made. */
-  private async opening(path: string, body: object, profile: Profile): Promise<Answer> {
+  private async opening({ profile, body }: MadeAccount): Promise<Answer> {
+    await this.store.saveAttempt(profile);
     try {
-      return await this.startWith(path, body);
+      return await this.startWith("/accounts", body);
     } catch (error) {
-      if (!isRefusal(error, "unreachable", "unavailable", "interrupted")) await this.store.forget();
-      else await this.store.save(profile);
+      if (!isRefusal(error, "unreachable", "unavailable", "interrupted")) await this.store.dropAttempt(profile.account);
       throw error;
     }
   }
@@ -130,13 +139,13 @@ export class Sessions {
     const email = normaliseEmail(request.email);
     const password = normalisePassword(request.password);
     await this.refuseOther(email);
-    const known = await this.store.profile();
+    const known = await this.known(email);
     const [account, params] = await this.parameters(email, known);
     report("password", 10);
     const stretched = await stretch(password, email, account, params);
     report("account", 50);
     const stateKey = await StateKey.of(stretched.sealPassphrase);
-    const device = await deviceToken(known, stateKey);
+    const device = await deviceToken(known.profile, stateKey);
     const body = { email, login_secret: stretched.loginSecret, ...(device === null ? {} : { device }) };
     const answer = await this.startWith("/sessions", body);
     report("keys", 70);
@@ -150,17 +159,15 @@ export class Sessions {
   }
 
   /** Asks how to stretch, and refuses what only a lying server would answer (MS-01 to MS-03). */
-  private async parameters(email: string, known: Profile | null): Promise<[string, KdfParams]> {
-    const answer = await this.transport.call("POST", "/sign-in/parameters", {
-      body: { email },
-      isRepeatable: true,
-    });
+  private async parameters(email: string, { profile, attempts }: Known): Promise<[string, KdfParams]> {
+    const answer = await this.transport.call("POST", "/sign-in/parameters", { body: { email }, isRepeatable: true });
     const params = checkKdf(answer["kdf"]);
     const { account } = answer;
     if (!isAccountId(account)) {
       throw refusal("kdf-refused", "The server names no account to stretch the password for.");
     }
-    if (known !== null && known.account !== account) {
+    const isAttempt = attempts.some((each) => each.account === account);
+    if (profile !== null && profile.account !== account && !isAttempt) {
       throw refusal("kdf-refused", "The server answers with another account than this device knows.");
     }
     return [account, params];
@@ -172,7 +179,7 @@ export class Sessions {
     stretched: Stretched,
     stateKey: StateKey,
     answer: Answer,
-    known: Profile | null,
+    { profile: last, attempts }: Known,
   ): Promise<Session> {
     const document = answers.part(answer, "account");
     if (document["email"] !== email || document["account"] !== account) {
@@ -181,6 +188,8 @@ export class Sessions {
     const sealed = sealedOf(document);
     const current = answers.text(document, "certificate");
     let key = await unsealKey(sealed, stretched, { email, account }, current);
+    const pins = [...attempts, ...(last === null ? [] : [last])].filter((each) => each.account === account);
+    const known = pins.find(({ keyId }) => keyId === key.keyId) ?? pins[0] ?? null;
     if (known !== null) key = await agreeWithPins(key, document, known);
     const profile: Profile = {
       ...pinned(email, answers.text(document, "name"), account, key, sealed),
@@ -198,6 +207,8 @@ export class Sessions {
     const device = answers.text(answer, "device");
     const sealedDevice = await stateKey.seal(DEVICE, { device });
     const saved = await this.store.save({ ...profile, sealedDevice, isSignedIn: true });
+    // An email has one account, and this is it.
+    for (const { account } of await this.store.attempts(profile.email)) await this.store.dropAttempt(account);
     return { profile: saved, key, stateKey };
   }
 
@@ -293,6 +304,10 @@ export class Sessions {
     return { ipnsKey: await IpnsKey.of(kept.ipns_key), parts: kept.parts, code: kept.code };
   }
 
+  private async known(email: string): Promise<Known> {
+    return { profile: await this.store.profile(), attempts: await this.store.attempts(email) };
+  }
+
   /** One profile is one account: what it has pinned must not be lost to another one's. */
   private async refuseOther(email: string): Promise<void> {
     const profile = await this.store.profile();
@@ -300,6 +315,36 @@ export class Sessions {
       throw refusal("conflict", "This browser belongs to another account; sign that one out first.");
     }
   }
+}
+
+async function makeAccount(request: NewAccount, report: Report): Promise<MadeAccount> {
+  const { email, name, password, invite } = request;
+  const account = accountFor(invite);
+  report("password", 5);
+  const stretched = await stretch(password, email, account, DEFAULT_KDF);
+  report("keys", 30);
+  const key = await generateKey(name, email);
+  const sealed = await sealKey(key, stretched, { email, account }, DEFAULT_KDF);
+  report("kit", 45);
+  const { parts, code } = await makeRecovery(key);
+  const ipnsKey = await IpnsKey.make();
+  const stateKey = await StateKey.of(stretched.sealPassphrase);
+  const profile: Profile = {
+    ...pinned(email, name, account, key, sealed),
+    ipnsName: ipnsKey.name,
+    sealedFirstIndex: await stateKey.seal(FIRST_INDEX, { ipns_key: ipnsKey.secretHex, parts, code }),
+  };
+  const body = {
+    account,
+    email,
+    name,
+    certificate: key.certificate.armored,
+    ...sealJson(sealed, stretched),
+    ...parts,
+    ipns_name: ipnsKey.name,
+    ...(invite === undefined ? {} : { invite }),
+  };
+  return { profile, key, stateKey, body };
 }
 
 async function makeRecovery(key: UnlockedKey): Promise<Recovery> {

@@ -74,6 +74,7 @@ interface Schema extends DBSchema {
 }
 
 const ONE = "one";
+const ATTEMPT = "sign-up ";
 
 /** The same on a shared computer, where nothing outlives the page. */
 class Memory {
@@ -98,6 +99,8 @@ export class Store {
   private readonly db: IDBPDatabase<Schema> | null;
   /** Null but on a shared computer. */
   private memory: Memory | null = null;
+  /** Sign-ups that this page began and does not know the end of; beyond it they are among the profiles. */
+  private readonly begun = new Map<string, Profile>();
 
   private constructor(db: IDBPDatabase<Schema> | null) {
     this.db = db;
@@ -159,8 +162,32 @@ export class Store {
     await this.amend(account, { floor });
   }
 
+  // -- sign-ups begun, beside the profile: none takes the place of another, or of what is pinned
+
+  /** Sign-ups of `email` whose answer may have been lost. */
+  async attempts(email: string): Promise<Profile[]> {
+    const found = new Map(this.begun);
+    if (this.memory === null) for (const each of await this.keptAttempts()) found.set(each.account, each);
+    return [...found.values()].filter((each) => each.email === email);
+  }
+
+  private async keptAttempts(): Promise<Profile[]> {
+    return (await this.db?.getAll("profile", IDBKeyRange.bound(ATTEMPT, `${ATTEMPT}\uffff`))) ?? [];
+  }
+
+  async saveAttempt(profile: Profile): Promise<void> {
+    if (this.memory === null) await this.db?.put("profile", profile, ATTEMPT + profile.account);
+    this.begun.set(profile.account, profile);
+  }
+
+  async dropAttempt(account: string): Promise<void> {
+    this.begun.delete(account);
+    if (this.memory === null) await this.db?.delete("profile", ATTEMPT + account);
+  }
+
   /** Forgets the account and all that is kept of it; of a guest's, nothing but what this page holds is kept. */
   async forget(): Promise<void> {
+    this.begun.clear();
     if (this.memory !== null) {
       this.memory = new Memory();
       return;
