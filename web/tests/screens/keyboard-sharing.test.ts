@@ -104,6 +104,31 @@ test("an ongoing share ends, what stays readable is listed, and that is stopped 
   await page.getByRole("dialog").waitFor({ state: "detached" });
 });
 
+test("what somebody passed on of one's own record is ended like what one gave", async () => {
+  const page = await stage.open("people-passed-on");
+  const deal = (name: string) => page.getByRole("article", { name });
+  // Past reports of somebody else's record are not hers to open.
+  expect(await deal("St Brigid Hospital").getByRole("button").allInnerTexts()).toEqual(["End it"]);
+  expect(await deal("Tomas Berg").getByRole("button").allInnerTexts()).toEqual(["Share past reports too", "End it"]);
+  await press(page, "End it: the ongoing share with Tomas Berg");
+  await press(page, "End it");
+  await page.getByText("The ongoing share with Tomas Berg has ended").waitFor();
+});
+
+test("to stop all with a person ends what others passed on to him, too", async () => {
+  const page = await stage.open("people-passed-on");
+  await page.getByRole("tab", { name: /^Everyone/ }).click();
+  await page.getByRole("link", { name: "Tomas Berg" }).click();
+  const dialog = page.getByRole("dialog", { name: "Tomas Berg" });
+  await dialog.getByText(/^You share Lab results/).waitFor();
+  await dialog.getByRole("button", { name: "Stop sharing" }).click();
+  const asked = page.getByRole("dialog", { name: "Stop sharing with Tomas Berg?" });
+  await asked.getByText("End the ongoing share.").waitFor();
+  await asked.getByRole("button", { name: "Stop sharing" }).click();
+  await asked.waitFor({ state: "detached" });
+  await page.getByRole("tab", { name: /^Ongoing, given 1$/ }).waitFor();
+});
+
 test("all is stopped with a person; what is in the trash, or open in an earlier version, is named", async () => {
   const page = await stage.open("person-stop-trashed");
   await page.getByRole("dialog").getByRole("button", { name: "Stop sharing" }).press("Enter");

@@ -82,6 +82,19 @@ const inPeople: readonly Scene[] = [
     act: (page) => page.getByRole("tab", { name: /Ongoing, given/ }).click(),
   },
   {
+    name: "people-passed-on",
+    path: "/people",
+    prepare: (engine) => {
+      const passed = { parent: reportId(901), to: people.named(people.tomas) };
+      const items = [
+        people.delegation(8, { ...passed, side: "passed-on", from: people.named(people.lind) }),
+        people.delegation(9, { ...passed, side: "given", to: people.named(people.brigid) }),
+      ];
+      engine.delegations.set({ status: "ready", items, error: null });
+    },
+    act: (page) => page.getByRole("tab", { name: /Ongoing, given/ }).click(),
+  },
+  {
     name: "people-received",
     path: "/people",
     act: (page) => page.getByRole("tab", { name: /Ongoing, received/ }).click(),
