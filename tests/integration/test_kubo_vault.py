@@ -94,6 +94,20 @@ def test_a_report_is_read_whole_and_by_ranges_from_kubos_own_gateway(
             assert read(address, Range=f"bytes={start}-{end}") == ours[start : end + 1]
 
 
+def test_the_nodes_pins_are_named_after_what_they_keep(
+    server: RunningServer, kubo: KuboServer, tmp_path: Path
+) -> None:
+    ana = signed_up(server, tmp_path, "ana")
+    report = ana.run_json("put", str(a_file(tmp_path, 1)))["reports"][0]
+    (first,) = ana.roots()
+    ana.run("edit", report["id"], "--title", "Another")  # pinned by its difference
+    (second,) = ana.roots()
+    pins = kubo.ask("pin/ls", type="recursive", names="true", stream="true")
+    named = {pin["Cid"]: pin.get("Name", "") for pin in pins}
+    assert named[first] == named[second] == f"hygieia report:{report['id']}"
+    assert any(name.startswith("hygieia index:") for name in named.values())
+
+
 def test_a_payload_has_the_cid_that_ipfs_add_gives(
     server: RunningServer, kubo: KuboServer, tmp_path: Path
 ) -> None:
