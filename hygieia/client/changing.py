@@ -47,6 +47,7 @@ from hygieia.vault.sharing import (
     NextReaders,
     delegates_left_out,
     next_readers,
+    not_removed,
     note_readers,
     with_added,
 )
@@ -137,7 +138,8 @@ class Changer:
             return await self._edit_anew(current, draft, left_out)
         reading = {each.key for each in listed.readers}
         absent = delegates_left_out(chosen, listed, self.people, (), reading)
-        added = [each for each in chosen.certificates if each.key_id not in reading]
+        wanted = not_removed(chosen.certificates, listed, self.people)
+        added = [each for each in wanted if each.key_id not in reading]
         built = await asyncio.to_thread(
             edit_report,
             current.report,

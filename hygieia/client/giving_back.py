@@ -175,7 +175,7 @@ class GivingBack:
             reading = contact.state is not ContactState.CHANGED and any(
                 each.key == contact.key for each in readers.readers
             )
-            if not reading and hers.isdisjoint(readers.removed):
+            if not reading and hers.isdisjoint((*readers.removed, *readers.kept_out)):
                 missing.append(entry)
         return missing
 

@@ -130,7 +130,8 @@ class Readers:
     one, an edit has to make it new (docs/spec/12-report.md §4). ``removed_packets`` lists the
     digests of the packets dropped for them: no later header has one (docs/spec/16-sharing.md §4).
     ``earlier`` lists, sorted, who had an earlier session key and reads the report no more: earlier
-    versions open for them until a re-key (docs/spec/13-index.md §6).
+    versions open for them until a re-key (docs/spec/13-index.md §6). ``kept_out`` lists whom the
+    owner took off, whatever became of the session key since: no delegation brings them back.
     """
 
     id: str
@@ -139,6 +140,7 @@ class Readers:
     extra: tuple[tuple[str, Any], ...] = ()
     removed_packets: tuple[str, ...] = ()
     earlier: tuple[str, ...] = ()
+    kept_out: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The entry as it stands in a segment."""
@@ -151,6 +153,8 @@ class Readers:
             body["removed_packets"] = list(self.removed_packets)
         if self.earlier:
             body["earlier"] = list(self.earlier)
+        if self.kept_out:
+            body["kept_out"] = list(self.kept_out)
         return body | dict(self.extra)
 
     @classmethod
@@ -169,10 +173,13 @@ class Readers:
             extra=tuple(unknown(body, _READERS_FIELDS).items()),
             removed_packets=_read_texts(fields, body, "removed_packets", is_sha256),
             earlier=_read_texts(fields, body, "earlier", words.is_key_id),
+            kept_out=_read_texts(fields, body, "kept_out", words.is_key_id),
         )
 
 
-_READERS_FIELDS: Final = frozenset({"id", "readers", "removed", "removed_packets", "earlier"})
+_READERS_FIELDS: Final = frozenset(
+    {"id", "readers", "removed", "removed_packets", "earlier", "kept_out"}
+)
 _READER_FIELDS: Final = frozenset({"key", "pkesk", "delegation"})
 
 

@@ -228,7 +228,7 @@ def delegates_left_out(
         for each in readers.readers
         if each.delegation is not None
     ]
-    seen = {people.person(key) for key in (*known, *readers.removed)}
+    seen = {people.person(key) for key in (*known, *readers.removed, *readers.kept_out)}
     found: dict[str, LeftOut] = {}
     for each in (*chosen.left_out, *chosen.lapsed, *ended):
         person = people.person(each.key)
@@ -284,8 +284,8 @@ def why_not(contact: Contact | None, error: Exception) -> Why:
 def not_removed(
     certificates: Iterable[Certificate], readers: Readers, people: People
 ) -> list[Certificate]:
-    """Those of persons who were not taken off the report since its session key was last new."""
-    gone = {people.person(key) for key in readers.removed}
+    """Those of persons whom the owner has not taken off the report, unless by hand given it again."""
+    gone = {people.person(key) for key in (*readers.removed, *readers.kept_out)}
     return [each for each in certificates if people.person(each.key_id) not in gone]
 
 
@@ -299,6 +299,7 @@ def with_added(readers: Readers, added: Sequence[Reader], people: People) -> Rea
         readers,
         readers=(*readers.readers, *added),
         removed=tuple(key for key in readers.removed if people.person(key) not in back),
+        kept_out=tuple(key for key in readers.kept_out if people.person(key) not in back),
     )
 
 
@@ -315,12 +316,22 @@ def packets_of(readers: Readers, people: People, person: str) -> list[str]:
 
 
 def without(readers: Readers, people: People, person: str) -> Readers:
-    """The index's entry once ``person`` was unshared: the next change makes the session key new."""
+    """The index's entry once ``person`` was unshared: the next change makes the session key new.
+
+    And no delegation brings her back.
+    """
     gone = [reader for reader in readers.readers if people.same(reader.key, person)]
     kept = tuple(reader for reader in readers.readers if reader not in gone)
     removed = dict.fromkeys((*readers.removed, *(reader.key for reader in gone)))
     packets = dict.fromkeys((*readers.removed_packets, *(reader.pkesk for reader in gone)))
-    return replace(readers, readers=kept, removed=tuple(removed), removed_packets=tuple(packets))
+    kept_out = dict.fromkeys((*readers.kept_out, *(reader.key for reader in gone)))
+    return replace(
+        readers,
+        readers=kept,
+        removed=tuple(removed),
+        removed_packets=tuple(packets),
+        kept_out=tuple(kept_out),
+    )
 
 
 def _with_header(report: Report, header: bytes) -> Reshared:

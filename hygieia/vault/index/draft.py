@@ -152,7 +152,18 @@ class Draft:
                 removed=tuple(dict.fromkeys((*readers.removed, *gone))),
                 removed_packets=tuple(dict.fromkeys(packets)),
             )
-        self._set(READERS, place, replace(readers, earlier=earlier))
+        kept_out = self._kept_out(place, readers)
+        self._set(READERS, place, replace(readers, earlier=earlier, kept_out=kept_out))
+
+    def _kept_out(self, place: int, readers: Readers) -> tuple[str, ...]:
+        """Whom the owner took off, under any session key, and has not given the report again."""
+        known = self._row(READERS, place)
+        keys = {*readers.kept_out, *(known.kept_out if isinstance(known, Readers) else ())}
+        if not keys:
+            return ()
+        people = self._state.people(self._me)
+        reading = {people.person(each.key) for each in readers.readers}
+        return tuple(sorted(key for key in keys if people.person(key) not in reading))
 
     def _earlier(self, place: int, readers: Readers, same_key: bool) -> tuple[str, ...]:
         """Whoever had an earlier session key, and is not among ``readers`` under any of her keys."""

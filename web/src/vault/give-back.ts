@@ -8,7 +8,7 @@ import { refusal, type EngineError } from "../refusal.ts";
 import { supersededOf, type ContactRow, type FormerKey, type People } from "./people.ts";
 import type { ReportEntry } from "./report-entry.ts";
 import type { Report } from "./report.ts";
-import type { OpenedShare, Readers } from "./share-note.ts";
+import { keptOutOf, type OpenedShare, type Readers } from "./share-note.ts";
 
 /**
  * Keys that the contact had before: what is theirs was made with one of these. Of a *changed* contact
@@ -27,10 +27,10 @@ export function theirs(contact: ContactRow, entries: Iterable<ReportEntry>): Rep
   );
 }
 
-/** Whether the user took this contact off a report of her own, and the session key is still the one he has. */
-export function isTakenOff(contact: ContactRow, { owner }: ReportEntry, { removed }: Readers, people: People): boolean {
+/** Whether the user took this contact off a report of her own, and has not given it to him again. */
+export function isTakenOff(contact: ContactRow, { owner }: ReportEntry, readers: Readers, people: People): boolean {
   const keys = keysBefore(contact);
-  return people.isMe(owner) && removed.some((key) => keys.has(key) || people.same(key, contact.key));
+  return people.isMe(owner) && [...readers.removed, ...keptOutOf(readers)].some((key) => keys.has(key) || people.same(key, contact.key));
 }
 
 /** A report that opens again: `former` is the key by which it was hers, as `giver` says. */

@@ -103,6 +103,18 @@ export function earlierOf({ earlier }: Readers): string[] {
   return (earlier as string[] | undefined) ?? [];
 }
 
+/** Keys, sorted, of those whom the owner took off, whatever became of the session key since: no delegation brings them back. */
+export function keptOutOf({ kept_out: keys }: Readers): string[] {
+  return (keys as string[] | undefined) ?? [];
+}
+
+/** The entry with these kept out; absent when empty. */
+export function keepingOut(readers: Readers, keys: readonly string[]): Readers {
+  const kept: Readers = { ...readers, kept_out: [...new Set(keys)].sort() };
+  if (keys.length === 0) delete kept["kept_out"];
+  return kept;
+}
+
 /** Checks an entry; fields of later versions stay on the objects. Throws `integrity`. */
 export function readReaders(row: JsonObject): Readers {
   const fields = new Fields(row, "integrity", "A readers entry of the index");
@@ -111,6 +123,7 @@ export function readReaders(row: JsonObject): Readers {
   if (!removed.every((key) => typeof key === "string" && words.isKeyId(key))) throw fields.refused("removed");
   if (!areTexts(row["removed_packets"], words.isSha256)) throw fields.refused("removed_packets");
   if (!areTexts(row["earlier"], words.isKeyId)) throw fields.refused("earlier");
+  if (!areTexts(row["kept_out"], words.isKeyId)) throw fields.refused("kept_out");
   for (const item of fields.list("readers", LIMITS.MAX_PKESKS)) {
     if (!isObject(item)) throw fields.refused("readers");
     const reader = new Fields(item, "integrity", "A reader in the index");

@@ -16,7 +16,7 @@ import { whyNot, type LeftOut } from "./delegations.ts";
 import type { ContactRow, FormerKey, People } from "./people.ts";
 import { entryOf, type ReportEntry } from "./report-entry.ts";
 import type { Report } from "./report.ts";
-import { removedPacketsOf, signShare, type Reader, type Readers } from "./share-note.ts";
+import { keepingOut, keptOutOf, removedPacketsOf, signShare, type Reader, type Readers } from "./share-note.ts";
 import { writeJson } from "../json.ts";
 
 /** A report with other readers: `blocks` are the four new ones, the root last. */
@@ -151,11 +151,12 @@ export async function nextReaders(
 /** The index's entry once `added` read the report too; who is added again is no more removed, whatever her key. */
 export function withAdded(readers: Readers, added: readonly Reader[], people: People): Readers {
   const isBack = (gone: string): boolean => added.some(({ key }) => people.same(key, gone));
-  return {
+  const now = {
     ...readers,
     readers: [...readers.readers, ...added],
     removed: readers.removed.filter((key) => !isBack(key)),
   };
+  return keepingOut(now, keptOutOf(readers).filter((key) => !isBack(key)));
 }
 
 /** Digests of every packet noted for `person`, under whichever of her keys. */
@@ -163,9 +164,10 @@ export function packetsOf(readers: Readers, people: People, person: string): str
   return readers.readers.filter(({ key }) => people.same(key, person)).map(({ pkesk }) => pkesk);
 }
 
-/** The index's entry once `person` was unshared: the next change makes the session key new. */
+/** The index's entry once `person` was unshared: the next change makes the session key new, and no delegation brings her back. */
 export function without(readers: Readers, people: People, person: string): Readers {
-  return takenOff(readers, readers.readers.filter(({ key }) => people.same(key, person)));
+  const gone = readers.readers.filter(({ key }) => people.same(key, person));
+  return keepingOut(takenOff(readers, gone), [...keptOutOf(readers), ...gone.map(({ key }) => key)]);
 }
 
 /** The index's entry once the packets of `gone` are off the header. */

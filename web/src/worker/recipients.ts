@@ -16,7 +16,7 @@ import type { ContactRow, People } from "../vault/people.ts";
 import { headerFor, type Header } from "../vault/report-build.ts";
 import type { ReportMeta } from "../vault/report-meta.ts";
 import type { Report } from "../vault/report.ts";
-import type { Readers } from "../vault/share-note.ts";
+import { keptOutOf, type Readers } from "../vault/share-note.ts";
 import { nextReaders, noteReaders, withAdded, type Noted } from "../vault/sharing.ts";
 import { readersNow } from "./readers.ts";
 import type { Vault } from "./vault.ts";
@@ -126,7 +126,7 @@ export async function successors(vault: Vault, report: Report, meta: ReportMeta)
   const next = await nextReaders(byHand, contactsOf(vault.index.state), people);
   const delegates = await delegatesFor(vault, meta);
   // By a delegation nobody comes back whom the owner took off.
-  const acting = delegates.certificates.filter(({ keyId }) => !isGone(keyId));
+  const acting = notTakenOff(delegates.certificates, readers, people);
   const certificates = new Map([...acting, ...next.certificates].map((each) => [each.keyId, each]));
   const delegations = new Map(delegates.delegations);
   for (const { keyId } of next.certificates) delegations.delete(keyId);
@@ -134,12 +134,18 @@ export async function successors(vault: Vault, report: Report, meta: ReportMeta)
   return { readers, certificates, delegations, leftOut: [...next.leftOut, ...absent(delegates, readers, people, known)] };
 }
 
+/** Those of persons whom the owner has not taken off the report, unless by hand given it again. */
+export function notTakenOff(certificates: readonly Certificate[], readers: Readers, people: People): Certificate[] {
+  const gone = new Set([...readers.removed, ...keptOutOf(readers)].map((key) => people.person(key)));
+  return certificates.filter(({ keyId }) => !gone.has(people.person(keyId)));
+}
+
 /**
  * The delegates who do not read a report: of `chosen`, and of `readers`, each once; without those under
  * `known` keys, and whom the owner took off it.
  */
 function absent({ leftOut, lapsed }: Chosen, readers: Readers, people: People, known: readonly string[]): LeftOut[] {
-  const seen = new Set([...known, ...readers.removed].map((key) => people.person(key)));
+  const seen = new Set([...known, ...readers.removed, ...keptOutOf(readers)].map((key) => people.person(key)));
   const ended = readers.readers.filter(({ delegation }) => delegation !== null);
   const found = new Map<string, LeftOut>();
   for (const each of [...leftOut, ...lapsed, ...ended.map(({ key }) => ({ key, why: "lapsed" }) as const)]) {
@@ -179,7 +185,7 @@ export async function joiningReaders(
   const isDelegate = (key: string): boolean => certificates.some(({ keyId }) => people.same(keyId, key));
   const hasLapsed = readers.readers.some(({ key, delegation }) => delegation !== null && !isDelegate(key));
   if (hasLapsed || readers.removed.length > 0) return null;
-  const joining = certificates.filter(({ keyId }) => !readers.readers.some(({ key }) => key === keyId));
+  const joining = notTakenOff(certificates, readers, people).filter(({ keyId }) => !readers.readers.some(({ key }) => key === keyId));
   const leftOut = absent(chosen, readers, people, readers.readers.map(({ key }) => key));
   if (joining.length === 0) return { header: null, notes: [], readers, leftOut };
   const { octets, added } = await rewrap(report.packets, report.sessionKey, { add: joining });

@@ -19,7 +19,7 @@ import type { Readers } from "../vault/share-note.ts";
 import { addReaders, dropReaders, packetsOf, takenOff, withAdded, without, type Reshared } from "../vault/sharing.ts";
 import { currentOf, entryNow, replaceRoot, type Current } from "./revisions.ts";
 import type { Contacts } from "./contacts.ts";
-import { delegatesFor, leftOutNow } from "./recipients.ts";
+import { delegatesFor, leftOutNow, notTakenOff } from "./recipients.ts";
 import { readersNow } from "./readers.ts";
 import { BatchSender, readBack, withUpload } from "./sending.ts";
 import type { Vault } from "./vault.ts";
@@ -84,7 +84,7 @@ export class Sharer {
   addingBy(delegation: string, certificate: Certificate): Plan {
     const delegations = new Map([[certificate.keyId, delegation]]);
     return async (current, readers) => {
-      const wanted = notRemoved(this.vault, readers, [certificate]);
+      const wanted = notTakenOff([certificate], readers, this.vault.people());
       return this.withReaders(current, readers, await notYet(current, readers, wanted), { delegations });
     };
   }
@@ -118,7 +118,7 @@ export class Sharer {
       const chosen = await delegatesFor(vault, meta);
       onLeftOut(meta.id, leftOutNow(chosen, readers, vault.people()));
       const { certificates, delegations } = chosen;
-      const missing = await notYet(current, readers, notRemoved(vault, readers, certificates));
+      const missing = await notYet(current, readers, notTakenOff(certificates, readers, vault.people()));
       return this.withReaders(current, readers, missing, { delegations });
     };
   }
@@ -268,12 +268,6 @@ export class Sharer {
 /** In one: where the root brings another session key, who had the one before is kept as such. */
 function changesTo(entry: ReportEntry, readers: Readers): Change[] {
   return [{ kind: "put-report", entry, readers }];
-}
-
-/** Those of `certificates` whom the owner has not taken off. */
-function notRemoved(vault: Vault, { removed }: Readers, certificates: readonly Certificate[]): Certificate[] {
-  const people = vault.people();
-  return certificates.filter(({ keyId }) => !removed.some((key) => people.same(key, keyId)));
 }
 
 /** Those of `certificates` that no noted packet of the report is for, nor is its owner. */

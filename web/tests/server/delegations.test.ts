@@ -226,3 +226,20 @@ describe("a standing delegation", () => {
     await expect(ana!.at.engine.sharing.endDelegation(given!)).rejects.toMatchObject({ code: "not-found" });
   });
 });
+
+describe("a delegate who is taken off one report by hand", () => {
+  it("comes back to none of its versions by the delegation, which goes on for others", async () => {
+    const [ana, boris] = [await Somebody.signedUp(server), await Somebody.signedUp(server)];
+    await compared(ana, boris);
+    await ana.at.engine.sharing.delegate(request(boris.email));
+    const both = [ana.email, boris.email].sort();
+    const id = await ana.store("blood.txt", "lab", 4);
+    expect(await emailsReading(ana, id)).toEqual(both);
+    await ana.at.engine.sharing.unshare({ reports: [id], person: boris.email });
+    for (const title of ["one", "two", "three"]) {
+      await ana.at.engine.edit(id, { title });
+      expect(await emailsReading(ana, id)).toEqual([ana.email]);
+    }
+    expect(await emailsReading(ana, await ana.store("urine.txt", "lab", 5))).toEqual(both);
+  });
+});

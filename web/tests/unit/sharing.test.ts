@@ -18,10 +18,19 @@ import { finishReport, headerFor, makeSessionKey, sealContent } from "../../src/
 import { entryOf, type ReportEntry } from "../../src/vault/report-entry.ts";
 import { readReport, type Report } from "../../src/vault/report.ts";
 import { safetyCode, safetyNumber, sameCode, sameNumber } from "../../src/vault/safety-number.ts";
-import { noReaders, openShare, readReaders, removedPacketsOf, type Readers } from "../../src/vault/share-note.ts";
+import {
+  keepingOut,
+  keptOutOf,
+  noReaders,
+  openShare,
+  readReaders,
+  removedPacketsOf,
+  type Readers,
+} from "../../src/vault/share-note.ts";
 import { addReaders, dropReaders, nextReaders, packetsOf, withAdded, without } from "../../src/vault/sharing.ts";
 import { makeId } from "../../src/vault/words.ts";
 import { vectorsOf } from "./vectors.ts";
+import { notTakenOff } from "../../src/worker/recipients.ts";
 
 const NOW = formatTime(nowSeconds());
 let ana: UnlockedKey;
@@ -291,7 +300,7 @@ describe("an index whose readers change", () => {
     await rowAfter({ kind: "put-contact", contact: known }, { kind: "put-report", entry, readers: off });
     expect(await rowAfter(put(noReaders(meta.id)))).toEqual(off);
     const back = await rowAfter(put(withAdded(off, [again!], people)));
-    expect(back).toEqual({ ...off, readers: [again], removed: [] });
+    expect(back).toEqual({ ...keepingOut(off, []), readers: [again], removed: [] });
     const next = { ...entry, revision: 2, data_payload_cid: encrypted.meta.cid };
     const after = await rowAfter({ kind: "put-report", entry: next, readers: noReaders(meta.id) });
     expect(after).toEqual({ ...noReaders(meta.id), earlier: [cleo.keyId] });
@@ -315,6 +324,30 @@ describe("an index whose readers change", () => {
     expect([...rowsOf(state, REPORTS)][0]).toMatchObject({ cid: newer > 0 ? late.cid : encrypted.root });
     await apply({ kind: "put-readers", readers: { ...noReaders(meta.id), readers: [taken] } });
     expect([...rowsOf(state, READERS)][0]).toMatchObject({ removed: [cleo.keyId] });
+  });
+
+  it("keeps out whom the owner took off, whatever becomes of the session key, until she reads it again", async () => {
+    const { encrypted, meta } = await stored(new Blocks());
+    const entry = entryOf(meta, encrypted.root, encrypted.meta.cid);
+    const people = new People(ana.certificate, [], [contact(boris)]);
+    const as = (pkesk: string) => ({ key: boris.keyId, pkesk: pkesk.repeat(64), delegation: null });
+    let { state } = await newIndex({ notes: [], formerKeys: [], digests: {}, extra: {} }, ana, NOW);
+    const keptOutAfter = async (change: Change): Promise<string[]> => {
+      state = (await applyChanges(state, [change], ana, NOW))?.state ?? state;
+      return keptOutOf(readReaders([...rowsOf(state, READERS)][0]!));
+    };
+    const none = noReaders(meta.id);
+    const off = without({ ...none, readers: [as("a")] }, people, boris.keyId);
+    expect(await keptOutAfter({ kind: "put-report", entry, readers: off })).toEqual([boris.keyId]);
+    const next = { ...entry, revision: 2, data_payload_cid: encrypted.meta.cid };
+    const later: Change = { kind: "put-report", entry: next, readers: none };
+    expect(await keptOutAfter(later)).toEqual([boris.keyId]);
+    expect(await keptOutAfter({ ...later, dropsEarlier: true })).toEqual([boris.keyId]);
+    expect(notTakenOff([boris.certificate, cleo.certificate], { ...none, kept_out: [boris.keyId] }, people)).toEqual([
+      cleo.certificate,
+    ]);
+    expect(await keptOutAfter({ kind: "put-readers", readers: withAdded(none, [as("b")], people) })).toEqual([]);
+    for (const kept_out of ["x", ["x"], [7]]) expect(() => readReaders({ ...none, kept_out })).toThrow(EngineError);
   });
 
   it("names who had an earlier session key, as a person, until she reads it again or a re-key", async () => {

@@ -6,7 +6,7 @@ import { refusal } from "../../refusal.ts";
 import { isEnd } from "../delegations.ts";
 import { personsOf, type ContactRow, type FormerKey } from "../people.ts";
 import type { ReportEntry } from "../report-entry.ts";
-import { earlierOf, noReaders, removedPacketsOf, type Readers } from "../share-note.ts";
+import { earlierOf, keepingOut, keptOutOf, noReaders, removedPacketsOf, type Readers } from "../share-note.ts";
 import { withSubject } from "../subjects.ts";
 import { withFormerKey, type KeysFile } from "./keys.ts";
 import { CONTACTS, contactsOf, DELEGATIONS, isPurged, READERS, REPORTS, rowKey, tableOf, type IndexState } from "./state.ts";
@@ -125,7 +125,7 @@ export class Draft {
   /**
    * Whoever was taken off stays so until the session key is new, or she reads it again: a device that
    * had not heard of it must not put her back. Whoever had an earlier session key and reads it no more
-   * is `earlier` (docs/spec/13-index.md §6).
+   * is `earlier`; whom the owner took off is `kept_out` under any session key (docs/spec/13-index.md §6).
    */
   private setReaders(place: number, readers: Readers, isSameKey: boolean, dropsEarlier = false): void {
     const row = this.row(READERS, place);
@@ -133,7 +133,8 @@ export class Draft {
     const known = isSameKey ? listed : noReaders(readers.id);
     const former = isSameKey ? [] : [...listed.readers.map(({ key }) => key), ...listed.removed];
     const before = dropsEarlier ? [] : [...new Set([...earlierOf(readers), ...earlierOf(listed), ...former])];
-    const persons = personsOf(known.removed.length + before.length > 0 ? contactsOf(this.state) : []);
+    const outside = [...keptOutOf(readers), ...keptOutOf(listed)];
+    const persons = personsOf(known.removed.length + before.length + outside.length > 0 ? contactsOf(this.state) : []);
     const person = (key: string): string => persons.get(key) ?? key;
     const back = new Set(readers.readers.map(({ key }) => person(key)));
     const gone = known.removed.filter((key) => !back.has(person(key)));
@@ -143,7 +144,7 @@ export class Draft {
     const earlier = before.filter((key) => !back.has(person(key))).sort();
     if (earlier.length > 0) next["earlier"] = earlier;
     else delete next["earlier"];
-    this.set(READERS, place, next);
+    this.set(READERS, place, keepingOut(next, outside.filter((key) => !back.has(person(key)))));
   }
 
   private putContact(contact: ContactRow, insteadOf?: string): void {
