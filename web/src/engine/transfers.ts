@@ -53,6 +53,8 @@ export interface Upload {
   /** In `needs-file`: the browser knows where the file is, and `reopenUploads` can ask for it. */
   readonly canReopen: boolean;
   readonly error: EngineError | null;
+  /** Its commit was begun: where it is `cancelled` since, it may be in the vault all the same. */
+  readonly mayBeAdded?: boolean;
 }
 
 export interface Uploads {

@@ -6,7 +6,7 @@ import { randomBytes } from "../bytes.ts";
 import { makeSalt } from "../crypto/payload.ts";
 import type { SessionKey } from "../crypto/session-keys.ts";
 import { formatTime, nowSeconds } from "../crypto/times.ts";
-import { isRefusal } from "../refusal.ts";
+import { isRefusal, refusal } from "../refusal.ts";
 import { requireReport } from "../vault/index/state.ts";
 import { finishReport, nextMeta, type BuiltReport } from "../vault/report-build.ts";
 import type { ReportMeta } from "../vault/report-meta.ts";
@@ -120,10 +120,14 @@ export class Storing {
     await this.vault.store.dropLeaves(job.id);
   }
 
-  /** Saves what it is resumed with; not once the vault is locked: another tab may have it by then. */
+  /**
+   * Saves what it is resumed with. Not once the vault is locked: another tab may have it by then; nor
+   * once it was cancelled: the next page would go on with it. Throws `interrupted`.
+   */
   private async keep(job: Job): Promise<void> {
     const record = await job.toRecord(this.vault.session.stateKey);
     this.vault.requireOpen();
+    if (job.state === "cancelled") throw refusal("interrupted", "It was cancelled.");
     await this.vault.store.saveUpload(record);
   }
 

@@ -62,6 +62,8 @@ export class Job {
   copies = 0;
   /** The report that this repeats, once noticed; false once the person wants it anyway. */
   repeats: string | null | false = null;
+  /** Whether its commit was begun: only an answer says that nothing was added. */
+  mayBeAdded = false;
   /** Kept only for what may be resumed. */
   secrets: ContentSecrets | null = null;
   upload: string | null = null;
@@ -136,6 +138,7 @@ export class Job {
       copies: this.copies,
       canReopen: this.state === "needs-file" && this.handle !== null,
       error: this.error,
+      ...(this.mayBeAdded ? { mayBeAdded: true } : {}),
     };
   }
 

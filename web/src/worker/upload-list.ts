@@ -56,8 +56,9 @@ export class UploadList {
    * whatever its last request says; what is stored all the same is shown as it is.
    */
   become(job: Job, state: UploadState): void {
-    const isStopped = job.state === "cancelled" || (job.state === "paused" && state !== "saved");
-    if (isStopped) throw refusal("interrupted", "It was stopped.");
+    const isStopped = job.state === "cancelled" || job.state === "paused";
+    if (isStopped && state !== "saved") throw refusal("interrupted", "It was stopped.");
+    if (state === "checking") job.mayBeAdded = true;
     job.state = state;
     this.tell(true);
   }

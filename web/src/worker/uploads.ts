@@ -141,6 +141,7 @@ export class Uploads {
       await this.claims.take(job.id);
       this.list.add(job);
       const record = await job.toRecord(this.vault.session.stateKey);
+      if (!job.isOpen) continue; // cancelled as soon as it was shown
       await this.vault.store.saveUpload(record).catch((error: unknown) => this.fail(job, error));
     }
     this.run();
@@ -199,9 +200,10 @@ export class Uploads {
     this.run();
   }
 
+  /** Gives one up; what is being committed is let go on to its end. */
   async cancel(id: string): Promise<void> {
     const job = this.list.find(id);
-    if (!job.isOpen || job.state === "elsewhere") return;
+    if (!job.isOpen || job.state === "elsewhere" || job.state === "checking") return;
     const isUnderWay = job.isActive;
     job.state = "cancelled";
     if (isUnderWay) this.stop.abort();
@@ -221,7 +223,9 @@ export class Uploads {
     this.run();
   }
 
+  /** Takes those off the list that have ended; what failed is not gone on with either. */
   clear(): void {
+    for (const job of this.list.all) if (job.state === "failed") this.forget(job);
     this.list.clear();
     this.giveBack();
   }
@@ -300,12 +304,21 @@ export class Uploads {
       else this.fail(job, error);
       if (group.length > 1 && !isPassing && !isStopped) this.alone.add(job.id);
     }
+    await this.giveUp(group.filter(({ state }) => state === "cancelled"));
     if (!isPassing) return true;
     // Another choice of the person's ends the wait.
     await pause(wait, this.stop.signal).catch(() => {});
     if (this.list.isPaused) return false;
     for (const job of this.list.all) if (job.state === "waiting") this.list.become(job, "queued");
     return true;
+  }
+
+  /** What these left behind after they were cancelled: they were under way then. */
+  private async giveUp(cancelled: readonly Job[]): Promise<void> {
+    for (const job of cancelled) {
+      await this.vault.store.dropUpload(job.id);
+      this.release(job);
+    }
   }
 
   /** Ends the wait for the network, if that is all that goes on. */

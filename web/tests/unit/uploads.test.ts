@@ -17,20 +17,32 @@ const FILE = new File(["the scan"], "scan.bin");
 /** New content for a report goes on where it was, however short it is. */
 const UPDATED = "report";
 
-/** A server that opens uploads and takes no blocks. */
+/** A server that opens uploads, once `opened`, and takes no blocks unless told to. */
 class Refusing extends Transport {
-  override async call(): Promise<Answer> {
+  readonly calls: string[] = [];
+  opened: Promise<void> = Promise.resolve();
+  take: () => void = () => {
+    throw refusal("failed", "No blocks are taken here.");
+  };
+
+  override async call(method: string, path: string): Promise<Answer> {
+    this.calls.push(`${method} ${path}`);
+    if (path === "/uploads") await this.opened;
     return { upload: "one" };
   }
 
   override async post(_path: string, _parcel: Parcel): Promise<Answer> {
-    throw refusal("failed", "No blocks are taken here.");
+    this.take();
+    return {};
   }
 }
 
 let store: Store;
 let stateKey: StateKey;
 let ending: AbortController;
+let server: Refusing;
+/** How the index is read anew: not at all, but in tests that need it. */
+let readIndex: () => Promise<void>;
 /** How often the index of the vault was asked for. */
 let askedIndex: number;
 let uploads: Uploads;
@@ -39,16 +51,19 @@ let uploads: Uploads;
 function openVault(): Vault {
   ending = new AbortController();
   const { signal } = ending;
+  server = new Refusing("http://vault.example");
+  readIndex = () => Promise.reject(refusal("failed", "There is no index."));
   const vault = {
     store,
     session: { stateKey },
-    transport: new Refusing("http://vault.example"),
+    transport: server,
     closing: signal,
     requireOpen: () => {
       if (signal.aborted) throw refusal("interrupted", "The vault was locked.");
     },
     index: {
       knows: () => false,
+      refresh: () => readIndex(),
       get state() {
         // As a locked vault answers; at last otherwise, so that a queue without an end ends.
         throw refusal(signal.aborted && ++askedIndex < 100 ? "interrupted" : "failed", "There is no index.");
@@ -220,4 +235,90 @@ describe("a vault that is locked while files are chosen", () => {
     lock();
     await expect(uploads.load()).rejects.toMatchObject({ code: "interrupted" });
   });
+});
+
+describe("what is cancelled", () => {
+  /** An upload of an earlier page, going on here. */
+  async function resumed(): Promise<Job> {
+    const job = Job.of({ file: FILE }, UPDATED);
+    await leave(job);
+    await uploads.load();
+    uploads.resume([FILE]);
+    return job;
+  }
+
+  /** Waits until all is over that was under way: what the server keeps of it is given up last. */
+  const isOver = (): Promise<void> =>
+    vi.waitFor(() => expect(server.calls).toContain("DELETE /uploads/one"), { timeout: 15_000 });
+
+  it("is not kept when the server lets it begin only afterwards", async () => {
+    let letGo!: () => void;
+    server.opened = new Promise((resolve) => (letGo = resolve));
+    const { id } = await resumed();
+    await vi.waitFor(() => expect(server.calls).toContain("POST /uploads"), { timeout: 15_000 });
+    await uploads.cancel(id);
+    letGo();
+    await isOver();
+    expect(await store.uploads()).toEqual([]);
+    expect(states()).toEqual(["cancelled"]);
+  });
+
+  it("is not kept when that was being sealed for keeping", async () => {
+    const seal = stateKey.seal.bind(stateKey);
+    const job = Job.of({ file: FILE }, UPDATED);
+    await leave(job);
+    await uploads.load();
+    vi.spyOn(stateKey, "seal").mockImplementationOnce(async (...given) => {
+      await uploads.cancel(job.id);
+      return seal(...given);
+    });
+    uploads.resume([FILE]);
+    await isOver();
+    expect(await store.uploads()).toEqual([]);
+    expect(states()).toEqual(["cancelled"]);
+  });
+
+  it("is not kept when it was only just chosen", async () => {
+    const seal = stateKey.seal.bind(stateKey);
+    vi.spyOn(stateKey, "seal").mockImplementationOnce(async (...given) => {
+      uploads.continue(); // shows it
+      await uploads.cancel(uploads.view.current.items[0]!.id);
+      return seal(...given);
+    });
+    await uploads.add([{ file: FILE }]);
+    expect(await store.uploads()).toEqual([]);
+    expect(states()).toEqual(["cancelled"]);
+  });
+
+  it("is not what is being committed: nobody can say any more that nothing was added", async () => {
+    let letGo!: () => void;
+    readIndex = () => new Promise((resolve) => (letGo = resolve));
+    server.take = () => {};
+    const { id } = await resumed();
+    await become("checking");
+    await uploads.cancel(id);
+    expect(states()).toEqual(["checking"]);
+    expect(await store.uploads()).toHaveLength(1);
+    letGo();
+    await become("failed");
+  });
+
+  it("may be in the vault where the network was lost while it was committed, and is said to be so", async () => {
+    readIndex = () => Promise.reject(refusal("unreachable", "The network is away."));
+    server.take = () => {};
+    const { id } = await resumed();
+    await become("waiting");
+    await uploads.cancel(id);
+    expect(uploads.view.current.items).toMatchObject([{ state: "cancelled", mayBeAdded: true }]);
+  });
+});
+
+it("a failed file that is taken off the list is forgotten, and does not come back at the next opening", async () => {
+  const job = Job.of({ file: FILE }, UPDATED);
+  await leave(job);
+  await uploads.load();
+  uploads.resume([FILE]);
+  await become("failed");
+  uploads.clear();
+  await vi.waitFor(async () => expect(await store.uploads()).toEqual([]), { timeout: 15_000 });
 });

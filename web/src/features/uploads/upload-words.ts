@@ -54,7 +54,7 @@ export function uploadWords(upload: Upload): string {
     case "failed":
       return upload.error === null ? t("error.unknown") : errorWords(upload.error, upload.owner === undefined ? {} : forOthers);
     case "cancelled":
-      return t("upload.cancelled");
+      return t(upload.mayBeAdded === true ? "upload.cancelled-late" : "upload.cancelled");
   }
 }
 
