@@ -51,13 +51,13 @@ export async function fromDrop(transfer: DataTransfer): Promise<Found> {
 /** `isOneOfMany`: what is below a folder tells that one's name too. */
 async function open({ handle, entry, file }: Dropped, isOneOfMany: boolean, found: Found): Promise<void> {
   const held = await handle?.catch(() => null);
-  const name = (held ?? entry)?.name ?? "";
+  const name = (held ?? entry ?? file)?.name ?? "";
   const way = isOneOfMany ? [name] : [];
   await reading(name, found, async () => {
     if (held instanceof FileSystemDirectoryHandle) await belowHandle(held, way, found);
     else if (held instanceof FileSystemFileHandle) found.items.push({ file: await held.getFile(), handle: held });
-    else if (entry instanceof FileSystemDirectoryEntry) await belowEntry(entry, way, found);
-    else if (entry instanceof FileSystemFileEntry) found.items.push({ file: await fileOf(entry) });
+    else if (isFolder(entry)) await belowEntry(entry, way, found);
+    else if (isFile(entry)) found.items.push({ file: await fileOf(entry) });
     else if (file) found.items.push({ file });
   });
 }
@@ -85,10 +85,19 @@ async function belowEntry(folder: FileSystemDirectoryEntry, way: readonly string
   for (const child of await children(folder)) {
     if (isLitter(child.name)) continue;
     await reading(child.name, found, async () => {
-      if (child instanceof FileSystemFileEntry) found.items.push(itemOf(await fileOf(child), way));
-      else if (child instanceof FileSystemDirectoryEntry) await belowEntry(child, [...way, child.name], found);
+      if (isFile(child)) found.items.push(itemOf(await fileOf(child), way));
+      else if (isFolder(child)) await belowEntry(child, [...way, child.name], found);
     });
   }
+}
+
+/** By what an entry says of itself: Chromium has no names for the kinds of entries. */
+function isFile(entry: FileSystemEntry | null): entry is FileSystemFileEntry {
+  return entry?.isFile === true;
+}
+
+function isFolder(entry: FileSystemEntry | null): entry is FileSystemDirectoryEntry {
+  return entry?.isDirectory === true;
 }
 
 function fileOf(entry: FileSystemFileEntry): Promise<File> {

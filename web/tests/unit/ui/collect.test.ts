@@ -45,6 +45,8 @@ class Closed extends Folder {
 
 /** A file of browsers that have no handles. */
 class Entry {
+  readonly isFile = true;
+  readonly isDirectory = false;
   readonly name: string;
   private readonly isClosed: boolean;
 
@@ -62,8 +64,6 @@ class Entry {
 beforeEach(() => {
   vi.stubGlobal("FileSystemFileHandle", FileHandle);
   vi.stubGlobal("FileSystemDirectoryHandle", Folder);
-  vi.stubGlobal("FileSystemFileEntry", Entry);
-  vi.stubGlobal("FileSystemDirectoryEntry", function Entry() {});
 });
 
 function dropped(...handles: readonly (FileHandle | Folder)[]): DataTransfer {
