@@ -32,6 +32,25 @@ test("dropped anywhere on the page", async () => {
   expect(await names(page)).toEqual(["one.pdf", "two.pdf"]);
 });
 
+test("dropped where one cannot be read: the others are added, and that one is named", async () => {
+  const page = await stage.open("vault");
+  await page.evaluate(() => {
+    const handles = ["gone.pdf", "read.pdf"].map((name) => {
+      const handle = Object.create(FileSystemFileHandle.prototype, { name: { value: name } }) as FileSystemFileHandle;
+      // A dropped file's handle comes from the desktop, which a test has not; it may be gone by the time it is read.
+      const getFile = (): Promise<File> =>
+        name === "gone.pdf" ? Promise.reject(new DOMException("gone", "NotFoundError")) : Promise.resolve(new File(["x"], name));
+      return Object.assign(handle, { getFile });
+    });
+    Object.assign(DataTransferItem.prototype, { getAsFileSystemHandle: () => Promise.resolve(handles.shift()) });
+    const transfer = new DataTransfer();
+    for (const name of ["gone.pdf", "read.pdf"]) transfer.items.add(new File(["x"], name));
+    document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true }));
+  });
+  await page.locator(".toast").getByText("gone.pdf could not be read and was not added.").waitFor();
+  await expect.poll(() => names(page)).toEqual(["read.pdf"]);
+});
+
 test("dropped on an empty vault, which shows that it takes them", async () => {
   const page = await stage.open("vault-empty");
   await page.evaluate(() => {

@@ -67,6 +67,15 @@ export const upkeepScenes: readonly Scene[] = [
       engine.copies.set({ ...engine.copies.current, failed });
     },
   },
+  {
+    name: "copies-never-tested",
+    path: "/copies",
+    prepare: (engine) => {
+      copies(engine);
+      const items = engine.copies.current.items.map((one): Copies => ({ ...one, state: "never", copies: 1, places: ["Hygieia"], lastChecked: null }));
+      engine.copies.set({ ...engine.copies.current, items });
+    },
+  },
   { name: "copies-not-offered", path: "/copies" },
   { name: "security", path: "/security" },
   {

@@ -105,6 +105,14 @@ export const vaultScenes: readonly Scene[] = [
   },
   { name: "vault-uploads", path: "/reports", prepare: manyUploads },
   {
+    name: "vault-uploads-paused",
+    path: "/reports",
+    prepare: (engine) => {
+      uploading(engine, [upload(1, "Chest X-ray front.png", "paused"), upload(2, "Vaccines.pdf", "queued", { sentBytes: 0 })]);
+      engine.uploads.set({ ...engine.uploads.current, isPaused: true });
+    },
+  },
+  {
     name: "vault-upload-twice",
     path: "/reports",
     prepare: (engine) => uploading(engine, [upload(1, "Same again.pdf", "duplicate", { sentBytes: 0, report: reportId(2) })]),
