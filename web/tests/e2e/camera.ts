@@ -2,6 +2,7 @@
 import { writeFileSync } from "node:fs";
 
 import type { Locator } from "playwright-core";
+import encodeQR from "qr";
 
 const WIDTH = 640;
 const HEIGHT = 480;
@@ -19,25 +20,44 @@ export function cameraFlags(film: string): string[] {
   ];
 }
 
-/** Holds the QR picture `shown` before the camera; a white wall where it is null. */
-export async function holdUp(film: string, shown: Locator | null): Promise<void> {
+/** A QR code's dark modules. */
+interface Square {
+  /** Modules a side. */
+  readonly size: number;
+  /** Column and row. */
+  readonly dark: readonly (readonly [x: number, y: number])[];
+}
+
+/** The square that a page shows. */
+export async function squareOn(shown: Locator): Promise<Square> {
+  const box = await shown.locator("svg").getAttribute("viewBox");
+  const drawn = await shown.locator("path").getAttribute("d");
+  const dark = [...drawn!.matchAll(/M(\d+) (\d+)h/g)].map(([, x, y]) => [Number(x), Number(y)] as const);
+  return { size: Number(box!.split(" ")[2]), dark };
+}
+
+/** The square that says `text`, as a printed page has it. */
+export function squareOf(text: string): Square {
+  const rows = encodeQR(text, "raw", { border: 1 });
+  const dark = rows.flatMap((row, y) => row.flatMap((isDark, x) => (isDark ? [[x, y] as const] : [])));
+  return { size: rows.length, dark };
+}
+
+/** Holds a square before the camera; a white wall where it is null. */
+export function holdUp(film: string, square: Square | null): void {
   const luma = Buffer.alloc(WIDTH * HEIGHT, WHITE);
-  if (shown !== null) await paint(luma, shown);
+  if (square !== null) paint(luma, square);
   const frame = Buffer.concat([Buffer.from("FRAME\n"), luma, Buffer.alloc(luma.length / 2, 128)]);
   writeFileSync(film, Buffer.concat([Buffer.from(`YUV4MPEG2 W${WIDTH} H${HEIGHT} F10:1 Ip A1:1 C420\n`), frame, frame]));
 }
 
-/** The modules as the page drew them, in the middle of the frame. */
-async function paint(luma: Buffer, shown: Locator): Promise<void> {
-  const box = await shown.locator("svg").getAttribute("viewBox");
-  const drawn = await shown.locator("path").getAttribute("d");
-  const size = Number(box!.split(" ")[2]);
+/** In the middle of the frame. */
+function paint(luma: Buffer, { size, dark }: Square): void {
   const scale = Math.floor(HEIGHT / (size + MARGIN));
   const [left, top] = [WIDTH, HEIGHT].map((side) => Math.floor((side - size * scale) / 2)) as [number, number];
-  for (const [, x, y] of drawn!.matchAll(/M(\d+) (\d+)h/g)) {
-    const start = left + Number(x) * scale;
+  for (const [x, y] of dark) {
     for (let line = 0; line < scale; line++) {
-      const row = (top + Number(y) * scale + line) * WIDTH + start;
+      const row = (top + y * scale + line) * WIDTH + left + x * scale;
       luma.fill(BLACK, row, row + scale);
     }
   }

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import type { Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { cameraFlags, holdUp } from "./camera.ts";
+import { cameraFlags, holdUp, squareOn } from "./camera.ts";
 import { find, mira, okafor, place, startThree, tomas, type Three } from "./three.ts";
 import { choose, report } from "./window.ts";
 
@@ -22,7 +22,7 @@ const film = join(folder, "film.y4m");
 
 // One story: each test goes on where the one before ended.
 beforeAll(async () => {
-  await holdUp(film, null);
+  holdUp(film, null);
   three = await startThree(...cameraFlags(film));
   ({ hers, his, shell } = three);
 });
@@ -187,7 +187,7 @@ test("he compares too, by his camera, and the signature counts as checked", asyn
   await place(hers, "People").click();
   await hers.getByRole("link", { name: okafor.name }).click();
   await hers.locator(".check-card .qr").waitFor();
-  await holdUp(film, hers.locator(".check-card .qr"));
+  holdUp(film, await squareOn(hers.locator(".check-card .qr")));
   await his.getByRole("button", { name: "Use the camera" }).click();
   await his.getByText(`Checked. This is the key of ${mira.name}.`).first().waitFor();
   expect(await video.count()).toBe(0);
