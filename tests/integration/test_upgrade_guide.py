@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.guide import marked, shell
-from tests.running import START_SECONDS, Person, free_port
+from tests.running import Person, free_port
 from tests.storing import comes_back, put
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -25,6 +25,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 ROOT = Path(__file__).parents[2]
 HOSTING = ROOT / "docs" / "guide" / "hosting.md"
 PASSWORD = "violet harbour quartz 52 lantern"
+START_SECONDS = 300
+STOP_SECONDS = 120
 
 
 def git(folder: Path, *arguments: str) -> None:
@@ -100,7 +102,7 @@ def started(lines: str, folder: Path, environment: dict[str, str]) -> Iterator[N
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGINT)
-        process.wait(60)
+        process.wait(STOP_SECONDS)
 
 
 def answers(port: int) -> bool:
