@@ -49,6 +49,17 @@ def test_check_finds_everything_whole(server: RunningServer, ana: Person) -> Non
     assert document["blocks"] > 6
 
 
+@pytest.mark.parametrize("command", ["check", "gc", "verify", "accounts"])
+def test_a_folder_that_holds_no_vault_is_refused_and_nothing_is_made_there(
+    tmp_path: Path, command: str
+) -> None:
+    slip = tmp_path / "bakcup"
+    done = run("admin", command, "--data", str(slip), "--json")
+    assert done.code == 2
+    assert "There is no vault" in done.json["error"]["message"]
+    assert not slip.exists()
+
+
 def test_gc_removes_nothing_that_is_kept(server: RunningServer, ana: Person) -> None:
     assert set(admin(server, "gc").json) == {"jobs", "expired", "blocks", "size_bytes"}
     assert admin(server, "check").code == 0

@@ -278,6 +278,10 @@ def passwd(invocation: Invocation, new_password_file: str | None) -> None:
             await vault.change_password(current=current, new=new)
 
     run(work())
+    invocation.message(
+        "Your kit's file opens with its code, or with the old password still. For the new one, write "
+        "the file afresh and destroy the old: hygieia kit --file-only --out DIR"
+    )
     invocation.done({"changed": True}, "The password is changed; all other sessions have ended.")
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from hygieia.cli.invocation import Invocation
+    from hygieia.config import Settings
     from hygieia.server.services import Services
 
 _ACCOUNTS_AT_ONCE = 500
@@ -146,7 +147,7 @@ def import_blocks(invocation: Invocation, files: tuple[Path, ...], data: Path | 
 
     async def work() -> dict[str, Any]:
         total: dict[str, Any] = {"blocks": 0, "roots": [], "absent_roots": []}
-        async with opened_services(data) as services:
+        async with opened_services(data, make=True) as services:
             await require_writable(services)
             for file in files:
                 with _opened(file) as source:
@@ -183,7 +184,7 @@ def put_record(invocation: Invocation, name: str, file: Path, data: Path | None)
         record = source.read(MAX_IPNS_RECORD_BYTES + 1)
 
     async def work() -> dict[str, Any]:
-        async with opened_services(data) as services:
+        async with opened_services(data, make=True) as services:
             await require_writable(services)
             put = await put_ipns_record(services.stores.blocks, name, record)
             return {"name": name, "value": put.value, "sequence": put.sequence}
@@ -229,7 +230,7 @@ def invite(invocation: Invocation, data: Path | None) -> None:
     from hygieia.cli.sessions import run
 
     async def work() -> str:
-        async with opened_services(data) as services:
+        async with opened_services(data, make=True) as services:
             return await services.identity.invitations.make()
 
     code = run(work())
@@ -258,8 +259,11 @@ def reset(invocation: Invocation, email: str, data: Path | None) -> None:
 
 
 @contextlib.asynccontextmanager
-async def opened_services(data: Path | None) -> AsyncIterator[Services]:
-    """The server's parts, without the server. Other processes may use the same data."""
+async def opened_services(data: Path | None, *, make: bool = False) -> AsyncIterator[Services]:
+    """The server's parts, without the server. Other processes may use the same data.
+
+    Only with ``make`` is a vault made where there is none. Raises ``ConfigError``.
+    """
     import asyncio
 
     from hygieia.config import load_settings
@@ -267,12 +271,27 @@ async def opened_services(data: Path | None) -> AsyncIterator[Services]:
     from hygieia.server.services import build_services
 
     settings = load_settings(overrides={"data_dir": data})
+    if not make:
+        _require_vault(settings)
     services = await asyncio.to_thread(build_services, settings)
     await require_blocks_here(services)
     try:
         yield services
     finally:
         await services.close()
+
+
+def _require_vault(settings: Settings) -> None:
+    """A slip in a folder's name makes no empty vault that is then found sound."""
+    from hygieia.errors import ConfigError
+    from hygieia.server.storage import documents_file
+
+    file = documents_file(settings)
+    if file is not None and not file.exists():
+        raise ConfigError(
+            f"There is no vault in {str(file.parent)!r}: {file.name} is missing.",
+            hint="Name the server's data folder: --data FOLDER",
+        )
 
 
 @contextlib.contextmanager

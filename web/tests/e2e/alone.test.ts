@@ -235,7 +235,7 @@ test("a new kit is printed, and opens the vault from then on", async () => {
   const dialog = page.getByRole("dialog");
   await dialog.getByLabel("Your password now").fill(nextPassword);
   await dialog.getByRole("button", { name: "Make a new kit" }).click();
-  await page.getByText("Now destroy the old one. It still opens what it could open before.").waitFor();
+  await page.getByText("Now destroy the old one. With its code it still opens your vault, also what you add later.").waitFor();
   await page.getByRole("button", { name: "Print or save the kit first" }).waitFor();
   await page.evaluate(() => {
     window.print = () => document.body.setAttribute("data-printed", "");
