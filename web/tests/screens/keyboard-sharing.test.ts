@@ -91,6 +91,7 @@ test("an ongoing share ends, what stays readable is listed, and that is stopped 
   await focusOn(page, "End the ongoing share with Dr Amara Lind?");
   await press(page, "End it");
   await page.getByText("can still read these 2 reports").waitFor();
+  await page.getByText("What Dr Amara Lind has seen or saved cannot be taken back.").waitFor();
   await staysInDialog(page);
   await tabTo(page, "Complete blood count");
   // Of the other one an earlier version alone opens, and nobody can be taken off that.
