@@ -6,13 +6,18 @@ import type { Vault } from "./vault.ts";
 
 export async function catchUp(vault: Vault): Promise<void> {
   await vault.readIndex();
-  try {
-    const { refused, stored, hasMessages } = await repair(vault);
-    vault.refused = refused;
-    vault.hasMessages = hasMessages;
-    if (stored.length > 0) await shareWithDelegates(vault, stored);
-  } catch (error) {
-    // With the server away the index is read through gateways, and that is all there is.
-    if (!isRefusal(error, "unreachable", "unavailable")) throw error;
-  }
+  await vault.makeFirstKit().catch(unlessAway);
+  await enterWhatChanged(vault).catch(unlessAway);
+}
+
+async function enterWhatChanged(vault: Vault): Promise<void> {
+  const { refused, stored, hasMessages } = await repair(vault);
+  vault.refused = refused;
+  vault.hasMessages = hasMessages;
+  if (stored.length > 0) await shareWithDelegates(vault, stored);
+}
+
+/** With the server away the index is read through gateways, and that is all there is. */
+function unlessAway(error: unknown): void {
+  if (!isRefusal(error, "unreachable", "unavailable")) throw error;
 }

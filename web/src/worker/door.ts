@@ -121,9 +121,7 @@ export class Door {
     vault.requireOpen();
     this.show(vault);
     this.parts.reach.setWaiting(changer);
-    const person = this.person(vault.session);
-    const hasKit = vault.session.profile.sealedKit !== null;
-    this.state.set(hasKit ? { kind: "kit", person, isFirst: true } : { kind: "open", person });
+    this.state.set(this.stateOf(vault));
     // An earlier page left them; the server may have answered all the time since.
     if (changer.waiting.length > 0) void this.comeBack(opened);
     return vault;
@@ -134,6 +132,14 @@ export class Door {
     if (vault !== this.opened?.vault || !vault.isRead) return;
     this.reports.show(rowsOf(vault, this.opened.changer.waiting), vault.refused);
     void this.sharing.show(vault);
+    // The kit of the sign-up may have been made only now.
+    const state = this.stateOf(vault);
+    if (state.kind === "kit" && this.state.current.kind === "open") this.state.set(state);
+  }
+
+  private stateOf({ session }: Vault): VaultState {
+    const person = this.person(session);
+    return session.profile.sealedKit === null ? { kind: "open", person } : { kind: "kit", person, isFirst: true };
   }
 
   person({ profile }: { profile: Profile }): Person {

@@ -6,6 +6,7 @@ import { formatTime, nowSeconds } from "../crypto/times.ts";
 import type { Kit, Notice, ReportList } from "../engine/interface.ts";
 import { LIMITS } from "../limits.ts";
 import { isRefusal, refusal } from "../refusal.ts";
+import { withDigests, type KeysFile } from "../vault/index/keys.ts";
 import { peopleOf } from "../vault/index/state.ts";
 import {
   checkAgainst,
@@ -110,11 +111,25 @@ export class Vault {
       throw refusal("not-found", "This vault has no index yet: open it on the device where you signed up.");
     }
     this.sync = await IndexSync.create(this.indexParts(), first.ipnsKey, first.parts);
-    await this.makeKit({ code: first.code, parts: first.parts });
-    await this.remember({ sealedFirstIndex: null });
   }
 
   // -- the kit
+
+  /** The kit of the sign-up, unless it was made: until then its code is kept here, and nobody has seen it. */
+  async makeFirstKit(): Promise<void> {
+    if (this.session.profile.sealedFirstIndex === null) return;
+    // As it is now: another tab may have made the kit, and she may have proven it there.
+    await this.remember({});
+    const first = await this.sessions.firstIndex(this.session).catch((error: unknown) => {
+      // The password was changed on another device: what the old one sealed opens no more.
+      if (!isRefusal(error, "credentials-refused")) throw error;
+      return null;
+    });
+    if (first === null) return;
+    const isNeeded = this.session.profile.sealedKit === null && (await holds(this.index.state.keys, first.parts));
+    if (isNeeded) await this.makeKit(first);
+    await this.remember({ sealedFirstIndex: null });
+  }
 
   /** A kit under `recovery`, sealed in this browser until it is proven. */
   async makeKit(recovery: Recovery): Promise<Kit> {
@@ -184,6 +199,12 @@ export class Vault {
     const kept = await this.store.amend(profile.account, change);
     this.session = { ...this.session, profile: kept ?? { ...profile, ...change } };
   }
+}
+
+/** Whether the index still names these parts: a kit made since has others. */
+async function holds(keys: KeysFile, parts: Recovery["parts"]): Promise<boolean> {
+  const { digests } = await withDigests(keys, parts);
+  return Object.entries(digests).every(([name, digest]) => keys.digests[name] === digest);
 }
 
 function shown(kit: KitFile, file: Uint8Array<ArrayBuffer>, code: string): Kit {

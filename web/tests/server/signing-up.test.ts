@@ -1,5 +1,5 @@
 /** A sign-up that was cut short, wherever it was: the next one, or signing in, ends at the kit. */
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { Browser, newEmail, type Page } from "./running.ts";
 import { fileOf, PASSWORD, Server } from "./serving.ts";
 
@@ -62,4 +62,68 @@ it("the email can be corrected after a sign-up that never arrived", async () => 
   const page = await cutShort(new Browser(server), request, neverArrived);
   await page.engine.signUp({ ...request, email: newEmail() });
   await goesOn(page);
+});
+
+describe("a kit that could not be made", () => {
+  /** Signs up with a server that stores the first index and makes nothing of the kit. */
+  async function withoutKit(browser: Browser, email: string): Promise<Page> {
+    const page = await browser.page();
+    browser.meddle = (asked) => (asked.url.endsWith("/index/kit") ? new Response("", { status: 503 }) : null);
+    await expect(page.engine.signUp({ email, name: "Ana", password: PASSWORD })).rejects.toMatchObject({ code: "failed" });
+    expect(page.state.kind).toBe("open");
+    expect(page.status).toBe("ready");
+    return page;
+  }
+
+  it("is shown as soon as it can be", async () => {
+    const browser = new Browser(server);
+    const page = await withoutKit(browser, newEmail());
+    await page.engine.refresh();
+    expect(page.state.kind).toBe("open");
+    browser.meddle = () => null;
+    await page.engine.refresh();
+    expect(page.state).toMatchObject({ kind: "kit", isFirst: true });
+    await goesOn(page);
+    await page.engine.refresh();
+    expect(page.state.kind).toBe("open");
+  });
+
+  it("is shown when the vault is opened the next time", async () => {
+    const browser = new Browser(server);
+    (await withoutKit(browser, newEmail())).engine.lock();
+    browser.meddle = () => null;
+    const again = await browser.page();
+    await again.engine.unlock(PASSWORD);
+    await goesOn(again);
+  });
+
+  it("is shown once the server answers again", async () => {
+    const browser = new Browser(server);
+    const page = await browser.page();
+    let isAway = false;
+    browser.meddle = (asked) => {
+      isAway ||= asked.url.endsWith("/index/kit");
+      if (isAway) throw new TypeError("network");
+      return null;
+    };
+    const begun = page.engine.signUp({ email: newEmail(), name: "Ana", password: PASSWORD });
+    await expect(begun).rejects.toMatchObject({ code: "failed" });
+    browser.meddle = () => null;
+    await vi.waitFor(() => expect(page.state.kind).toBe("kit"), 60_000);
+    await goesOn(page);
+  });
+
+  it("is not made any more when she has made another since", async () => {
+    const browser = new Browser(server);
+    const email = newEmail();
+    const page = await withoutKit(browser, email);
+    browser.meddle = () => null;
+    const elsewhere = await new Browser(server).page();
+    await elsewhere.engine.signIn({ email, password: PASSWORD });
+    await elsewhere.engine.newKit(PASSWORD);
+    browser.use();
+    await page.engine.refresh();
+    expect(page.state.kind).toBe("open");
+    expect(await page.engine.pendingKit()).toBeNull();
+  });
 });
