@@ -171,10 +171,12 @@ export class Door {
     const email = this.opened?.vault.session.profile.email;
     this.discard();
     if (email === undefined) return;
-    const { store } = this.parts;
+    const { store, transport } = this.parts;
     // On a shared computer nothing is kept to open it again with.
     const isKept = !store.isSharedComputer;
     if (!isKept) {
+      if (reason !== "session-ended") endSession(transport);
+      transport.token = null;
       void store.forget();
       void Downloads.sweep();
     }
@@ -233,4 +235,11 @@ export class Door {
       // The next answer or the next change tells.
     }
   }
+}
+
+/** Asks once, with the token as it is now: asked again, it would end the session of whoever comes next. */
+function endSession(transport: Transport): void {
+  transport.call("DELETE", "/sessions/current", { isRepeatable: false }).catch(() => {
+    // It ends by itself after quiet time.
+  });
 }

@@ -1,7 +1,8 @@
 /** What comes and goes with a vault, where none can be read. */
 import "fake-indexeddb/auto";
 import { IDBFactory } from "fake-indexeddb";
-import { beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { Transport } from "../../src/api/transport.ts";
 import type { Uploads } from "../../src/engine/interface.ts";
 import { Door } from "../../src/worker/door.ts";
 import type { Session } from "../../src/worker/session.ts";
@@ -15,6 +16,7 @@ const VIEW: Uploads = { items: [], totalBytes: 7, sentBytes: 0, secondsLeft: nul
 beforeEach(() => {
   globalThis.indexedDB = new IDBFactory();
 });
+afterEach(() => vi.unstubAllGlobals());
 
 function doorOf(parts: { readonly store: unknown; readonly transport?: object }): Door {
   const reach = { rest: () => {}, setWaiting: () => {} };
@@ -58,4 +60,25 @@ it.each([
   await doorOf({ store }).leave("deleted", true);
   expect(store.isSharedComputer).toBe(false);
   expect((await store.profile())?.account ?? null).toBe(left);
+});
+
+it.each([
+  ["the guest's, when it locks after quiet time", true, "quiet", ["DELETE Bearer guest"]],
+  ["none that the server has ended", true, "session-ended", []],
+  ["none that the owner can go on with", false, "quiet", []],
+] as const)("ends one session at the server: %s", async (_whose, isShared, reason, asked) => {
+  const requests: string[] = [];
+  vi.stubGlobal("fetch", async (_url: string, init: RequestInit) => {
+    requests.push(`${init.method} ${new Headers(init.headers).get("Authorization")}`);
+    throw new TypeError("network");
+  });
+  const store = { isSharedComputer: isShared, profile: () => Promise.reject(new Error("None.")), forget: async () => {} };
+  const transport = new Transport("http://vault.example");
+  const door = doorOf({ store, transport });
+  await door.open(SESSION);
+  if (isShared) transport.token = "guest";
+  door.close(reason);
+  expect(transport.token).toBeNull();
+  await new Promise((resolve) => setTimeout(resolve));
+  expect(requests).toEqual(asked);
 });
