@@ -84,7 +84,8 @@ def warn_of_left_out(invocation: Invocation, report: str, going_on: NextReaders)
         invocation.warn(f"{report[:8]} is not read by {who}, who {words}")
     if going_on.unnamed:
         invocation.warn(
-            f"{report[:8]}: {going_on.unnamed} recipient(s) that nobody you know had noted were left out."
+            f"{report[:8]}: {going_on.unnamed} recipient(s) that nobody you know had noted were left "
+            "out: a former key of yours, for example."
         )
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -56,7 +57,8 @@ _RENEWED_AFTER: Final = timedelta(days=30)
 class Ended:
     """What ended, key ids of who could not be told, and the reports that they can still read.
 
-    ``earlier`` are the ids of those of which they can read earlier versions alone. ``unsettled``
+    ``by`` tells by report id which of them that is, by their keys of now. ``earlier`` are the ids of
+    those of which they can read earlier versions alone. ``unsettled``
     are key ids of those whose permission to store the server still has: it is told at the next
     opening of the vault, and what they store meanwhile is not entered.
     """
@@ -66,6 +68,7 @@ class Ended:
     still_read: tuple[ReportEntry, ...]
     earlier: frozenset[str] = frozenset()
     unsettled: tuple[str, ...] = ()
+    by: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -170,10 +173,10 @@ class Delegator:
         with contextlib.suppress(HygieiaError):
             await self.forbid(fallen)  # whoever held it hears of the end all the same
         untold = [each for each in fallen if not await self._tell_end(each, notes[each.id])]
-        still, earlier = await self._open_to({each.receiver for each in fallen})
+        still, earlier, by = await self._open_to({each.receiver for each in fallen})
         keys = tuple(each.receiver for each in untold)
         left = tuple(self._to_do.read()["permissions"])
-        return Ended(tuple(fallen), keys, tuple(still), earlier, left)
+        return Ended(tuple(fallen), keys, tuple(still), earlier, left, by)
 
     async def still_read(self, persons: Iterable[str]) -> list[ReportEntry]:
         """The user's own reports that any of these persons can open, under whichever key.
@@ -183,8 +186,10 @@ class Delegator:
         """
         return (await self._open_to(persons))[0]
 
-    async def _open_to(self, persons: Iterable[str]) -> tuple[list[ReportEntry], frozenset[str]]:
-        """Those reports, and the ids of those whose present version is open to none of them."""
+    async def _open_to(
+        self, persons: Iterable[str]
+    ) -> tuple[list[ReportEntry], frozenset[str], Mapping[str, frozenset[str]]]:
+        """Those reports; ids of those whose present version is open to none of them; who, by id."""
         state = self.index.state
         people = state.people(self.session.key.certificate)
         wanted = {people.person(each) for each in persons}
@@ -192,13 +197,17 @@ class Delegator:
         loading = load_for(state, [PutReaders(Readers(each.id)) for each in own])
         self.index.state = state = await read_from(loading, self.source)
 
-        def among(keys: Iterable[str]) -> bool:
-            return any(people.person(key) in wanted for key in keys)
+        def among(keys: Iterable[str]) -> frozenset[str]:
+            return frozenset(people.person(key) for key in keys) & wanted
 
         readers = {each.id: state.readers(each.id) for each in own}
         present = {each.id for each in own if among(_holders(readers[each.id]))}
-        earlier = {each.id for each in own if among(readers[each.id].earlier)} - present
-        return [each for each in own if each.id in present | earlier], frozenset(earlier)
+        by = {
+            report: found
+            for report, each in readers.items()
+            if (found := among((*_holders(each), *each.earlier)))
+        }
+        return [each for each in own if each.id in by], frozenset(by.keys() - present), by
 
     def contact_of(self, key: str) -> Contact | None:
         """The contact who has, or had, this key."""

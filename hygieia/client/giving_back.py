@@ -128,8 +128,9 @@ class GivingBack:
             await self.contacts.session.transport.call("GET", f"/reports/{report_id}")
         except NotFound:
             return NotFound(
-                f"It is in the trash of {contact.email}, or gone: nobody can share it now.",
-                hint=f"Have them take it out: hygieia restore {report_id}. Then give back once more. "
+                f"It is in the trash of {contact.email}, or no longer shared with you: nobody can "
+                "share it now.",
+                hint=f"Have them look: hygieia restore {report_id}. Then give back once more. "
                 f"Or hand them what you can read of it as a file: hygieia get {report_id[:8]}",
             )
         return error

@@ -92,7 +92,10 @@ def test_the_story_of_a_patient_and_two_doctors(  # noqa: PLR0915  (one story, t
     assert done.code == 0, done.err
     [stored] = done.json["reports"]
     assert by(ana, "cat", stored["id"]).out == "Dear patient\n"
-    assert by(ana, "info", stored["id"], "--json").json["signature"] == "valid"
+    said = by(ana, "info", stored["id"], "--json").json
+    assert said["signature"] == "valid"
+    assert (said["signed_by"]["email"], said["signed_by"]["you"]) == (DOCTOR, False)
+    assert [each["email"] for each in said["read_by"]] == [DOCTOR]
 
     on = by(doctor, "delegate", SECOND, "--pass-on", held["id"][:8], "--category", "cardiology")
     assert on.code == 0, on.err
@@ -115,6 +118,14 @@ def test_the_story_of_a_patient_and_two_doctors(  # noqa: PLR0915  (one story, t
     still = {each["id"] for each in ended.json["still_reads"]}
     assert still == {past["id"], report["id"], stored["id"], third["id"]}
     assert {each["earlier_version"] for each in ended.json["still_reads"]} == {False}
+    assert {each["id"]: each["by"] for each in ended.json["still_reads"]} == {
+        past["id"]: [DOCTOR],
+        report["id"]: [DOCTOR],
+        stored["id"]: [DOCTOR],
+        third["id"]: [DOCTOR, SECOND],
+    }
+    assert f"{SECOND} reads {third['id'][:8]}." in ended.err
+    assert ended.json["unsettled"] == []
     after = store(ana, **{"after.txt": b"for me alone\n"})["after.txt"]
     for person in (doctor, second):
         listed = by(person, "shared", "--json").json["reports"]

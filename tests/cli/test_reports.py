@@ -95,7 +95,11 @@ def test_info_tells_everything_that_was_signed(
     assert {"rev", "data_payload_cid", "readers", "signature", "state"} <= set(document)
     assert document["sha256"] == hashlib.sha256(TEXT).hexdigest()
     assert document["signature"] == "valid"
-    assert "SHA-256" in by(ana, "info", stored["blood.txt"]["id"]).out
+    assert document["signed_by"]["you"] is True
+    assert document["read_by"] == []
+    shown = by(ana, "info", stored["blood.txt"]["id"]).out
+    assert "SHA-256" in shown
+    assert "valid, by you" in shown
 
 
 def test_a_report_is_named_by_id_by_six_of_it_or_by_cid(

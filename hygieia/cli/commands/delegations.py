@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from hygieia.cli.delegations import delegation_table, describe, email_of, say_ended, state_of
 from hygieia.cli.options import GlobalOptions, LazyGroup, command, known_words, pass_invocation
 
 if TYPE_CHECKING:
@@ -85,14 +86,14 @@ def delegate(  # noqa: PLR0913  (each is an option of the command)
         if parent is not None:
             held = _held(vault, parent)
             given = await vault.delegations.pass_on(held, email, scope, wanted, expires=until)
-            return _describe(vault, given, "waiting"), None
+            return describe(vault, given, "waiting"), None
         given = await vault.delegations.give(email, scope, wanted, expires=until)
         empty.extend(_without_reports(vault, scope.categories))
         applied = None
         if past and Right.READ in wanted:
             with progress(invocation, "Opening past reports", unit="items") as show:
                 applied = await vault.delegates.apply([given.id], show)
-        return _describe(vault, given, "active"), applied
+        return describe(vault, given, "active"), applied
 
     if past and parent is not None:
         raise click.UsageError("Only the owner can open reports that are stored already.")
@@ -107,9 +108,9 @@ def delegate(  # noqa: PLR0913  (each is an option of the command)
     if applied is not None:
         shown["past"] = count = len(applied.changed)
         said = f"{counted(count, 'past report')} opened to them now."
-        _end(invocation, shown, lambda: _table([document]), applied, said)
+        _end(invocation, shown, lambda: delegation_table([document]), applied, said)
         return
-    invocation.result(shown, lambda: _table([document]))
+    invocation.result(shown, lambda: delegation_table([document]))
     if parent is not None:
         invocation.message("It acts once the owner of the record has confirmed it.")
 
@@ -124,12 +125,12 @@ def delegations(invocation: Invocation) -> None:
     async def work(vault: Vault) -> dict[str, Any]:
         done = await vault.delegation_inbox.take_in()
         table = vault.delegations.table()
-        items = [_describe(vault, each, _state(vault, each)) for each in table]
+        items = [describe(vault, each, state_of(vault, each)) for each in table]
         items += [{"id": each, "state": "ended"} for each in table.ended]
         waiting = [
             {"from": each.sender, "standing": "stranger"}
             if each.delegation is None
-            else _describe(vault, each.delegation, "waiting")
+            else describe(vault, each.delegation, "waiting")
             for each in done.waiting
         ]
         refused = [{"from": sender, "code": error.code} for sender, error in done.refused]
@@ -143,7 +144,7 @@ def delegations(invocation: Invocation) -> None:
 
     document = _run(invocation, work)
     requests = [each for each in document["waiting"] if "id" in each]
-    invocation.result(document, lambda: _table([*document["delegations"], *requests]))
+    invocation.result(document, lambda: delegation_table([*document["delegations"], *requests]))
     for each in requests:
         short = each["id"][:8]
         invocation.message(
@@ -172,10 +173,10 @@ def confirm(invocation: Invocation, name: str) -> None:
     async def work(vault: Vault) -> dict[str, Any]:
         waiting = (await vault.delegation_inbox.take_in(shown=False)).waiting
         confirmed = await vault.delegation_inbox.confirm(find_waiting(waiting, name))
-        return _describe(vault, confirmed, "active")
+        return describe(vault, confirmed, "active")
 
     document = _run(invocation, work)
-    invocation.result({"delegation": document}, lambda: _table([document]))
+    invocation.result({"delegation": document}, lambda: delegation_table([document]))
 
 
 @delegations.command("refuse", cls=GlobalOptions, short_help="Do not let it act.")
@@ -252,49 +253,37 @@ def undelegate(invocation: Invocation, name: str) -> None:
     Lists exactly which reports they can still read, and of which only an earlier version. To close
     those, "unshare" and "rekey" them; what was read stays known.
     """
-    from hygieia.cli.reports import EARLIER_VERSION, describe, report_table
+    from hygieia.cli.reports import EARLIER_VERSION, report_table
+    from hygieia.cli.reports import describe as describe_report
     from hygieia.client.delegating import find_given
 
-    async def work(vault: Vault) -> tuple[Ended, list[str], list[str]]:
+    async def work(vault: Vault) -> Ended:
         table = vault.delegations.table()
-        own = vault.session.key.key_id
+        own.append(vault.session.key.key_id)
         found = find_given(table, vault.contacts.list(), name)
-        mine = [each for each in found if own in (each.giver, each.record_of)]
+        mine = [each for each in found if own[0] in (each.giver, each.record_of)]
         ended = await vault.delegations.end(_any(mine))
+        keys = {*ended.untold, *ended.unsettled, *(key for by in ended.by.values() for key in by)}
+        names.update({key: email_of(vault, key) or key[:16] for key in keys})
+        return ended
 
-        def names(keys: Sequence[str]) -> list[str]:
-            return [_email(vault, key) or key[:16] for key in keys]
-
-        return ended, names(ended.untold), names(ended.unsettled)
-
-    ended, untold, unsettled = _run(invocation, work)
+    own: list[str] = []
+    names: dict[str, str] = {}
+    ended = _run(invocation, work)
     document = {
         "ended": [each.id for each in ended.delegations],
         "still_reads": [
-            describe(entry) | {"earlier_version": entry.id in ended.earlier}
+            describe_report(entry)
+            | {"earlier_version": entry.id in ended.earlier}
+            | {"by": sorted(names[key] for key in ended.by[entry.id])}
             for entry in ended.still_read
         ],
-        "untold": untold,
-        "unsettled": unsettled,
+        "untold": [names[key] for key in ended.untold],
+        "unsettled": [names[key] for key in ended.unsettled],
     }
     states = dict.fromkeys(ended.earlier, EARLIER_VERSION)
     invocation.result(document, lambda: report_table(ended.still_read, states))
-    count = len(ended.still_read)
-    invocation.message(
-        f"Ended. They can still read {count} of your reports"
-        + (", listed above: hygieia unshare, then hygieia rekey." if count else ".")
-    )
-    if ended.earlier:
-        invocation.message(
-            f"Of {len(ended.earlier)} it is an earlier version alone: hygieia rekey closes that."
-        )
-    for who in untold:
-        invocation.message(f"{who} could not be told; it has ended all the same.")
-    for who in unsettled:
-        invocation.warn(
-            f"your server still lets {who} store for you: it is told to stop with your next "
-            "command. What they store until then does not come into your vault."
-        )
+    say_ended(invocation, ended, names, own[0])
 
 
 T = TypeVar("T")
@@ -369,58 +358,3 @@ def _any(found: list[Delegation]) -> list[Delegation]:
     if not found:
         raise NotFound("You gave no such delegation.", hint="See: hygieia delegations")
     return found
-
-
-def _email(vault: Vault, key: str) -> str | None:
-    if key == vault.session.key.key_id:
-        return vault.session.profile.email
-    contact = vault.delegations.contact_of(key)
-    return None if contact is None else contact.email
-
-
-def _state(vault: Vault, delegation: Delegation) -> str:
-    from hygieia.openpgp.times import format_time, now
-
-    if delegation.expires < format_time(now()):
-        return "expired"
-    passed_on = delegation.parent is not None
-    mine = delegation.record_of == vault.session.key.key_id
-    return "active" if mine or not passed_on else "waiting"
-
-
-def _describe(vault: Vault, delegation: Delegation, state: str) -> dict[str, Any]:
-    own = vault.session.key.key_id
-    side = "passed-on"
-    if delegation.giver == own and delegation.parent is None:
-        side = "given"
-    elif delegation.receiver == own:
-        side = "received"
-    body = delegation.to_body()
-    return body | {
-        "from_email": _email(vault, delegation.giver),
-        "to_email": _email(vault, delegation.receiver) or delegation.email,
-        "state": state,
-        "side": side,
-    }
-
-
-def _table(items: Sequence[dict[str, Any]]) -> str:
-    from hygieia.cli.text import table
-
-    def words(found: str | list[str]) -> str:
-        return "all" if found == "*" else ",".join(found)
-
-    rows = [
-        (
-            each["id"][:8],
-            each["state"],
-            each.get("from_email") or "",
-            each.get("to_email") or "",
-            ",".join(each.get("rights", ())),
-            words(each["categories"]) if "categories" in each else "",
-            each.get("expires", "")[:10],
-        )
-        for each in items
-    ]
-    heads = ("ID", "STATE", "FROM", "TO", "RIGHTS", "CATEGORIES", "EXPIRES")
-    return table(heads, rows) if rows else ""

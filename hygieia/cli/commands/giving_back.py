@@ -58,11 +58,15 @@ def give_back(
 def _list(invocation: Invocation) -> None:
     from hygieia.cli.sessions import opened_vault, run
     from hygieia.cli.text import counted, printable
+    from hygieia.errors import KeyMismatch
 
     async def work() -> tuple[list[Request], list[Found]]:
         async with opened_vault(invocation) as vault:
+            codes = [each.error.code for each in vault.index.refused]
+            waiting.append(codes.count(KeyMismatch.code))
             return await vault.giving_back.requests(), await vault.giving_back.found()
 
+    waiting: list[int] = []
     requests, found = run(work())
     document = {
         "requests": [_describe_request(each) for each in requests],
@@ -82,7 +86,13 @@ def _list(invocation: Invocation) -> None:
                 made=described["made"][:10],
             )
         )
-    if not requests and not found:
+    if not found and any(waiting):
+        # By whom it came back is believed once her new vault has compared a number with them.
+        invocation.message(
+            f"{counted(waiting[0], 'report')} came back, from nobody whose number you have compared. "
+            "Compare with those you had shared with, then look again: hygieia contacts show EMAIL"
+        )
+    elif not requests and not found:
         invocation.message("Nobody asks for anything, and nothing waits for you.")
 
 

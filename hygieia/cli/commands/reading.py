@@ -80,6 +80,7 @@ def info(invocation: Invocation, report: str, gateways: tuple[str, ...]) -> None
     """Show everything about one report, as its author signed it."""
     from hygieia.cli.reports import describe
     from hygieia.cli.sessions import opened_vault, run, states_of
+    from hygieia.cli.who import people_of
     from hygieia.client import answers
     from hygieia.client.copies import copies_of
 
@@ -101,7 +102,8 @@ def info(invocation: Invocation, report: str, gateways: tuple[str, ...]) -> None
             names = {each.id: each.name for each in vault.subjects}
             whose = {"subject_name": names.get(opened.meta.subject)}
             told = {"state": known["state"], "copies": copies}
-            return _info(entry, opened, rev) | whose | told
+            people = await people_of(vault, opened)
+            return _info(entry, opened, rev) | people | whose | told
 
     try:
         document = run(work())
@@ -131,6 +133,7 @@ def _info(entry: ReportEntry, opened: Report, rev: int | None) -> dict[str, Any]
 
 def _info_text(document: dict[str, Any]) -> str:
     from hygieia.cli.text import facts, size
+    from hygieia.cli.who import readers_text, signature_text
 
     shown = {
         "Title": document["title"],
@@ -139,8 +142,8 @@ def _info_text(document: dict[str, Any]) -> str:
         "Category": document["category"],
         "Written": document["created"],
         "Revision": str(document["revision"]),
-        "Readers": str(document.get("readers", "?")),
-        "Signature": document.get("signature", "?"),
+        "Readers": readers_text(document),
+        "Signature": signature_text(document),
         "SHA-256": document.get("sha256", "?"),
         "ID": document["id"],
         "CID": document["cid"],

@@ -119,7 +119,8 @@ def shared(invocation: Invocation, accept: str | None) -> None:
     waiting = sum(each["standing"] == Standing.STRANGER for each in reports)
     if waiting:
         invocation.message(
-            f"{waiting} from strangers: look who sent it, then hygieia shared --accept REPORT."
+            f"{waiting} from strangers, or written by somebody you do not know: look who sent it, then "
+            "hygieia shared --accept REPORT."
         )
 
 
@@ -188,7 +189,10 @@ def _known(vault: Vault, email: str) -> Contact:
 
     contact = find_contact(vault.contacts.list(), normalise_email(email))
     if contact is None:
-        raise NotFound(f"{email} is not among your contacts.", hint="See: hygieia contacts")
+        raise NotFound(
+            f"{email} is not among your contacts.",
+            hint=f"If somebody else shared it with them, find them first: hygieia contacts show {email}",
+        )
     return contact
 
 
