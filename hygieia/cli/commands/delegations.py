@@ -67,7 +67,8 @@ def delegate(  # noqa: PLR0913  (each is an option of the command)
 
     Compare safety numbers first (hygieia contacts show EMAIL). It ends after a year at the latest;
     "undelegate" ends it at once. With --past, reports that are there already are opened to them
-    too; interrupted, the same line goes on where it ended.
+    too while you wait; interrupted, the same line goes on where it ended. To go on with other
+    commands meanwhile, end the line with "&".
     """
     from hygieia.cli.progress import progress
     from hygieia.cli.text import counted
