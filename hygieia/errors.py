@@ -195,6 +195,11 @@ class NoteRefused(IntegrityError):
 
     code = "note-refused"
 
+    def __init__(self, message: str, *, hint: str | None = None, is_early: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.is_early = is_early
+        """Whether it is of a time to come by this clock: later it may be found sound."""
+
 
 class MetaMismatch(IntegrityError):
     """A report's parts do not belong together (docs/spec/12)."""

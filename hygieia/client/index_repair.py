@@ -35,6 +35,7 @@ from hygieia.vault.sharing import own_packets
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from hygieia.errors import HygieiaError
     from hygieia.vault.people import People
     from hygieia.vault.report_meta import ReportMeta
 
@@ -65,7 +66,7 @@ async def repair(sync: IndexSync) -> Repaired:
     done = Repaired()
     people = await asyncio.to_thread(sync.state.people, sync.key.certificate)
     changes: list[Change] = []
-    cursor = sync.state.note.cursor
+    cursor = settled = sync.state.note.cursor
     skipped, pages, more = 0, 0, True
     while more:
         query: dict[str, str | int] = {"limit": _PAGE_ITEMS}
@@ -81,13 +82,23 @@ async def repair(sync: IndexSync) -> Repaired:
         pages += 1
         more = bool(page.get("more")) and after != cursor and pages < _MOST_PAGES
         cursor = after
+        if not any(_may_pass(each.error) for each in done.refused):
+            settled = cursor
     skipped += _SKIPPED_FOR_EACH_REFUSED * len(done.refused)
     if changes or skipped > _SKIPPED_WORTH_A_CURSOR:
-        if cursor is not None:
-            changes.append(SetCursor(cursor))
+        if settled is not None:
+            changes.append(SetCursor(settled))
         await sync.change(changes)
     sync.refused, sync.taken_off = tuple(done.refused), tuple(done.taken_off)
     return done
+
+
+def _may_pass(error: HygieiaError) -> bool:
+    """Whether what was refused may be found sound later: then the list must name it again.
+
+    A block that no gateway has now, or a clock that is behind.
+    """
+    return isinstance(error, NotFound) or (isinstance(error, NoteRefused) and error.is_early)
 
 
 async def _change_for(

@@ -20,11 +20,13 @@ from hygieia.ipld.shapes import ReportNode, read_envelope, read_report
 from hygieia.ipld.unixfs import Child
 from hygieia.ipld.walk import Part, payload_part
 from hygieia.limits import MAX_NOTE_BYTES
+from hygieia.openpgp.certificates import CLOCK_SKEW
 from hygieia.openpgp.envelope import open_small
 from hygieia.openpgp.notes import Note, Verdict, parse_note, read_note
 from hygieia.openpgp.packets import parse_header_leaf
 from hygieia.openpgp.payload import PayloadReader, decrypt_bytes
 from hygieia.openpgp.session_keys import SessionKey
+from hygieia.openpgp.times import now
 from hygieia.vault.report_entry import ReportEntry
 from hygieia.vault.report_meta import META_CONTEXT, ReportMeta
 
@@ -182,6 +184,11 @@ def judge(note: Note, signer: str, people: People) -> Verdict:
     if people.certificate(signer) is None:
         return Verdict.UNKNOWN_SIGNER
     verdict = people.judge(note, signer)
+    if verdict is Verdict.INVALID and note.created > now() + CLOCK_SKEW:
+        raise NoteRefused(
+            "The report's note is of a time to come: this clock is behind, or its author's ahead.",
+            is_early=True,
+        )
     if verdict in (Verdict.INVALID, Verdict.UNKNOWN_SIGNER):
         raise NoteRefused("The report's note is not signed by the author it names.")
     return verdict

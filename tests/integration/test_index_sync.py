@@ -21,7 +21,9 @@ from hygieia.client.session import Session
 from hygieia.client.state import IndexFloor, ProfileStore
 from hygieia.client.transport import Answer, Transport
 from hygieia.client.vault import create_account
-from hygieia.errors import Fork, NoteRefused, Rollback
+from hygieia.errors import BlockMissing, Fork, NoteRefused, Rollback
+from hygieia.ipld.block import Block
+from hygieia.ipld.cid import CID
 from hygieia.ipld.ipns import parse_record
 from hygieia.openpgp.keys import UnlockedKey, generate_key
 from hygieia.openpgp.times import format_time, now
@@ -68,12 +70,35 @@ async def home_in(folder: Path) -> AsyncIterator[Home]:
 
 
 def built_by(
-    key: UnlockedKey, owner: UnlockedKey | None = None, content: bytes = b"x"
+    key: UnlockedKey,
+    owner: UnlockedKey | None = None,
+    content: bytes = b"x",
+    created: datetime | None = None,
 ) -> BuiltReport:
     owner_id = (owner or key).key_id
     draft = Draft("Befund", "befund.txt", "text/plain", owner_id, key.key_id, owner_id)
     certificates = [key.certificate, (owner or key).certificate]
-    return seal_report(draft, content, certificates, key=key, created=format_time(now()))
+    made = format_time(created or now())
+    return seal_report(draft, content, certificates, key=key, created=made)
+
+
+@dataclass
+class Without:
+    """A source that lacks one block."""
+
+    reader: GatewayReader
+    missing: CID
+
+    async def get(self, cid: CID) -> Block:
+        if cid == self.missing:
+            raise BlockMissing("A block is in none of the stores asked.", missing=[str(cid)])
+        return await self.reader.get(cid)
+
+
+@pytest.fixture(autouse=True)
+def told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As though every change were older than what the server's cursors stay behind."""
+    monkeypatch.setattr("hygieia.domain.changes.LAG", timedelta(0))
 
 
 async def test_a_change_is_there_for_the_next_device_and_named_by_ipns(tmp_path: Path) -> None:
@@ -196,6 +221,48 @@ class TestRepair:
             sequence = device.state.sequence
             assert (await repair(device)).entered == []
             assert device.state.sequence == sequence, "nothing to do writes nothing"
+
+    async def test_what_a_block_lacked_for_is_entered_once_it_is_back(self, tmp_path: Path) -> None:
+        """Though a look between had others to enter, and the list names it only once."""
+        async with home_in(tmp_path) as home:
+            lacking, whole = built_by(home.session.key), built_by(home.session.key, content=b"y")
+            for each in (lacking, whole):
+                await home.commit(each)
+            device = await home.device()
+            device.source = Without(home.reader, lacking.root.cid)
+            done = await repair(device)
+            assert [found.id for found in done.entered] == [whole.meta.id]
+            assert [type(each.error) for each in done.refused] == [BlockMissing]
+            device.source = home.reader
+            done = await repair(device)
+            assert [found.id for found in done.entered] == [lacking.meta.id]
+
+    async def test_what_another_clock_signed_is_entered_once_its_time_is_here(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async with home_in(tmp_path) as home:
+            early = built_by(home.session.key, created=now() + timedelta(minutes=11))
+            for each in (early, built_by(home.session.key, content=b"y")):
+                await home.commit(each)
+            device = await home.device()
+            [refused] = (await repair(device)).refused
+            assert (refused.report, refused.error.code) == (early.meta.id, "note-refused")
+            assert "clock" in str(refused.error)
+            later = now() + timedelta(minutes=2)
+            monkeypatch.setattr("hygieia.openpgp.notes.current_time", lambda: later)
+            assert [found.id for found in (await repair(device)).entered] == [early.meta.id]
+
+    async def test_what_is_refused_for_good_is_read_once(self, tmp_path: Path) -> None:
+        async with home_in(tmp_path) as home:
+            older, other = built_by(home.session.key), built_by(home.session.key, content=b"y")
+            for each in (older, other):
+                await home.commit(each)
+            device = await home.device()
+            await device.change([PutReport(replace(older.entry, revision=2, cid=ANY_CID))])
+            done = await repair(device)
+            assert [found.id for found in done.entered] == [other.meta.id]
+            assert [type(each.error) for each in done.refused] == [Rollback]
+            assert (await repair(device)).refused == []
 
     async def test_a_strangers_report_stays_out_and_is_named(self, tmp_path: Path) -> None:
         """MS-18."""
