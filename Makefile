@@ -44,7 +44,7 @@ help: ## list the targets
 # ---- the vault ---------------------------------------------------------------------------
 
 run: .venv/.run ## start the server: PORT=8460 DATA=./data unless you say others
-	@if scripts/has-node; then $(MAKE) web; elif [ ! -e $(BUNDLE) ]; then \
+	@if scripts/has-node; then $(MAKE) --silent web; elif [ ! -e $(BUNDLE) ]; then \
 	  echo "Without Node.js 20.19 or newer the web app is not built; the command line has everything." >&2; fi
 	@exec $(BIN)/hygieia serve --port "$(PORT)" --data "$(DATA)"
 

@@ -87,6 +87,6 @@ def facts(pairs: Sequence[tuple[str, str]]) -> str:
     return "\n".join(f"{name + ':':<{widest + 2}}{printable(value)}" for name, value in pairs)
 
 
-def counted(number: int, what: str) -> str:
-    """``1 report``, ``2 reports``."""
-    return f"{number} {what}" + ("" if number == 1 else "s")
+def counted(number: int, what: str, several: str | None = None) -> str:
+    """``1 report``, ``2 reports``; ``several`` where it is not ``what`` with an s."""
+    return f"{number} {what if number == 1 else several or what + 's'}"

@@ -215,9 +215,13 @@ def network_of(address: str) -> str:
     return str(parsed)
 
 
+def too_many(what: str, seconds: float) -> TooManyAttempts:
+    """The refusal of what may be tried again in so many seconds, counted in whole ones."""
+    whole = max(1, math.ceil(seconds))
+    wait = "1 second" if whole == 1 else f"{whole} seconds"
+    return TooManyAttempts(f"Too many {what}. Try again in {wait}.", retry_after_seconds=whole)
+
+
 def _refuse_within(wait: timedelta) -> None:
     if wait > timedelta(0):
-        seconds = max(1, math.ceil(wait.total_seconds()))
-        raise TooManyAttempts(
-            f"Too many attempts. Try again in {seconds} seconds.", retry_after_seconds=seconds
-        )
+        raise too_many("attempts", wait.total_seconds())

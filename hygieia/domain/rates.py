@@ -9,15 +9,13 @@ has signed in on has a share of its own.
 
 from __future__ import annotations
 
-import math
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from hygieia.domain.attempts import network_of
-from hygieia.errors import TooManyAttempts
+from hygieia.domain.attempts import network_of, too_many
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,10 +74,7 @@ class _Buckets:
         full_at = max(self._full_at.get(subject, now), now) + each
         wait = full_at - now - self._rate.most * each
         if wait > 0:
-            seconds = max(1, math.ceil(wait))
-            raise TooManyAttempts(
-                f"Too many questions. Try again in {seconds} seconds.", retry_after_seconds=seconds
-            )
+            raise too_many("questions", wait)
         self._full_at[subject] = full_at
         self._full_at.move_to_end(subject)
         if len(self._full_at) > MAX_SUBJECTS:

@@ -136,7 +136,9 @@ def test_logout_works_without_the_server_and_without_the_password(tmp_path: Path
     assert done.json == {"signed_in": False, "server_told": False}
     assert "the server was not told" in done.err
     assert by(person, "whoami").code == 3
-    assert by(second, "logout", HYGIEIA_PASSWORD_FILE=None).code == 3
+    refused = by(second, "logout", HYGIEIA_PASSWORD_FILE=None)
+    assert refused.code == 3
+    assert "logout --forget" in refused.err
     assert by(second, "logout", "--forget", HYGIEIA_PASSWORD_FILE=None).code == 0
 
 

@@ -45,7 +45,7 @@ def test_a_vault_in_use_is_saved_lost_and_served_from_the_copy(tmp_path: Path) -
         finally:
             ended.set()
             beside.join()
-    assert "reports and 1 indexes" in said
+    assert "reports and 1 index," in said
     (tmp_path / "data").rename(tmp_path / "lost")
     restore = marked(HOSTING, "restorehome")
     assert restore.endswith("hygieia serve\n")

@@ -189,9 +189,10 @@ def logout(invocation: Invocation, forget: bool) -> None:
     if profile is not None and profile.signed_in:
         try:
             told = run(work())
-        except CredentialsError:
+        except CredentialsError as error:
             # Without the password the token cannot even be shown; forgetting it needs none.
             if not forget:
+                error.hint = "To sign out without it: hygieia logout --forget"
                 raise
             told = False
     if forget:

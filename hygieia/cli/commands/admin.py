@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from hygieia.cli.invocation import Invocation
     from hygieia.config import Settings
+    from hygieia.domain.soundness import Soundness
     from hygieia.server.services import Services
 
 _ACCOUNTS_AT_ONCE = 500
@@ -58,22 +59,8 @@ def admin() -> None:
     """Look after a server, on its own machine, with its own settings."""
 
 
-@admin.command("check", cls=GlobalOptions, short_help="Check every report's blocks.")
-@data_option
-@pass_invocation
-def check(invocation: Invocation, data: Path | None) -> None:
-    """Check that every report's and index's blocks are there and whole; exit 6 if not."""
-    from hygieia.cli.progress import progress
-    from hygieia.cli.sessions import run
-    from hygieia.domain.soundness import Checker, Soundness
-
-    async def work() -> Soundness:
-        async with opened_services(data) as services:
-            with progress(invocation, "Checking", unit="items") as show:
-                return await Checker(services.stores, lambda done: show(done, None, "")).check()
-
-    checked = run(work())
-    document = {
+def _describe(checked: Soundness) -> dict[str, Any]:
+    return {
         "reports": checked.reports,
         "indexes": checked.indexes,
         "blocks": checked.blocks,
@@ -88,8 +75,30 @@ def check(invocation: Invocation, data: Path | None) -> None:
             for one in checked.damaged
         ],
     }
+
+
+@admin.command("check", cls=GlobalOptions, short_help="Check every report's blocks.")
+@data_option
+@pass_invocation
+def check(invocation: Invocation, data: Path | None) -> None:
+    """Check that every report's and index's blocks are there and whole; exit 6 if not."""
+    from hygieia.cli.progress import progress
+    from hygieia.cli.sessions import run
+    from hygieia.cli.text import counted
+    from hygieia.domain.soundness import Checker
+
+    async def work() -> Soundness:
+        async with opened_services(data) as services:
+            with progress(invocation, "Checking", unit="items") as show:
+                return await Checker(services.stores, lambda done: show(done, None, "")).check()
+
+    checked = run(work())
+    document = _describe(checked)
     lines = [f"{one.kind} {one.subject}: {one.code}" for one in checked.damaged]
-    whole = f"{checked.reports} reports and {checked.indexes} indexes, {checked.blocks} blocks"
+    found = (
+        f"{counted(checked.reports, 'report')} and {counted(checked.indexes, 'index', 'indexes')}"
+    )
+    whole = f"{found}, {counted(checked.blocks, 'block')}"
 
     def human() -> str:
         return "\n".join([*lines, whole])

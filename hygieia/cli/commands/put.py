@@ -75,7 +75,7 @@ def put(
     person owns what you store, you are its author, and both of you read it.
     """
     from hygieia.cli.left_out import describe_each, warn_of_delegates
-    from hygieia.cli.reports import describe, report_table
+    from hygieia.cli.reports import report_table
     from hygieia.cli.sessions import run
     from hygieia.client.labels import Labels
     from hygieia.client.sources import find_files
@@ -87,11 +87,7 @@ def put(
     left_out: list[LeftOut] = []
     work: Coroutine[object, object, Sequence[ReportEntry]]
     if STANDARD_INPUT in paths:
-        if len(paths) > 1:
-            raise click.UsageError("Standard input (-) is stored alone.")
-        if said["file_name"] is None:
-            raise click.UsageError("Standard input has no name: give one with --name.")
-        invocation.refuse_two_from_standard_input(STANDARD_INPUT)
+        _check_standard_input(invocation, paths, said["file_name"])
         work = _put_stream(invocation, said, owner, left_out)
     else:
         # What is not there is said before anyone is asked for a password.
@@ -104,18 +100,39 @@ def put(
         # The same line again goes on after what was stored: it names nobody for that.
         warn_of_delegates(invocation, left_out)
         raise
+    document = _describe(entries, already, skipped)
+    invocation.result(
+        {**document, "left_out": describe_each(left_out)}, lambda: report_table(entries)
+    )
+    warn_of_delegates(invocation, left_out)
+    _say_already(invocation, already)
+    _say_skipped(invocation, skipped)
+
+
+def _check_standard_input(
+    invocation: Invocation, paths: tuple[str, ...], file_name: str | None
+) -> None:
+    if len(paths) > 1:
+        raise click.UsageError("Standard input (-) is stored alone.")
+    if file_name is None:
+        raise click.UsageError("Standard input has no name: give one with --name.")
+    invocation.refuse_two_from_standard_input(STANDARD_INPUT)
+
+
+def _describe(
+    entries: Sequence[ReportEntry],
+    already: Mapping[Path, ReportEntry],
+    skipped: Sequence[Skipped],
+) -> dict[str, Any]:
+    from hygieia.cli.reports import describe
+
     before = {entry.id for entry in already.values()}
-    document = {
+    return {
         "reports": [
             describe(entry) | ({"already": True} if entry.id in before else {}) for entry in entries
         ],
         "skipped": [{"path": str(each.path), "why": each.why} for each in skipped],
-        "left_out": describe_each(left_out),
     }
-    invocation.result(document, lambda: report_table(entries))
-    warn_of_delegates(invocation, left_out)
-    _say_already(invocation, already)
-    _say_skipped(invocation, skipped)
 
 
 def _say_skipped(invocation: Invocation, skipped: Sequence[Skipped]) -> None:
