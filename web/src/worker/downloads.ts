@@ -60,11 +60,13 @@ export class Downloads {
       const handle = await folder.getFileHandle(download.id, { create: true });
       try {
         await fill(await handle.createSyncAccessHandle(), download.sizeBytes, write);
+        const whole = await handle.getFile();
+        vault.requireOpen();
+        hand(whole, download.fileName);
       } catch (error) {
         await folder.removeEntry(download.id).catch(() => {});
         throw error;
       }
-      hand(await handle.getFile(), download.fileName);
     });
     return job.id;
   }
@@ -107,6 +109,8 @@ export class Downloads {
   ): Promise<Job> {
     const entry = requireReport(vault.index.state, id);
     const report = await openRevision(vault, entry, revision);
+    // Locked meanwhile, it would be under way with nobody to stop it.
+    vault.requireOpen();
     const { file_name: fileName, size_bytes: sizeBytes } = report.meta;
     const shown: Download = {
       id: makeId(),
