@@ -11,6 +11,7 @@ import { tellLeftOut } from "./naming.ts";
 import { joiningReaders } from "./recipients.ts";
 import { commitRevision, currentOf } from "./revisions.ts";
 import { BatchSender, withUpload } from "./sending.ts";
+import { inTurnOfTabs } from "./tab-locks.ts";
 import type { Vault } from "./vault.ts";
 
 export const CONTEXT = "waiting change 1";
@@ -68,9 +69,13 @@ export class Changer {
   /** Resolves once the change is durable, or once it waits for the server. */
   async wish(wish: Wish): Promise<void> {
     this.check(wish);
+    const isBehind = (): boolean => this.waiting.some((each) => touch(each, wish));
     await this.inTurn(async () => {
+      const wasBehind = isBehind();
+      await this.readAgain();
       if (this.dropped > 0) this.told(this.waiting, 0);
-      if (!this.waiting.some((each) => touch(each, wish))) {
+      const isBehindOther = !wasBehind && isBehind();
+      if (!isBehind()) {
         try {
           await this.apply(wish);
           return;
@@ -80,6 +85,8 @@ export class Changer {
       }
       await this.vault.store.addChange(await this.vault.session.stateKey.seal(CONTEXT, wish));
       this.told([...this.waiting, wish]);
+      // Another tab left one before it, and this tab may reach the server.
+      if (isBehindOther) void this.sendWaiting().catch(() => {});
     });
   }
 
@@ -89,8 +96,7 @@ export class Changer {
    */
   async sendWaiting(): Promise<void> {
     await this.inTurn(async () => {
-      const kept = await this.kept();
-      this.waiting = kept.map(({ wish }) => wish);
+      const kept = await this.readAgain();
       const stuck: Wish[] = [];
       for (const { id, wish } of kept) {
         if (stuck.some((each) => touch(each, wish))) continue;
@@ -106,6 +112,13 @@ export class Changer {
         this.told(this.waiting.filter((each) => each !== wish), this.dropped + lost);
       }
     });
+  }
+
+  /** What waits as the other tabs have left it: they add to it, and send from it. */
+  private async readAgain(): Promise<{ id: number; wish: Wish }[]> {
+    const kept = await this.kept();
+    if (kept.length + this.waiting.length > 0) this.told(kept.map(({ wish }) => wish));
+    return kept;
   }
 
   private told(waiting: readonly Wish[], dropped = this.dropped): void {
@@ -210,7 +223,7 @@ export class Changer {
   }
 
   private inTurn(run: () => Promise<void>): Promise<void> {
-    const result = this.turn.then(run);
+    const result = this.turn.then(() => inTurnOfTabs(this.vault.closing, run));
     this.turn = result.catch(() => {});
     return result;
   }

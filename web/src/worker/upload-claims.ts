@@ -2,6 +2,8 @@
  * One tab works on an upload at a time (Web Locks): two that send the same one would each wait for what
  * the other has sent, and commit it twice. A tab that ends, whatever way, gives its claims back.
  */
+import { locksOf } from "./tab-locks.ts";
+
 export class UploadClaims {
   /** What gives each claim back. */
   private readonly held = new Map<string, () => void>();
@@ -58,9 +60,4 @@ export class UploadClaims {
 
 function nameOf(id: string): string {
   return `hygieia-upload-${id}`;
-}
-
-function locksOf(): LockManager | undefined {
-  // Node, in tests, has none.
-  return typeof navigator === "undefined" ? undefined : (navigator as { locks?: LockManager }).locks;
 }
