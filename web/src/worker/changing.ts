@@ -46,8 +46,11 @@ export class Changer {
 
   /** Reads what waits since an earlier page. */
   async load(): Promise<void> {
-    // Of before a password that was set elsewhere: nobody can open it any more.
-    const kept = await this.kept((id) => this.vault.store.dropChange(id));
+    // Of before a password that was set elsewhere: nobody can open it any more, and she is told.
+    const kept = await this.kept(async (id) => {
+      await this.vault.store.dropChange(id);
+      this.dropped++;
+    });
     this.waiting = kept.map(({ wish }) => wish);
   }
 

@@ -7,6 +7,7 @@ import { formatTime, nowSeconds } from "../crypto/times.ts";
 import type { EngineError } from "../engine/errors.ts";
 import type { Upload, UploadItem, UploadState } from "../engine/interface.ts";
 import { LIMITS } from "../limits.ts";
+import { refusal } from "../refusal.ts";
 import type { ReportMeta } from "../vault/report-meta.ts";
 import {
   checkCategory,
@@ -100,6 +101,16 @@ export class Job {
     };
     const job = new Job(labels, { sizeBytes: file.size, lastModified: file.lastModified }, file);
     job.handle = item.handle ?? null;
+    return job;
+  }
+
+  /** One whose names and secrets are sealed under a password of before: the file has to be added anew. */
+  static lost(record: UploadRecord): Job {
+    const fileName = record.handle?.name ?? "";
+    const labels = { fileName, title: null, category: null, profession: null, mediaType: "", updates: null };
+    const job = new Job(labels, record, null);
+    job.state = "failed";
+    job.error = refusal("credentials-refused", "The password has changed since; add the file again.");
     return job;
   }
 

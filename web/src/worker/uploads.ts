@@ -50,9 +50,9 @@ export class Uploads {
       const isOurs = await this.claims.take(id);
       // Read under the claim: until it was given, another tab may have gone on with it.
       const record = await this.vault.store.upload(id);
-      const job = record === undefined ? null : await this.left(record);
-      if (job === null) continue;
-      if (!isOurs) job.state = "elsewhere";
+      if (record === undefined) continue;
+      const job = await this.left(record);
+      if (!isOurs && job.error === null) job.state = "elsewhere";
       // It was committed, and the page ended before it could say so.
       else if (job.labels.updates === null && this.vault.index.knows(job.report)) {
         this.forget(job);
@@ -99,15 +99,15 @@ export class Uploads {
     void this.vault.store.dropUpload(job.id);
   }
 
-  /** Null for one of before another password, set elsewhere: nobody can open it, the file is chosen anew. */
-  private async left(record: UploadRecord): Promise<Job | null> {
+  /** One of before another password, set elsewhere, has failed: nobody can open it. */
+  private async left(record: UploadRecord): Promise<Job> {
     try {
       return await Job.fromRecord(record, this.vault.session.stateKey);
     } catch (error) {
       if (!isRefusal(error, "credentials-refused")) throw error;
       await this.vault.store.dropUpload(record.id);
       if (record.upload !== null) void endUpload(this.vault.transport, record.upload);
-      return null;
+      return Job.lost(record);
     }
   }
 
@@ -297,6 +297,8 @@ export class Uploads {
   private async failed(group: readonly Job[], error: unknown, wait: number): Promise<boolean> {
     const isPassing = isRefusal(error, "unreachable", "unavailable", "too-many-attempts");
     const isStopped = isRefusal(error, "interrupted");
+    // Short ones begin anew: the server keeps nothing of what was sent of them.
+    for (const job of group) if (job.isShort && job.isOpen) job.sentBytes = 0;
     for (const job of group.filter(({ isActive }) => isActive)) {
       if (isStopped) this.list.become(job, this.list.isPaused ? "paused" : "queued");
       else if (isPassing) this.list.become(job, "waiting");

@@ -52,7 +52,7 @@ it("changed here: the vault opens, what waited is done, and the upload goes on",
   expect(again.uploads!.items).toMatchObject([{ state: "saved" }]);
 });
 
-it("changed on another device: the vault opens, without what nobody can open any more", async () => {
+it("changed on another device: the vault opens, and tells what nobody can open any more", async () => {
   const browser = new Browser(server);
   const email = newEmail();
   const page = await interrupted(browser, email);
@@ -64,10 +64,13 @@ it("changed on another device: the vault opens, without what nobody can open any
   const again = await browser.page();
   await again.engine.signIn({ email, password: NEXT });
   expect(again.state.kind).toBe("open");
-  expect(again.uploads!.items).toEqual([]);
+  expect(again.uploads!.items).toMatchObject([{ state: "failed", error: { code: "credentials-refused" } }]);
+  expect(again.engine.connection.current).toMatchObject({ waiting: 0, dropped: 1 });
   expect(again.row("note")).toMatchObject({ state: "saved" });
   again.engine.lock();
   const later = await browser.page();
   await later.engine.unlock(NEXT);
   expect(later.state.kind).toBe("open");
+  expect(later.uploads!.items).toEqual([]);
+  expect(later.engine.connection.current.dropped).toBe(0);
 });

@@ -1,4 +1,4 @@
-/** Changes that wait, in two tabs of one browser. */
+/** Changes that wait, in two tabs of one browser and after another password. */
 import "fake-indexeddb/auto";
 import { IDBFactory } from "fake-indexeddb";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -26,13 +26,13 @@ interface Tab {
 }
 
 /** A tab with one report in its vault, moved to the trash and back by name. */
-async function tab(): Promise<Tab> {
+async function tab(key = stateKey): Promise<Tab> {
   const ending = new AbortController();
   const entry = { id: REPORT, owner: "me", deleted: null };
   const table = { places: new Map([[REPORT, 0]]), segments: [{ rows: [entry] }] };
   const vault = {
     store: await Store.open(),
-    session: { stateKey },
+    session: { stateKey: key },
     closing: ending.signal,
     requireOpen: () => {
       if (ending.signal.aborted) throw refusal("interrupted", "The vault was locked.");
@@ -123,4 +123,13 @@ describe("two tabs of one browser", () => {
     await second.changer.sendWaiting();
     expect(reached).toEqual([TRASHED]);
   });
+});
+
+it("what waited under a password that was changed elsewhere is counted as lost", async () => {
+  await trash(await tab());
+  const { changer } = await tab(await StateKey.of("another passphrase"));
+  expect(changer).toMatchObject({ waiting: [], dropped: 1 });
+  isDown = false;
+  await changer.sendWaiting();
+  expect(changer.dropped).toBe(1);
 });

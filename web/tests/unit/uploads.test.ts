@@ -7,6 +7,7 @@ import { Transport, type Answer } from "../../src/api/transport.ts";
 import { StateKey } from "../../src/crypto/state-key.ts";
 import { refusal } from "../../src/refusal.ts";
 import { Store } from "../../src/worker/store.ts";
+import { Storing } from "../../src/worker/storing.ts";
 import { UploadClaims } from "../../src/worker/upload-claims.ts";
 import { Job } from "../../src/worker/upload-jobs.ts";
 import { Uploads } from "../../src/worker/uploads.ts";
@@ -108,6 +109,7 @@ beforeEach(async () => {
 });
 afterEach(() => {
   lock();
+  vi.restoreAllMocks();
   vi.unstubAllGlobals();
 });
 
@@ -321,4 +323,25 @@ it("a failed file that is taken off the list is forgotten, and does not come bac
   await become("failed");
   uploads.clear();
   await vi.waitFor(async () => expect(await store.uploads()).toEqual([]), { timeout: 15_000 });
+});
+
+it("a short file whose last request is lost is not told as sent: it begins anew", async () => {
+  vi.spyOn(Storing.prototype, "store").mockImplementationOnce(async ([job]) => {
+    Object.assign(job!, { state: "sending", sentBytes: FILE.size });
+    throw refusal("unreachable", "The network is away.");
+  });
+  await uploads.add([{ file: FILE }]);
+  await become("waiting");
+  expect(uploads.view.current.items).toMatchObject([{ sentBytes: 0 }]);
+});
+
+it("what waited under a password that was changed elsewhere is shown as to be added again", async () => {
+  await store.saveUpload(await Job.of({ file: FILE }, null).toRecord(await StateKey.of("the one before")));
+  await uploads.load();
+  expect(uploads.view.current.items).toMatchObject([
+    { fileName: "", sizeBytes: FILE.size, state: "failed", error: { code: "credentials-refused" } },
+  ]);
+  expect(await store.uploads()).toEqual([]);
+  uploads.clear();
+  expect(states()).toEqual([]);
 });

@@ -28,6 +28,11 @@ export function uploadTone(upload: Upload): Tone {
   return tones[upload.state] ?? "plain";
 }
 
+/** What a file is called; one that nobody can open the names of any more, by its size. */
+export function uploadName({ fileName, sizeBytes }: Upload): string {
+  return fileName || t("upload.unnamed", { size: formatSize(sizeBytes) });
+}
+
 /** What a person is told of one upload. Never "saved" before it is committed and read back. */
 export function uploadWords(upload: Upload): string {
   switch (upload.state) {
@@ -44,6 +49,7 @@ export function uploadWords(upload: Upload): string {
     case "paused":
       return t("upload.paused", { size: formatSize(upload.sentBytes) });
     case "waiting":
+      if (upload.sentBytes === 0) return t("upload.waiting-unsent");
       return t("upload.waiting", { size: formatSize(upload.sentBytes) });
     case "needs-file":
       return t("upload.needs-file");
@@ -52,6 +58,7 @@ export function uploadWords(upload: Upload): string {
     case "duplicate":
       return t("upload.duplicate");
     case "failed":
+      if (upload.error?.code === "credentials-refused") return t("upload.other-password");
       return upload.error === null ? t("error.unknown") : errorWords(upload.error, upload.owner === undefined ? {} : forOthers);
     case "cancelled":
       return t(upload.mayBeAdded === true ? "upload.cancelled-late" : "upload.cancelled");

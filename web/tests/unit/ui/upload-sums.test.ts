@@ -4,11 +4,13 @@ import { beforeAll, describe, expect, test, vi } from "vitest";
 
 import type { Upload, Uploads, UploadState } from "../../../src/engine/interface.ts";
 import { headingWords } from "../../../src/features/uploads/upload-sums.ts";
+import { uploadName, uploadWords } from "../../../src/features/uploads/upload-words.ts";
 import { useLanguage } from "../../../src/i18n/language.svelte.ts";
 import { Rate } from "../../../src/worker/rate.ts";
 
 beforeAll(async () => {
   vi.stubGlobal("document", { documentElement: {} });
+  vi.stubGlobal("navigator", { languages: ["en-GB"] });
   await useLanguage("en");
 });
 
@@ -37,5 +39,25 @@ describe("the time left", () => {
     vi.setSystemTime(Date.now() + 5000);
     expect(rate.secondsFor(100)).toBeNull();
     vi.useRealTimers();
+  });
+});
+
+describe("the words of one upload", () => {
+  const words = (upload: Partial<Upload>): string => uploadWords({ sizeBytes: 9, sentBytes: 0, ...upload } as Upload);
+
+  test("call nothing safe that the server has nothing of", () => {
+    expect(words({ state: "waiting" })).toBe("Connection lost. Not added yet: keep this page open.");
+    expect(words({ state: "waiting", sentBytes: 2000 })).toMatch(/^Connection lost\. 2\skB is safe\.$/);
+  });
+
+  test("do not say that nothing was added of what was being committed", () => {
+    expect(words({ state: "cancelled" })).toContain("Nothing was added");
+    expect(words({ state: "cancelled", mayBeAdded: true })).not.toContain("Nothing was added");
+  });
+
+  test("name by its size what nobody can open the name of", () => {
+    const lost = { fileName: "", sizeBytes: 2000 } as Upload;
+    expect(uploadName(lost)).toMatch(/^A file of 2\skB$/);
+    expect(uploadName({ ...lost, fileName: "scan.pdf" })).toBe("scan.pdf");
   });
 });
