@@ -17,6 +17,7 @@ from hygieia.client.commits import upload_for
 from hygieia.client.read_back import read_back
 from hygieia.errors import (
     Conflict,
+    Duplicate,
     HygieiaError,
     NotSignedIn,
     StaleRevision,
@@ -196,7 +197,8 @@ class Sharer:
         """Take a person off the readers of one's own reports, under all her keys.
 
         What she could read she may have kept; until a re-key her key still opens what any gateway
-        serves. Raises ``Forbidden`` for reports of others, ``StaleRevision`` as ``share``.
+        serves. Raises ``Forbidden`` for reports of others, ``StaleRevision`` as ``share``,
+        ``Conflict`` when a reader stands in the way of it: then a re-key comes first.
         """
         people = self.changer.people
 
@@ -271,8 +273,22 @@ class Sharer:
             sender = BatchSender(transport, upload)
             await sender.send_all(built.blocks)
             shares = [note.decode() for note in built.notes]
-            await self.changer.replace_root(built.entry, current, upload, "readers", shares)
+            try:
+                await self.changer.replace_root(built.entry, current, upload, "readers", shares)
+            except Duplicate as error:
+                # Without a new packet in it, whoever reads the report could have built this root.
+                if shares:
+                    raise
+                raise _stored_elsewhere(built.entry) from error
         await read_back(self.changer.source, sender.sample, [built.root.cid])
+
+
+def _stored_elsewhere(entry: ReportEntry) -> Conflict:
+    return Conflict(
+        "Somebody who reads the report has stored this very list of its readers as something else, "
+        "which keeps you from taking readers off until the report has a new session key.",
+        hint=f"Give it one, then unshare at once: hygieia rekey {entry.id[:8]}",
+    )
 
 
 def _not_yet(

@@ -13,13 +13,15 @@ import pytest
 from hygieia.client import Vault
 from hygieia.client import readers as client_readers
 from hygieia.client import sharing as client_sharing
+from hygieia.client.batches import BatchSender
+from hygieia.client.commits import NewRoot, commit_reports, upload_for
 from hygieia.client.contacts import Contacts
 from hygieia.client.received import Standing
 from hygieia.client.transport import Answer
-from hygieia.errors import CertificateRefused, HygieiaError, InvalidInput, NoteRefused
+from hygieia.errors import CertificateRefused, Conflict, HygieiaError, InvalidInput, NoteRefused
 from hygieia.openpgp.certificates import Certificate
 from hygieia.openpgp.notes import Verdict
-from hygieia.openpgp.packets import pkesk_digest
+from hygieia.openpgp.packets import parse_header_leaf, pkesk_digest
 from hygieia.openpgp.recovery_code import make_code
 from hygieia.openpgp.sealing import open_revocation, seal_revocation
 from hygieia.openpgp.times import format_time, now
@@ -27,6 +29,8 @@ from hygieia.recovery.recover import Password, recover_from
 from hygieia.vault.index import PutContact
 from hygieia.vault.people import ContactState
 from hygieia.vault.share_note import Share, sign_share
+from hygieia.vault.sharing import Reshared, drop_readers
+from hygieia.vault.words import make_id
 from tests.unit.client.conftest import Person
 from tests.unit.client.delegating import email as email_of
 from tests.unit.client.people import (
@@ -185,3 +189,35 @@ async def test_a_note_that_calls_the_owners_own_packet_somebody_elses_locks_nobo
     [left] = (await ana.sharing.changer.current(ana.find(entry.id))).report.packets
     assert left == own
     assert await content_of(ana, ana.find(entry.id), tmp_path) == CONTENT
+
+
+async def test_a_reader_who_stores_the_readers_without_him_is_taken_off_after_a_re_key(
+    person: Person, tmp_path: Path
+) -> None:
+    """Each root is committed once at a server: he was faster with the one that takes him off."""
+    ana, boris, cleo = [await person(name) for name in ("Ana", "Boris", "Cleo")]
+    await meet(ana, boris)
+    await meet(ana, cleo)
+    entry = await share(ana, await stored(ana, tmp_path), boris, cleo)
+    his = pkesk_digest((await boris.read(await received(boris))).own_packet or b"")
+    without_him = drop_readers(await ana.read(entry), [his], ana.sharing.changer.people)
+    await commit_as_his(boris, without_him)
+
+    with pytest.raises(Conflict, match="new session key") as refused:
+        await unshare(ana, entry, boris)
+    assert f"hygieia rekey {entry.id[:8]}" in str(refused.value.hint)
+    assert (await ana.index.readers(entry.id)).removed == ()
+    rekeyed = (await ana.rekeying.rekey(ana.find(entry.id))).entry
+    await unshare(ana, rekeyed, boris)
+    assert await boris.inbox.look() == []
+    assert (await received(cleo)).id == entry.id
+
+
+async def commit_as_his(boris: Vault, built: Reshared) -> None:
+    """As a report of his own, with a note for the packet that is not his, of somebody made up."""
+    transport, key = boris.session.transport, boris.session.key
+    report, packet = make_id(), parse_header_leaf(built.blocks[0].data)[1]
+    note = sign_share(key, Share(report, "f" * 64, pkesk_digest(packet), None, format_time(now())))
+    async with upload_for(transport) as upload:
+        await BatchSender(transport, upload).send_all(built.blocks)
+        await commit_reports(transport, upload, [NewRoot(report, str(built.root.cid), (note,))])
