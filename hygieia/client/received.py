@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 _PAGE_ITEMS: Final = 200
 _MOST_PAGES: Final = 500
+# Anybody may share with anybody, and to open a report is work: the newest will do.
+MOST_FROM_STRANGERS: Final = 50
 _PURGED: Final = "You deleted it for good here. To have it again, have it stored anew and shared."
 
 
@@ -70,26 +72,46 @@ class Received:
 
 @dataclass(slots=True)
 class Inbox:
-    """The reports that others share with the owner of an open vault."""
+    """The reports that others share with the owner of an open vault.
+
+    ``unopened``: how many from strangers the last look passed over.
+    """
 
     session: Session
     index: IndexSync
     source: BlockSource
+    unopened: int = 0
 
     async def look(self) -> Sequence[Received]:
-        """What is shared now, newest first; what may be is entered in the index at once."""
+        """What is shared now, newest first; what may be is entered in the index at once.
+
+        Of what strangers share, and she has not accepted, at most ``MOST_FROM_STRANGERS`` are
+        opened; ``unopened`` counts the others. Whoever is a contact then is none of these.
+        """
         found: list[Received] = []
         changes: list[Change] = []
         people = self.index.state.people(self.session.key.certificate)
+        from_strangers = 0
         async for item in self.listed():
+            if self._is_from_a_stranger(item, people):
+                from_strangers += 1
+                if from_strangers > MOST_FROM_STRANGERS:
+                    continue
             one = await self._judge(item, people)
             if one is None:
                 continue
             found.append(one)
             if one.standing is Standing.ACCEPTED and one.entry is not None:
                 changes += self._entering(one.entry)
+        self.unopened = max(0, from_strangers - MOST_FROM_STRANGERS)
         await self.index.change(changes)
         return found
+
+    def _is_from_a_stranger(self, item: Mapping[str, Any], people: People) -> bool:
+        share = answers.part(item, "share")
+        report_id = answers.text(share, "report")
+        is_new = not words.is_report_id(report_id) or self.index.state.find(report_id) is None
+        return is_new and not people.is_known(answers.text(share, "sharer"))
 
     async def accept(self, received: Received) -> ReportEntry:
         """Enter a report from a stranger because the user says so. Raises what refused it."""

@@ -101,18 +101,20 @@ def shared(invocation: Invocation, accept: str | None) -> None:
     from hygieia.cli.sessions import opened_vault, run
     from hygieia.client.received import Standing
 
-    async def work() -> Sequence[Received]:
+    async def work() -> tuple[Sequence[Received], int]:
         async with opened_vault(invocation) as vault:
-            found = await vault.inbox.look()
+            inbox = vault.inbox
+            found = await inbox.look()
             if accept is None:
-                return found
+                return found, inbox.unopened
             chosen = _chosen(found, accept)
-            await vault.inbox.accept(chosen)
-            return [chosen]
+            await inbox.accept(chosen)
+            return [chosen], 0
 
-    found = run(work())
+    found, unopened = run(work())
     reports = [_describe(each, accepted=accept is not None) for each in found]
-    invocation.result({"reports": reports, "next": None}, lambda: _table(reports))
+    document = {"reports": reports, "next": None, "unopened": unopened}
+    invocation.result(document, lambda: _table(reports))
     for each in found:
         if each.standing is Standing.REFUSED:
             invocation.warn(f"report {each.id[:8]} was left out: {each.error}")
@@ -121,6 +123,11 @@ def shared(invocation: Invocation, accept: str | None) -> None:
         invocation.message(
             f"{waiting} from strangers, or written by somebody you do not know: look who sent it, then "
             "hygieia shared --accept REPORT."
+        )
+    if unopened:
+        invocation.message(
+            f"{unopened} more from strangers were not opened. To see those of somebody you expect: "
+            "hygieia contacts show EMAIL, then look again."
         )
 
 

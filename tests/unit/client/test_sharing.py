@@ -88,6 +88,26 @@ async def test_from_someone_she_does_not_know_it_waits_until_she_says_so(
     assert (await boris.read(taken)).verdict is Verdict.UNKNOWN_SIGNER
 
 
+async def test_a_stranger_who_shares_many_hides_nobody_she_knows(
+    person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hygieia.client.received.MOST_FROM_STRANGERS", 2)
+    ana, boris, mallory = [await person(name) for name in ("Ana", "Boris", "Mallory")]
+    await meet(ana, boris)
+    mine = await share(ana, await stored(ana, tmp_path), boris)
+    spam = [await stored(mallory, tmp_path, content) for content in (b"one", b"two", b"three")]
+    for each in spam:
+        await share(mallory, each, boris)
+    inbox = boris.inbox
+    found = {each.id: each.standing for each in await inbox.look()}
+    assert found[mine.id] is Standing.ACCEPTED
+    assert sorted(found.values()) == ["accepted", "stranger", "stranger"]
+    assert inbox.unopened == 1
+    await boris.contacts.look_up("mallory@example.org")
+    assert {each.id for each in await inbox.look()} == {mine.id, *(each.id for each in spam)}
+    assert inbox.unopened == 0
+
+
 async def test_it_goes_from_hand_to_hand(person: Person, tmp_path: Path) -> None:
     ana, boris, cleo = [await person(name) for name in ("Ana", "Boris", "Cleo")]
     await meet(ana, boris)
