@@ -90,6 +90,12 @@ class Contacts:
         check_new_key(self.index.state.contacts(), offered, email)
         met = await asyncio.to_thread(meet, known, offered, email=email, name=name)
         if met != known:
+            # Another device may have decided about this person since the index was read.
+            await self.index.refresh()
+            known = find_contact(self.index.state.contacts(), email)
+            check_new_key(self.index.state.contacts(), offered, email)
+            met = await asyncio.to_thread(meet, known, offered, email=email, name=name)
+        if met != known:
             await self.index.change([PutContact(met)])
         return Seen(met, offered)
 

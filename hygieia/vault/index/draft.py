@@ -203,12 +203,24 @@ class Draft:
         if place is None and instead_of is not None:
             place = self._place(CONTACTS, instead_of)
         if place is None:
-            self._append(CONTACTS, contact)
+            # Another device has decided about this email since: what was judged without that is void.
+            if contact.email not in self._emails():
+                self._append(CONTACTS, contact)
             return
         known = self._row(CONTACTS, place)
-        # A key is one person's: under another email it takes nobody's place (15.1).
-        if isinstance(known, Contact) and known.email == contact.email:
+        # A key is one person's: under another email it takes nobody's place (15.1). And where another
+        # key stands than the two that were judged, a device has decided since.
+        if (
+            isinstance(known, Contact)
+            and known.email == contact.email
+            and known.key in {contact.key, instead_of}
+        ):
             self._set(CONTACTS, place, contact)
+
+    def _emails(self) -> set[str]:
+        places = range(self._entries.get(CONTACTS, 0))
+        rows = (self._row(CONTACTS, place) for place in places)
+        return {row.email for row in rows if isinstance(row, Contact)}
 
     def _put_delegation(self, delegation: DelegationNote) -> None:
         place = self._place(DELEGATIONS, row_key(delegation))

@@ -33,7 +33,7 @@ from hygieia.vault.index import (
     rekey,
 )
 from hygieia.vault.index.note import TableSize
-from hygieia.vault.people import FormerKey
+from hygieia.vault.people import ContactState, FormerKey
 from hygieia.vault.reading import read_now
 from hygieia.vault.share_note import Reader, Readers
 from tests.unit.vault.factories import (
@@ -219,6 +219,20 @@ class TestChanges:
         after = state.readers(found.id)
         assert after.removed == (() if same_person else (old.key_id,))
         assert (after.readers, after.removed_packets) == (reading.readers, ("a" * 64,))
+
+    def test_a_late_judgement_of_a_contact_undoes_no_decision_of_another_device(self) -> None:
+        vault = Vault.new()
+        old, new = key_of("Old"), key_of("New")
+        pinned = contact(old)
+        vault.change(PutContact(pinned))
+        accepted = replace(contact(new), email=pinned.email)
+        vault.change(PutContact(accepted, instead_of=old.key_id))
+        late = PutContact(replace(pinned, state=ContactState.CHANGED))
+        vault.change(late)
+        assert list(vault.state.contacts()) == [accepted]
+        vault.state = read_now(load_all(vault.reopen()), vault.blocks.get)
+        vault.change(late)
+        assert list(vault.state.contacts()) == [accepted]
 
     @pytest.mark.parametrize("newer", [0, 1])
     def test_a_device_that_had_not_heard_of_it_puts_nobody_back(self, newer: int) -> None:

@@ -77,9 +77,18 @@ export class Contacts {
     if (offered.keyId === vault.key.keyId) {
       throw invalid("email", "oneself", "The server shows your own key for somebody else's email address.");
     }
-    checkNewKey(contactsOf(vault.index.state), offered, email);
-    const contact = await meet(known, offered, { email, name });
-    if (contact !== known) await vault.index.change([{ kind: "put-contact", contact }]);
+    const judge = async (pinned: ContactRow | null): Promise<ContactRow> => {
+      checkNewKey(contactsOf(vault.index.state), offered, email);
+      return meet(pinned, offered, { email, name });
+    };
+    let [contact, pinned] = [await judge(known), known];
+    if (contact !== known) {
+      // Another device may have decided about this person since the index was read.
+      await vault.index.refresh();
+      pinned = findContact(contactsOf(vault.index.state), email);
+      contact = await judge(pinned);
+    }
+    if (contact !== pinned) await vault.index.change([{ kind: "put-contact", contact }]);
     return { contact, offered, isNew: known === null };
   }
 

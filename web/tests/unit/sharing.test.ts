@@ -10,7 +10,7 @@ import { EngineError, refusal } from "../../src/refusal.ts";
 import { accepted, checkNewKey, checkRecipients, meet, verified } from "../../src/vault/contacts.ts";
 import { isTakenOff } from "../../src/vault/give-back.ts";
 import type { Change } from "../../src/vault/index/changes.ts";
-import { READERS, REPORTS, rowsOf } from "../../src/vault/index/state.ts";
+import { CONTACTS, contactsOf, READERS, REPORTS, rowsOf } from "../../src/vault/index/state.ts";
 import { applyChanges, newIndex } from "../../src/vault/index/write.ts";
 import { People, supersededOf, type ContactRow } from "../../src/vault/people.ts";
 import type { BlockSource } from "../../src/vault/reading.ts";
@@ -324,6 +324,27 @@ describe("an index whose readers change", () => {
     expect([...rowsOf(state, REPORTS)][0]).toMatchObject({ cid: newer > 0 ? late.cid : encrypted.root });
     await apply({ kind: "put-readers", readers: { ...noReaders(meta.id), readers: [taken] } });
     expect([...rowsOf(state, READERS)][0]).toMatchObject({ removed: [cleo.keyId] });
+  });
+
+  it("lets a late judgement of a contact undo no decision of another device", async () => {
+    const pinned = contact(boris);
+    const accepted = { ...contact(cleo), email: pinned.email };
+    let { state } = await newIndex({ notes: [], formerKeys: [], digests: {}, extra: {} }, ana, NOW);
+    const apply = async (...changes: Change[]): Promise<void> => {
+      state = (await applyChanges(state, changes, ana, NOW))?.state ?? state;
+    };
+    await apply({ kind: "put-contact", contact: pinned });
+    const decision = { kind: "put-contact", contact: accepted, insteadOf: boris.keyId } as const;
+    const late = { kind: "put-contact", contact: { ...pinned, state: "changed" } } as const;
+    await apply(decision);
+    await apply(late);
+    expect(contactsOf(state)).toEqual([accepted]);
+    // As read anew, where nothing tells of the key that was.
+    const contacts = state.tables.get(CONTACTS)!;
+    const places = new Map([...contacts.places!].filter(([key]) => key !== boris.keyId));
+    state = { ...state, tables: new Map([...state.tables, [CONTACTS, { ...contacts, places }]]) };
+    await apply(late);
+    expect(contactsOf(state)).toEqual([accepted]);
   });
 
   it("keeps out whom the owner took off, whatever becomes of the session key, until she reads it again", async () => {

@@ -151,7 +151,16 @@ export class Draft {
     const place = this.place(CONTACTS, contact.key);
     // A key is one person's: under another email it takes nobody's place (docs/spec/15 §1).
     const isAnothers = place !== undefined && this.row(CONTACTS, place)["email"] !== contact.email;
-    if (!isAnothers) this.put(CONTACTS, contact, insteadOf);
+    // Another device has decided about this email since: what was judged without that is void.
+    const there = place ?? (insteadOf === undefined ? undefined : this.place(CONTACTS, insteadOf));
+    const judged: (Json | undefined)[] = [contact.key, insteadOf];
+    const isVoid = there === undefined ? this.hasContact(contact.email) : !judged.includes(this.row(CONTACTS, there)["key"]);
+    if (!isAnothers && !isVoid) this.put(CONTACTS, contact, insteadOf);
+  }
+
+  private hasContact(email: string): boolean {
+    const count = this.entries.get(CONTACTS) ?? tableOf(this.state, CONTACTS).entries;
+    return Array.from({ length: count }, (_, place) => this.row(CONTACTS, place)["email"]).includes(email);
   }
 
   private put(table: string, row: JsonObject, insteadOf?: string): void {
