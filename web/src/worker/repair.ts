@@ -51,6 +51,7 @@ export async function repair(vault: Vault): Promise<Found> {
   const { index } = vault;
   const finder = new Finder(vault, await authorJudge(vault));
   let { cursor } = index.state.note;
+  let settled = cursor;
   let hasMessages = false;
   for (let page = 0, more = true; more && page < MOST_PAGES; page++) {
     const query = { limit: PAGE_ITEMS, after: cursor };
@@ -61,12 +62,13 @@ export async function repair(vault: Vault): Promise<Found> {
     hasMessages = answer["inbox"] === true;
     more = answer["more"] === true && next !== cursor;
     cursor = next;
+    if (!finder.isPutOff) settled = cursor;
   }
-  const { refused, stored, skipped, isPutOff } = finder;
+  const { refused, stored, skipped } = finder;
   const changes = finder.enter();
   await remember(vault, stored);
   if (changes.length > 0 || skipped > SKIPPED_WORTH_A_CURSOR) {
-    if (cursor !== null && !isPutOff) changes.push({ kind: "set-cursor", cursor });
+    if (settled !== null) changes.push({ kind: "set-cursor", cursor: settled });
     await index.change(changes);
   }
   return { refused, stored, hasMessages };
@@ -76,7 +78,10 @@ class Finder {
   readonly refused: Refused[] = [];
   readonly stored: ReportEntry[] = [];
   skipped = 0;
-  /** Whether something waits until this user has done changing readers: it is to be listed again. */
+  /**
+   * Whether something is to be listed again: it waits until this user has done changing readers, or a
+   * block of it is nowhere just now.
+   */
   isPutOff = false;
   private readonly vault: Vault;
   private readonly people: People;
@@ -130,6 +135,7 @@ class Finder {
       } catch (error) {
         if (!isIntegrity(error) && !isRefusal(error, "invalid-input", "block-missing", "not-found")) throw error;
         this.refused.push({ report: id, error });
+        if (isRefusal(error, "block-missing", "not-found")) this.isPutOff = true;
         return [];
       }
     }
@@ -172,8 +178,11 @@ class Finder {
    */
   private async isNews(id: string, root: string): Promise<boolean> {
     const { vault } = this;
-    if (vault.changingReaders > 0) this.isPutOff = true;
-    return !this.isPutOff && (await vault.transport.call("GET", `/reports/${id}`))["root"] === root;
+    if (vault.changingReaders > 0) {
+      this.isPutOff = true;
+      return false;
+    }
+    return (await vault.transport.call("GET", `/reports/${id}`))["root"] === root;
   }
 
   /** Who is off a report without her index having said so: another device of hers, or the server. */
