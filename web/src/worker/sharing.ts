@@ -24,7 +24,6 @@ import type {
   UploadRight,
 } from "../engine/interface.ts";
 import { EngineError, refusal } from "../refusal.ts";
-import { acceptTrail, ActivityList, checkTrail, exportTrail } from "./activity.ts";
 import { catchUp } from "./catching-up.ts";
 import { Contacts } from "./contacts.ts";
 import type { Delegating } from "./delegating.ts";
@@ -54,7 +53,6 @@ export class Sharing implements SharingEngine {
   private readonly door: Doorway;
   private opened: { readonly vault: Vault; readonly desks: Promise<Desks> } | null = null;
   private readonly postponed = new Set<string>();
-  private trail = new ActivityList();
   private goneOn: Vault | null = null;
   private running = 0;
   private isLooking = false;
@@ -78,7 +76,6 @@ export class Sharing implements SharingEngine {
   close(): void {
     this.opened = null;
     this.postponed.clear();
-    this.trail = new ActivityList();
     this.goneOn = null;
     this.contacts.set([]);
     this.received.set(NOTHING_RECEIVED);
@@ -307,19 +304,19 @@ export class Sharing implements SharingEngine {
   // -- activity
 
   async activity(query: { after: string | null; limit: number }): Promise<ActivityPage> {
-    return this.trail.page(this.door.vault, query);
+    return (await this.trail()).page(query);
   }
 
   async checkActivity(): Promise<ActivityCheck> {
-    return checkTrail(this.door.vault);
+    return (await this.trail()).check();
   }
 
   async acceptActivity(): Promise<void> {
-    await acceptTrail(this.door.vault);
+    await (await this.trail()).accept();
   }
 
   async exportActivity(): Promise<{ fileName: string; bytes: Uint8Array<ArrayBuffer> }> {
-    return exportTrail(this.door.vault);
+    return (await this.trail()).exported();
   }
 
   // -- inside
@@ -373,6 +370,10 @@ export class Sharing implements SharingEngine {
     });
     desks.then((found) => this.recall(vault, found)).catch(() => {});
     return desks;
+  }
+
+  private async trail(): Promise<Desks["activity"]> {
+    return (await this.desks(this.door.vault)).activity;
   }
 
   private isOpen(vault: Vault): boolean {
