@@ -1,7 +1,5 @@
 /** Brings an open vault up to date: its index, and what the server says has changed since. */
-import { isRefusal } from "../refusal.ts";
-import { shareWithDelegates } from "./newly-stored.ts";
-import { repair } from "./repair.ts";
+import { isRefusal, refusal } from "../refusal.ts";
 import type { Vault } from "./vault.ts";
 
 export async function catchUp(vault: Vault): Promise<void> {
@@ -11,6 +9,9 @@ export async function catchUp(vault: Vault): Promise<void> {
 }
 
 async function enterWhatChanged(vault: Vault): Promise<void> {
+  const { repair, shareWithDelegates } = await import("./desks.ts").catch(() => {
+    throw refusal("unreachable", "A part of the app could not be loaded.");
+  });
   const { refused, stored, hasMessages } = await repair(vault);
   vault.refused = refused;
   vault.hasMessages = hasMessages;

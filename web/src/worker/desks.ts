@@ -10,7 +10,12 @@ import { DelegationDesk } from "./delegation-desk.ts";
 import { GivingBack } from "./giving-back.ts";
 import { KeptNotices } from "./kept-notices.ts";
 import { Inbox } from "./received.ts";
+import { Sharer } from "./sharer.ts";
 import type { Vault } from "./vault.ts";
+
+export { shareWithDelegates } from "./newly-stored.ts";
+export { repair } from "./repair.ts";
+export { verifyReport } from "./verifying.ts";
 
 /** The owner's view of her activity trail. */
 interface Activity {
@@ -28,6 +33,7 @@ export interface Desks {
   readonly giving: GivingBack;
   readonly inbox: Inbox;
   readonly notices: KeptNotices;
+  readonly sharer: Sharer;
 }
 
 export function desksOf(vault: Vault): Desks {
@@ -46,5 +52,6 @@ export function desksOf(vault: Vault): Desks {
     giving: new GivingBack(vault, contacts),
     inbox: new Inbox(vault),
     notices: new KeptNotices(vault),
+    sharer: new Sharer(vault, contacts),
   };
 }

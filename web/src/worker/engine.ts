@@ -39,7 +39,6 @@ import type { ReportFeed } from "./report-feed.ts";
 import { Sessions } from "./session.ts";
 import type { Sharing } from "./sharing.ts";
 import type { Store } from "./store.ts";
-import { verifyReport } from "./verifying.ts";
 
 export class EngineInWorker {
   readonly state: Source<VaultState>;
@@ -246,8 +245,10 @@ export class EngineInWorker {
     return subject.id;
   }
 
-  verify(report: string, onChange: (verification: Verification) => void): Promise<Verification> {
-    return verifyReport(this.door.vault, report, onChange);
+  async verify(report: string, onChange: (verification: Verification) => void): Promise<Verification> {
+    const { vault } = this.door;
+    const { verifyReport } = await import("./desks.ts");
+    return verifyReport(vault, report, onChange);
   }
 
   // -- transfers

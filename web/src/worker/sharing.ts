@@ -29,7 +29,6 @@ import { Contacts } from "./contacts.ts";
 import type { Delegating } from "./delegating.ts";
 import type { Desks } from "./desks.ts";
 import { named, readersByReport, showReaders } from "./readers.ts";
-import { Sharer } from "./sharer.ts";
 import type { Vault } from "./vault.ts";
 
 const NOTHING_RECEIVED: ReceivedList = { status: "closed", items: [], error: null };
@@ -143,14 +142,14 @@ export class Sharing implements SharingEngine {
     request: { reports: readonly string[]; people: readonly string[]; retry?: boolean },
     onProgress?: Progress<ShareProgress>,
   ): Promise<ShareOutcome[]> {
-    return this.changing((vault) => sharerOf(vault).share(request, onProgress));
+    return this.changing(async (vault) => (await this.desks(vault)).sharer.share(request, onProgress));
   }
 
   unshare(
     request: { reports: readonly string[]; person: string },
     onProgress?: Progress<ShareProgress>,
   ): Promise<ShareOutcome[]> {
-    return this.changing((vault) => sharerOf(vault).unshare(request, onProgress));
+    return this.changing(async (vault) => (await this.desks(vault)).sharer.unshare(request, onProgress));
   }
 
   async readersOf(report: string): Promise<Readers> {
@@ -383,8 +382,4 @@ export class Sharing implements SharingEngine {
       return false;
     }
   }
-}
-
-function sharerOf(vault: Vault): Sharer {
-  return new Sharer(vault, new Contacts(vault));
 }
