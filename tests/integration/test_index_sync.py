@@ -21,6 +21,7 @@ from hygieia.client.session import Session
 from hygieia.client.state import IndexFloor, ProfileStore
 from hygieia.client.transport import Answer, Transport
 from hygieia.client.vault import create_account
+from hygieia.domain import changes
 from hygieia.errors import BlockMissing, Fork, NoteRefused, Rollback
 from hygieia.ipld.block import Block
 from hygieia.ipld.cid import CID
@@ -98,7 +99,10 @@ class Without:
 @pytest.fixture(autouse=True)
 def told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """As though every change were older than what the server's cursors stay behind."""
-    monkeypatch.setattr("hygieia.domain.changes.LAG", timedelta(0))
+    end_cursor = changes._end_cursor
+    monkeypatch.setattr(
+        changes, "_end_cursor", lambda items, after, _: end_cursor(items, after, "~")
+    )
 
 
 async def test_a_change_is_there_for_the_next_device_and_named_by_ipns(tmp_path: Path) -> None:
