@@ -187,7 +187,8 @@ class Transport:
         except (aiohttp.ClientError, TimeoutError, OSError):
             raise Unreachable(
                 f"The server {self.server} cannot be reached.",
-                hint="Is it running? Check the address, then try again.",
+                hint="Is it running? Check the address, then try again. ls, info, get and cat need no server "
+                "where a gateway has the vault: --gateway URL",
             ) from None
 
 

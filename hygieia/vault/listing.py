@@ -45,7 +45,10 @@ def find_report(state: IndexState, name: str) -> ReportEntry:
     if len(found) > 1:
         raise InvalidInput("More than one report begins so: give more of its id.")
     if not found:
-        raise NotFound("The vault has no such report.", hint="Its list: hygieia ls")
+        raise NotFound(
+            "The vault has no such report.",
+            hint="Its list: hygieia ls. What others share with you comes in by: hygieia shared",
+        )
     return found[0]
 
 

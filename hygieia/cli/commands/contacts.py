@@ -52,6 +52,10 @@ def contacts(invocation: Invocation) -> None:
         return table(("NAME", "EMAIL", "STATE"), rows) if rows else ""
 
     invocation.result({"contacts": [_describe(each) for each in found]}, human)
+    if not found:
+        invocation.message(
+            "You know nobody here yet. To find somebody: hygieia contacts show EMAIL"
+        )
 
 
 @contacts.command("show", cls=GlobalOptions, short_help="Find somebody; show the safety number.")

@@ -146,6 +146,8 @@ def delegations(invocation: Invocation) -> None:
     document = _run(invocation, work)
     requests = [each for each in document["waiting"] if "id" in each]
     invocation.result(document, lambda: delegation_table([*document["delegations"], *requests]))
+    if not document["delegations"] and not document["waiting"]:
+        invocation.message("There are no delegations, given or received.")
     for each in requests:
         short = each["id"][:8]
         invocation.message(
@@ -155,8 +157,9 @@ def delegations(invocation: Invocation) -> None:
     strangers = len(document["waiting"]) - len(requests)
     if strangers:
         invocation.message(
-            f"{strangers} from people who are none of your contacts: kept closed. To be rid of "
-            "them: hygieia delegations refuse --strangers"
+            f"{strangers} from people who are none of your contacts: kept closed. They open once you "
+            "know who sent them (hygieia contacts show EMAIL). To be rid of them: hygieia delegations "
+            "refuse --strangers"
         )
     for each in document["refused"]:
         invocation.warn(f"something from {each['from']} was refused: {each['code']}")

@@ -124,6 +124,8 @@ def shared(invocation: Invocation, accept: str | None) -> None:
             f"{waiting} from strangers, or written by somebody you do not know: look who sent it, then "
             "hygieia shared --accept REPORT."
         )
+    if not found:
+        invocation.message("Nobody shares a report with you now.")
     if unopened:
         invocation.message(
             f"{unopened} more from strangers were not opened. To see those of somebody you expect: "
