@@ -18,6 +18,7 @@ from hygieia.client.session import (
 )
 from hygieia.client.sign_up import Recovery, make_recovery, seal_anew
 from hygieia.client.state import Profile, StateKey
+from hygieia.client.to_do import ToDo
 from hygieia.errors import (
     InvalidInput,
     NotFound,
@@ -59,8 +60,10 @@ async def change_password(session: Session, *, current: str, new: str) -> None:
         **_seal_json(sealed),
     }
     kept = saved_session(profile, session.unlocked.state_key)
+    to_do = ToDo(session).read()
     await session.transport.call("PUT", "/account/seal", body=body, if_match=rev)
     _adopt(session, sealed, stretched, kept)
+    ToDo(session).add(**to_do)
     if session.profile.keyring:
         await keep_unlocked(session)
 

@@ -76,6 +76,8 @@ class Contacts:
         email = normalise_email(email)
         if email == self.session.profile.email:
             raise InvalidInput("This is your own email address.")
+        # Another device may have decided about this person since the index was read.
+        await self.index.refresh()
         known = find_contact(self.index.state.contacts(), email)
         try:
             answer = (await self._find(email)).document
@@ -89,12 +91,6 @@ class Contacts:
             raise InvalidInput("The server shows your own key for somebody else's email address.")
         check_new_key(self.index.state.contacts(), offered, email)
         met = await asyncio.to_thread(meet, known, offered, email=email, name=name)
-        if met != known:
-            # Another device may have decided about this person since the index was read.
-            await self.index.refresh()
-            known = find_contact(self.index.state.contacts(), email)
-            check_new_key(self.index.state.contacts(), offered, email)
-            met = await asyncio.to_thread(meet, known, offered, email=email, name=name)
         if met != known:
             await self.index.change([PutContact(met)])
         return Seen(met, offered)

@@ -198,6 +198,7 @@ async def _readers(
         found,
         removed=tuple(dict.fromkeys([*listed.removed, *gone])),
         removed_packets=tuple(dict.fromkeys([*listed.removed_packets, *sorted(lacking)])),
+        kept_out=tuple(dict.fromkeys([*listed.kept_out, *gone])),
     )
 
 

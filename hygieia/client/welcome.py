@@ -35,6 +35,13 @@ async def welcome(
     ``index.not_given`` tells then what became of the delegates.
     """
     to_do = ToDo(session)
+    people = index.state.people(session.key.certificate)
+    stored = [
+        each.id for each in entered if people.is_me(each.owner) and not people.is_me(each.author)
+    ]
+    # First of all: they are in the index already, and nobody names them once more.
+    with contextlib.suppress(HygieiaError):
+        to_do.add(reports=stored)
     waiting = to_do.read()
     if waiting["permissions"]:
         with contextlib.suppress(HygieiaError):
@@ -42,15 +49,10 @@ async def welcome(
     if index.inbox_waits:
         with contextlib.suppress(HygieiaError):
             await _take_in(session, index, source)
-    people = index.state.people(session.key.certificate)
-    stored = [
-        each.id for each in entered if people.is_me(each.owner) and not people.is_me(each.author)
-    ]
     if not stored and not waiting["reports"]:
         return
     delegates = Delegates(Changer(session, index, source))
     with contextlib.suppress(HygieiaError):
-        delegates.to_do.add(reports=stored)
         applied = await delegates.apply_to_new()
         index.not_given = NotGiven(applied.left_out, tuple(applied.failed))
 

@@ -210,11 +210,8 @@ class Draft:
         known = self._row(CONTACTS, place)
         # A key is one person's: under another email it takes nobody's place (15.1). And where another
         # key stands than the two that were judged, a device has decided since.
-        if (
-            isinstance(known, Contact)
-            and known.email == contact.email
-            and known.key in {contact.key, instead_of}
-        ):
+        judged = contact.key if instead_of is None else instead_of
+        if isinstance(known, Contact) and known.email == contact.email and known.key == judged:
             self._set(CONTACTS, place, contact)
 
     def _emails(self) -> set[str]:

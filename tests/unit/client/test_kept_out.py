@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from hygieia.client.index_sync import IndexSync
 from tests.unit.client.conftest import Person
-from tests.unit.client.delegating import give, key, put, readers
+from tests.unit.client.delegating import give, key, opened_again, put, readers
 from tests.unit.client.people import meet, share, unshare
 from tests.unit.client.vaults import file_in
 
@@ -62,3 +63,24 @@ async def test_past_reports_are_opened_without_those_she_was_taken_off(
     await ana.delegates.apply([delegation.id])
     assert await readers(ana, ana.find(entry.id)) == {}
     assert await readers(ana, ana.find(other.id)) == {key(boris): delegation.id}
+
+
+async def test_an_unshare_whose_index_never_followed_keeps_her_out_too(
+    person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana, boris = await person("Ana"), await person("Boris")
+    await meet(ana, boris)
+    await give(ana, boris)
+    entry = await put(ana, tmp_path, "scan")
+
+    async def crash(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(IndexSync, "change", crash)
+        with pytest.raises(KeyboardInterrupt):
+            await unshare(ana, entry, boris)
+    await opened_again(ana)
+    for title in ("one", "two"):
+        entry = await ana.edit(ana.find(entry.id), title=title)
+        assert await readers(ana, entry) == {}

@@ -121,6 +121,13 @@ async def test_a_changed_password_opens_the_vault_and_the_old_one_does_not(
             pass
 
 
+async def test_what_is_to_be_done_is_still_known_under_a_changed_password(vault: Vault) -> None:
+    vault.delegates.to_do.add(permissions=["a key"], reports=["a report"])
+    await vault.change_password(current=PASSWORD, new=NEW_PASSWORD)
+    known = vault.delegates.to_do.read()
+    assert (known["permissions"], known["reports"]) == (["a key"], ["a report"])
+
+
 async def test_uploads_are_ended_with_their_change(api: Api, vault: Vault, tmp_path: Path) -> None:
     """An account may have 256 open: some hundred changes a day would be the last."""
     [stored] = await vault.put([file_in(tmp_path, "a.txt", b"one")])

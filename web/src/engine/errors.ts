@@ -56,6 +56,8 @@ export type ErrorCode =
 
 /** What more an error can tell; each field belongs to the codes named. */
 export interface ErrorFacts {
+  /** note-refused: it is of a time to come by this clock; later it may be found sound. */
+  readonly isEarly?: true;
   /** too-many-attempts, unavailable: how long to wait. */
   readonly retryAfterSeconds?: number;
   /** invalid-input: which field of a form (`email`, `name`, `password`, `code`, `title`, …). */

@@ -6,7 +6,9 @@
 import type { UnlockedKey } from "../crypto/keys.ts";
 import { openSmall } from "../crypto/envelope.ts";
 import { parseNote, readCarried, type CarriedNote, type Note, type Verdict } from "../crypto/notes.ts";
+import { CLOCK_SKEW_SECONDS } from "../crypto/self-signatures.ts";
 import { parseHeader, type SessionKey } from "../crypto/session-keys.ts";
+import { nowSeconds } from "../crypto/times.ts";
 import { parseCid, type Cid } from "../ipld/cid.ts";
 import { readEnvelope, readReportNode } from "../ipld/shapes.ts";
 import type { Child } from "../ipld/unixfs.ts";
@@ -118,6 +120,11 @@ export async function readReport(
 async function judge(note: Note, signer: string, people: People): Promise<Verdict> {
   const verdict = await people.verify(note, signer);
   if (verdict === null) return "unknown-signer";
+  if (verdict === "invalid" && note.created > nowSeconds() + CLOCK_SKEW_SECONDS) {
+    throw refusal("note-refused", "The report's note is of a time to come: this clock is behind, or its author's ahead.", {
+      isEarly: true,
+    });
+  }
   if (verdict === "invalid" || verdict === "unknown-signer") {
     throw refusal("note-refused", "The report's note is not signed by the author it names.");
   }

@@ -167,18 +167,20 @@ export function packetsOf(readers: Readers, people: People, person: string): str
 /** The index's entry once `person` was unshared: the next change makes the session key new, and no delegation brings her back. */
 export function without(readers: Readers, people: People, person: string): Readers {
   const gone = readers.readers.filter(({ key }) => people.same(key, person));
-  return keepingOut(takenOff(readers, gone), [...keptOutOf(readers), ...gone.map(({ key }) => key)]);
+  return takenOff(readers, gone);
 }
 
-/** The index's entry once the packets of `gone` are off the header. */
+/** The index's entry once the packets of `gone` are off the header: by an unshare alone they go. */
 export function takenOff(readers: Readers, gone: readonly Reader[]): Readers {
   if (gone.length === 0) return readers;
-  return {
+  const keys = gone.map(({ key }) => key);
+  const left = {
     ...readers,
     readers: readers.readers.filter((reader) => !gone.includes(reader)),
-    removed: [...new Set([...readers.removed, ...gone.map(({ key }) => key)])],
+    removed: [...new Set([...readers.removed, ...keys])],
     removed_packets: [...new Set([...removedPacketsOf(readers), ...gone.map(({ pkesk }) => pkesk)])],
   };
+  return keepingOut(left, [...keptOutOf(readers), ...keys]);
 }
 
 async function withHeader(report: Report, header: Uint8Array, noted: Noted): Promise<Reshared> {

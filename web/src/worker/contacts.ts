@@ -67,6 +67,8 @@ export class Contacts {
     if (email === vault.session.profile.email) {
       throw invalid("email", "oneself", "This is your own email address.");
     }
+    // Another device may have decided about this person since the index was read.
+    await vault.index.refresh();
     const known = findContact(contactsOf(vault.index.state), email);
     const found = await this.find(email);
     if (found === null) {
@@ -77,18 +79,9 @@ export class Contacts {
     if (offered.keyId === vault.key.keyId) {
       throw invalid("email", "oneself", "The server shows your own key for somebody else's email address.");
     }
-    const judge = async (pinned: ContactRow | null): Promise<ContactRow> => {
-      checkNewKey(contactsOf(vault.index.state), offered, email);
-      return meet(pinned, offered, { email, name });
-    };
-    let [contact, pinned] = [await judge(known), known];
-    if (contact !== known) {
-      // Another device may have decided about this person since the index was read.
-      await vault.index.refresh();
-      pinned = findContact(contactsOf(vault.index.state), email);
-      contact = await judge(pinned);
-    }
-    if (contact !== pinned) await vault.index.change([{ kind: "put-contact", contact }]);
+    checkNewKey(contactsOf(vault.index.state), offered, email);
+    const contact = await meet(known, offered, { email, name });
+    if (contact !== known) await vault.index.change([{ kind: "put-contact", contact }]);
     return { contact, offered, isNew: known === null };
   }
 

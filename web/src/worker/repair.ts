@@ -7,7 +7,7 @@ import * as answers from "../api/answers.ts";
 import type { Answer } from "../api/transport.ts";
 import { pkeskDigest } from "../crypto/rewrap.ts";
 import { formatTime, nowSeconds, parseTime } from "../crypto/times.ts";
-import type { EngineError } from "../engine/errors.ts";
+import { EngineError } from "../engine/errors.ts";
 import type { Notice } from "../engine/interface.ts";
 import { LIMITS } from "../limits.ts";
 import { isIntegrity, isRefusal, refusal } from "../refusal.ts";
@@ -16,7 +16,7 @@ import { findReport, isPurged, type IndexState } from "../vault/index/state.ts";
 import type { People } from "../vault/people.ts";
 import type { ReportEntry } from "../vault/report-entry.ts";
 import { readReport } from "../vault/report.ts";
-import { removedPacketsOf, type Readers } from "../vault/share-note.ts";
+import { keepingOut, keptOutOf, removedPacketsOf, type Readers } from "../vault/share-note.ts";
 import { isReportId } from "../vault/words.ts";
 import { namesOf } from "./naming.ts";
 import { remember } from "./newly-stored.ts";
@@ -135,7 +135,9 @@ class Finder {
       } catch (error) {
         if (!isIntegrity(error) && !isRefusal(error, "invalid-input", "block-missing", "not-found")) throw error;
         this.refused.push({ report: id, error });
-        if (isRefusal(error, "block-missing", "not-found")) this.isPutOff = true;
+        // A note of a time to come may be found sound later (docs/spec/13-index.md §8).
+        const isEarly = error instanceof EngineError && error.facts.isEarly === true;
+        if (isEarly || isRefusal(error, "block-missing", "not-found")) this.isPutOff = true;
         return [];
       }
     }
@@ -199,11 +201,12 @@ function withoutLacked(listed: Readers, now: Readers, lacked: readonly string[],
   const isReading = (key: string): boolean => now.readers.some((each) => people.same(each.key, key));
   const gone = listed.readers.map(({ key }) => key).filter((key) => !people.isMe(key) && !isReading(key));
   const packets = [...new Set([...removedPacketsOf(listed), ...lacked])];
-  return {
+  const left = {
     ...now,
     removed: [...new Set([...listed.removed, ...gone])],
     ...(packets.length > 0 ? { removed_packets: packets } : {}),
   };
+  return keepingOut(left, [...keptOutOf(listed), ...gone]);
 }
 
 /** That a report is gone is the owner's to say: the index itself must know its time in the trash. */

@@ -12,9 +12,11 @@ import { repair } from "../../src/worker/repair.ts";
 import type { Vault } from "../../src/worker/vault.ts";
 
 it.each([
-  ["block-missing", "first"],
-  ["block-refused", "second"],
-] as const)("after what failed with %s the cursor stands at the %s page", async (code, cursor) => {
+  ["block-missing", {}, "first"],
+  ["block-refused", {}, "second"],
+  ["note-refused", { isEarly: true }, "first"],
+  ["note-refused", {}, "second"],
+] as const)("after what failed with %s %o the cursor stands at the %s page", async (code, facts, cursor) => {
   const ana = await generateKey("Ana", "ana@example.org");
   const { state } = await newIndex({ notes: [], formerKeys: [], digests: {}, extra: {} }, ana, formatTime(nowSeconds()));
   const changes: Change[] = [];
@@ -29,7 +31,7 @@ it.each([
     key: ana,
     changingReaders: 0,
     transport: { call: async () => pages.shift() },
-    gateways: { fetch: () => Promise.reject(refusal(code, "Not now.")) },
+    gateways: { fetch: () => Promise.reject(refusal(code, "Not now.", facts)) },
   };
   const found = await repair(vault as unknown as Vault);
   expect(found.refused).toMatchObject([{ error: { code } }]);

@@ -153,8 +153,8 @@ export class Draft {
     const isAnothers = place !== undefined && this.row(CONTACTS, place)["email"] !== contact.email;
     // Another device has decided about this email since: what was judged without that is void.
     const there = place ?? (insteadOf === undefined ? undefined : this.place(CONTACTS, insteadOf));
-    const judged: (Json | undefined)[] = [contact.key, insteadOf];
-    const isVoid = there === undefined ? this.hasContact(contact.email) : !judged.includes(this.row(CONTACTS, there)["key"]);
+    const judged = insteadOf ?? contact.key;
+    const isVoid = there === undefined ? this.hasContact(contact.email) : this.row(CONTACTS, there)["key"] !== judged;
     if (!isAnothers && !isVoid) this.put(CONTACTS, contact, insteadOf);
   }
 
