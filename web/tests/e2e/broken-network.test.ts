@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { PASSWORD, type Server } from "../server/serving.ts";
 import { Middle, type Asked, type Fate } from "./middle.ts";
-import { choose, openVault, openWindow, report, signUp, startBrowser, type Window } from "./window.ts";
+import { choose, connectionLost, openVault, openWindow, report, signUp, startBrowser, type Window } from "./window.ts";
 
 const email = "mira@halvorsen.example";
 const saved = "Saved. 1 copy checked.";
@@ -86,7 +86,7 @@ describe.each(steps)("when the connection breaks as %s", (_what, method, path) =
       return isBroken ? "cut" : "pass";
     };
     await choose(shown.page, file);
-    await shown.page.getByText(/^Connection lost\. .* is safe\.$/).first().waitFor();
+    await shown.page.getByText(connectionLost).first().waitFor();
     expect(await shown.page.getByText(saved, { exact: true }).count()).toBe(0);
     middle.meddle = () => "pass";
     await shown.page.getByText(saved, { exact: true }).waitFor();

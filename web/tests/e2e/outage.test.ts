@@ -4,7 +4,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { PASSWORD, Server } from "../server/serving.ts";
-import { openWindow, signUp, startBrowser } from "./window.ts";
+import { connectionLost, openWindow, signUp, startBrowser } from "./window.ts";
 
 let server: Server;
 let browser: Browser;
@@ -45,7 +45,7 @@ test("an upload that loses the server says what is safe, and goes on by itself",
   await page.getByRole("button", { name: "Clear the list" }).click();
   await server.stop();
   await add("Knee MRI.bin", 3_000_000);
-  await page.getByText(/^Connection lost\. .* is safe\.$/).first().waitFor();
+  await page.getByText(connectionLost).first().waitFor();
   await server.again();
   await page.getByText("Saved. 1 copy checked.", { exact: true }).waitFor();
 });

@@ -4,7 +4,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { PASSWORD, Server } from "../server/serving.ts";
-import { drop, openWindow, signUp, startBrowser } from "./window.ts";
+import { connectionLost, drop, openWindow, signUp, startBrowser } from "./window.ts";
 
 let server: Server;
 let browser: Browser;
@@ -24,7 +24,7 @@ test("the upload goes on once the vault is open again, without the file being ch
   await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
   await server.stop();
   await drop(page, "Knee MRI.bin", 3_000_000);
-  await page.getByText(/^Connection lost\. .* is safe\.$/).first().waitFor();
+  await page.getByText(connectionLost).first().waitFor();
   await page.reload();
   await server.again();
   await page.getByLabel("Password", { exact: true }).fill(PASSWORD);

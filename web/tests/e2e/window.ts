@@ -12,6 +12,9 @@ const FLAGS = [
   "--no-first-run",
 ];
 
+/** What an upload says that waits for the network; what stands there of it is safe only where something was sent. */
+export const connectionLost = /^Connection lost\. (?:.* is safe|Not added yet: keep this page open)\.$/;
+
 export function startBrowser(...flags: readonly string[]): Promise<Browser> {
   return chromium.launch({ executablePath: CHROMIUM, args: [...FLAGS, ...flags], headless: true });
 }
