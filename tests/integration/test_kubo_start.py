@@ -1,4 +1,4 @@
-"""A server is told to use a Kubo that it cannot use: one clear line, exit code 2, no fall-back."""
+"""A server is told to use a Kubo or Cluster that it cannot use: one clear line, exit code 2."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def started_with(blocks: str, data: Path, **settings: str) -> str:
         cwd=data.parent,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=100,
         check=False,
     )
     said = done.stderr + done.stdout
@@ -60,7 +60,7 @@ def refusal_of(address: str) -> str:
 
 @contextmanager
 def answering(answers: dict[str, tuple[int, object]]) -> Iterator[int]:
-    """Something that answers the RPC's first questions so; the port."""
+    """Something that answers the RPC's, or a Cluster's, first questions so; the port."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -72,6 +72,8 @@ def answering(answers: dict[str, tuple[int, object]]) -> Iterator[int]:
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+
+        do_GET = do_POST  # noqa: N815  (the base class's way to name a method)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (the base class's name)
             pass
@@ -149,6 +151,29 @@ def test_an_address_that_is_none_is_refused_without_repeating_it(address: str) -
 def test_nobody_there_is_said(tmp_path: Path) -> None:
     address = f"kubo+http://{TOKEN}@127.0.0.1:{free_port()}"
     assert "No Kubo answers" in started_with(address, tmp_path / "data")
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        (None, "No IPFS Cluster answers"),
+        ({"/id": (401, {"message": "Unauthorized"})}, "refuses the user and password"),
+        ({"/id": (200, {"version": "1.1.6"})}, "is no IPFS Cluster"),
+    ],
+    ids=["nobody", "wrong-password", "something-else"],
+)
+def test_a_cluster_that_cannot_be_used_ends_the_start_in_one_line(
+    tmp_path: Path, answers: dict[str, tuple[int, object]] | None, said: str
+) -> None:
+    with answering(node()) as kubo, answering(answers or {}) as cluster:
+        port = free_port() if answers is None else cluster
+        address = f"http://vault:sesame@127.0.0.1:{port}"
+        line = started_with(
+            f"kubo+http://{TOKEN}@127.0.0.1:{kubo}", tmp_path / "data", HYGIEIA_CLUSTER=address
+        )
+    assert said in line
+    assert "sesame" not in line
+    assert len(line.splitlines()) == 2, "what is wrong, and what to do"
 
 
 @pytest.mark.servers

@@ -1,11 +1,11 @@
 """Calls to a Kubo's RPC, through aioipfs: bounded in time, size and number, and safe to repeat.
 
-aioipfs gives the client, its session and its sound calls (id, config, pin rm, pin update). Its
-others send no token, check no status or take whole bodies into memory, so those are made here, on
-its session. Reference: https://docs.ipfs.tech/reference/kubo/rpc/.
+aioipfs gives the client, its session and what a node says of itself (id, config). Its other calls
+give Kubo no time limit, send no token, check no status or take whole bodies into memory, so those
+are made here, on its session. Reference: https://docs.ipfs.tech/reference/kubo/rpc/.
 
-Kubo gets our time limit with every call, since it goes on with some after we have hung up: a pin
-of an incomplete DAG would hold its garbage collection's lock for ever.
+Kubo gets our time limit with every call that reaches its store, since it goes on with some after
+we have hung up: a pin of an incomplete DAG would hold its garbage collection's lock for ever.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from hygieia.blocks.kubo.address import Address
     from hygieia.blocks.port import AnyBlock
     from hygieia.ipld.cid import CID
+
+    Query = Mapping[str, str | Sequence[str]]
 
 T = TypeVar("T")
 Line = dict[str, Any]
@@ -101,11 +103,11 @@ class Rpc:
 
     async def identity(self) -> Line:
         """What the node says of itself."""
-        return await self._sound(lambda client: client.core.id(), START_SECONDS)
+        return await self._sound(lambda client: client.core.id())
 
     async def configuration(self) -> Line:
         """The node's configuration, without its secrets."""
-        return await self._sound(lambda client: client.config.show(), START_SECONDS)
+        return await self._sound(lambda client: client.config.show())
 
     # -- blocks ------------------------------------------------------------------------------
 
@@ -186,31 +188,30 @@ class Rpc:
 
     async def update_pin(self, old: CID, new: CID) -> None:
         """Pin ``new``, walking only what ``old``, which stays pinned, does not have."""
-        await self._sound(
-            lambda client: client.pin.update(str(old), str(new), unpin=False), CALL_SECONDS
-        )
+        await self.json("pin/update", {"arg": [str(old), str(new)], "unpin": "false"})
 
     async def unpin(self, root: CID) -> None:
         """Unpin; what is not pinned is let be."""
         try:
-            await self._sound(lambda client: client.pin.rm(str(root)), CALL_SECONDS)
+            await self.json("pin/rm", {"arg": str(root)})
         except KuboError as error:
             if "not pinned" not in error.said:
                 raise
 
     # -- one call ----------------------------------------------------------------------------
 
-    async def json(
-        self, path: str, query: Mapping[str, str], seconds: float = CALL_SECONDS
-    ) -> Line:
+    async def json(self, path: str, query: Query, seconds: float = CALL_SECONDS) -> Line:
         """A call that answers with one object."""
         data = await self.ask(path, query, seconds)
-        return _object(data or b"")
+        try:
+            return _object(data or b"")
+        except ValueError:
+            raise Unavailable(_DOWN) from None
 
     async def ask(
         self,
         path: str,
-        query: Mapping[str, str],
+        query: Query,
         seconds: float = CALL_SECONDS,
         *,
         max_bytes: int = MAX_ANSWER_BYTES,
@@ -232,7 +233,7 @@ class Rpc:
     async def lines(
         self,
         path: str,
-        query: Mapping[str, str],
+        query: Query,
         seconds: float = CALL_SECONDS,
         body: Form | None = None,
     ) -> AsyncGenerator[Line, None]:
@@ -255,7 +256,7 @@ class Rpc:
     async def _answer(
         self,
         path: str,
-        query: Mapping[str, str],
+        query: Query,
         seconds: float,
         body: Form | None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
@@ -280,12 +281,12 @@ class Rpc:
                 raise _failure(response.status, await response.content.read(1 << 14))
             yield response
 
-    async def _sound(self, call: Callable[[Any], Awaitable[Any]], seconds: float) -> Line:
+    async def _sound(self, call: Callable[[Any], Awaitable[Any]]) -> Line:
         """One of aioipfs's own calls that send the token and look at the status."""
 
         async def once() -> Line:
             try:
-                async with self._pulse.watched(), self._calls, asyncio.timeout(seconds):
+                async with self._pulse.watched(), self._calls, asyncio.timeout(START_SECONDS):
                     answer = await call(self._opened())
             except APIError as error:
                 status = getattr(error, "http_status", 404)
