@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hygieia.blocks.kubo.node import KuboNode
+from hygieia.domain import recent_checks
 from hygieia.domain.leases import Leases
 from hygieia.domain.verification import LEASE
+from hygieia.domain.verify_runs import Run, RunBook
 from hygieia.errors import BlockMissing, ConfigError
 from hygieia.ipld.cid import CID
+from hygieia.server import verifying
 from hygieia.server.app import build_app
 from hygieia.server.verifying import verify_if_due
 from tests.api.copies import CONTENT, copies_of, copy_to, damage, packs, verified, verifier_of
@@ -295,6 +300,48 @@ async def test_the_servers_own_rounds_tell_prometheus(api: Api, ada: Member) -> 
     first = await api.services.verifier.last()
     await verify_if_due(api.services)
     assert await api.services.verifier.last() == first
+
+
+async def next_run(api: Api, before: Run | None = None) -> Run:
+    """The run that the server's own rounds end next."""
+    while True:
+        run = await api.services.verifier.last()
+        if run is not None and run != before:
+            return run
+        await asyncio.sleep(0.01)
+
+
+async def test_a_running_server_verifies_by_itself_and_again_when_it_is_due(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verifying, "FIRST_AFTER_SECONDS", 0)
+    monkeypatch.setattr(verifying, "LOOK_EVERY_SECONDS", 0.01)
+    async with running_api(settings_in(tmp_path, verify_hours=0)) as idle:
+        ada = await idle.sign_up()
+        (report,) = await ada.upload(new_report(CONTENT))
+    async with running_api(settings_in(tmp_path)) as api:
+        first = await next_run(api)
+        assert (first.counts.reports, first.counts.safe) == (1, 1)
+        assert (await copies_of(replace(ada, api=api), report))["state"] == "safe"
+        damage(api)
+        long_ago = replace(first, started="2020-01-01T00:00:00Z")
+        await RunBook(api.services.stores.documents).finish(long_ago)
+        second = await next_run(api, before=long_ago)
+        assert (second.counts.safe, second.counts.short) == (0, 1)
+
+
+async def test_a_running_server_looks_at_what_is_new_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verifying, "LOOK_AT_NEW_EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(recent_checks, "SETTLED", timedelta())
+    async with running_api(settings_in(tmp_path)) as api:
+        ada = await api.sign_up()
+        (report,) = await ada.upload(new_report(CONTENT))
+        while (await copies_of(ada, report))["state"] == "unchecked":  # noqa: ASYNC110  (polled: nothing announces it)
+            await asyncio.sleep(0.01)
+        assert (await copies_of(ada, report))["state"] == "safe"
+        assert await api.services.verifier.last() is None, "no whole verification did it"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import signal
 import sqlite3
 import subprocess
@@ -23,6 +24,7 @@ from tests.running import COMMAND, Person, RunningServer, running_server
 
 PASSWORD = "correct horse battery staple"
 FILE_BYTES = 3_000_000
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 
 
 @dataclass
@@ -114,15 +116,20 @@ def test_a_vault_in_a_directory_is_mended_from_a_gateway(
     second.admin("blocks", "import", str(car))
     status, document = vault.verify("--gateway", second.address)
     assert (status, document["short"], document["mended_blocks"]) == (0, [], 0)
-    assert document["nodes"][1]["states"] == {"whole": 1, "missing": 1}  # the index is not
+    own, gateway = document["nodes"]
+    assert gateway["states"] == {"whole": 1, "missing": 1}  # the index is not
+    for node in (own, gateway):
+        assert document["started"] <= node["last_verified"] <= document["finished"]
     for pack in packs(vault):  # the report's alone: of the index there is no second copy
         pack.write_bytes(bytes(pack.stat().st_size))
     status, document = vault.verify()
     assert status == 6
     assert [one["subject"] for one in document["short"]] == [report["id"]]
     assert document["short"][0]["nodes"][0]["state"] == "damaged"
+    assert document["short"][0]["nodes"][0]["verified"] is None
     said = vault.verify_for_people()
-    assert f"report {report['id']}: 0 of 1 copies" in said
+    assert f"report {report['id']}: 0 of 1 copies; this server missing (" in said
+    assert re.search(rf"^this server: 1 missing, 1 whole; last verified {TIME}$", said, re.M)
     assert "--gateway URL" in said
     status, document = vault.verify("--gateway", second.address)
     assert (status, document["short"]) == (0, [])
@@ -246,11 +253,17 @@ def test_a_copy_that_is_away_is_told_so_and_harms_nothing(
     copy.stop()
     try:
         status, document = clinic.verify()
+        said = clinic.verify_for_people()
     finally:
         copy.start()
     assert status == 6
-    states = {node["kind"]: node["state"] for node in document["short"][0]["nodes"]}
+    copies = {node["kind"]: node for node in document["short"][0]["nodes"]}
+    states = {kind: node["state"] for kind, node in copies.items()}
     assert states == {"own": "whole", "kubo": "unreachable"}
+    assert document["started"] <= copies["own"]["verified"] <= document["finished"]
+    assert copies["kubo"]["verified"] is None
+    assert [node["last_verified"] is None for node in document["nodes"]] == [False, True]
+    assert re.search(rf"{report['id']}: 1 of 2 copies; this server whole \(verified {TIME}\)", said)
+    assert "2 unreachable; nothing verified" in said
     assert TOKEN not in json.dumps(document)
     assert clinic.verify()[0] == 0
-    assert report["cid"]

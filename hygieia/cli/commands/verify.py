@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hygieia.cli.invocation import Invocation
-    from hygieia.domain.copies import Copies  # noqa: TC004  (a dataclass does not read its annotations)
+    from hygieia.domain.copies import Copies, NodeCopy  # noqa: TC004  (a dataclass does not read its annotations)
     from hygieia.domain.verification import Verifier
     from hygieia.domain.verify_runs import Run
 
@@ -59,8 +59,13 @@ def verify(invocation: Invocation, gateways: tuple[str, ...], data: Path | None)
         "short_count": counts.short,
         "short": [_describe(copies) for copies in short],
         "nodes": [
-            {"node": node, "kind": kind, "states": dict(states)}
-            for (node, kind), states in found.nodes.items()
+            {
+                "node": node,
+                "kind": kind,
+                "states": dict(of_node.states),
+                "last_verified": of_node.last_verified,
+            }
+            for (node, kind), of_node in found.nodes.items()
         ],
         "started": result.started,
         "finished": result.finished,
@@ -69,7 +74,7 @@ def verify(invocation: Invocation, gateways: tuple[str, ...], data: Path | None)
     def human() -> str:
         sums = f"{counts.reports} reports and {counts.indexes} indexes: {counts.safe} safe"
         mended = f", {counts.mended} blocks mended" if counts.mended else ""
-        nodes = [_node_line(node, states) for (node, _), states in found.nodes.items()]
+        nodes = [_node_line(node, of_node) for (node, _), of_node in found.nodes.items()]
         return "\n".join([*map(_line, short), *nodes, f"{sums}, {counts.short} short{mended}."])
 
     if not counts.short:
@@ -84,18 +89,32 @@ def verify(invocation: Invocation, gateways: tuple[str, ...], data: Path | None)
 
 
 @dataclass(slots=True)
+class OfNode:
+    """How many of its copies are in each state, and when the last whole one was read there."""
+
+    states: Counter[str] = field(default_factory=Counter)
+    last_verified: str | None = None
+
+    def add(self, copy: NodeCopy) -> None:
+        """One more copy."""
+        self.states[copy.state] += 1
+        times = [time for time in (self.last_verified, copy.verified) if time is not None]
+        self.last_verified = max(times, default=None)
+
+
+@dataclass(slots=True)
 class Found:
-    """What a run found: what is short, the first thousand of it, and each node's states."""
+    """What a run found: what is short, the first thousand of it, and the same by node."""
 
     short: list[Copies] = field(default_factory=list)
-    nodes: dict[tuple[str, str], Counter[str]] = field(default_factory=dict)
+    nodes: dict[tuple[str, str], OfNode] = field(default_factory=dict)
 
     def add(self, copies: Copies) -> None:
         """One more report or index."""
         if copies.is_short and len(self.short) < _MOST_NAMED:
             self.short.append(copies)
         for node in copies.nodes:
-            self.nodes.setdefault((node.node, node.kind), Counter())[node.state] += 1
+            self.nodes.setdefault((node.node, node.kind), OfNode()).add(node)
 
 
 async def _verify(
@@ -165,13 +184,19 @@ def _describe(copies: Copies) -> dict[str, Any]:
     }
 
 
-def _node_line(node: str, states: Counter[str]) -> str:
-    return f"{node}: " + ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+def _node_line(node: str, found: OfNode) -> str:
+    states = ", ".join(f"{count} {state}" for state, count in sorted(found.states.items()))
+    at = found.last_verified
+    return f"{node}: {states}; " + (f"last verified {at}" if at else "nothing verified")
 
 
 def _line(copies: Copies) -> str:
-    nodes = ", ".join(
-        f"{node.node} {node.state}" + (f" ({node.lacking} blocks)" if node.lacking else "")
-        for node in copies.nodes
-    )
+    nodes = ", ".join(map(_copy, copies.nodes))
     return f"{copies.kind} {copies.subject}: {copies.count} of {copies.wanted} copies; {nodes}"
+
+
+def _copy(copy: NodeCopy) -> str:
+    said = f"{copy.node} {copy.state}"
+    if copy.verified is not None:
+        return f"{said} (verified {copy.verified})"
+    return f"{said} ({copy.lacking} blocks)" if copy.lacking else said
