@@ -141,14 +141,22 @@ def test_a_mistyped_code_is_said_before_a_new_password_is_asked_for(
     assert by(person, "whoami").code == 0
 
 
-@pytest.mark.parametrize("no_color", [False, True])
+@pytest.mark.parametrize(
+    ("variables", "options", "no_color"),
+    [({}, (), False), ({"NO_COLOR": "1"}, (), True), ({}, ("--no-color",), True)],
+    ids=["in colour", "NO_COLOR", "--no-color"],
+)
 def test_a_long_upload_shows_a_bar_with_amount_rate_and_time_left(
-    ana: Person, tmp_path: Path, no_color: bool
+    ana: Person,
+    tmp_path: Path,
+    variables: dict[str, str],
+    options: tuple[str, ...],
+    no_color: bool,
 ) -> None:
     file = tmp_path / "scan\x1b[31m.bin"
     file.write_bytes(hashlib.shake_256(b"bar").digest(1 << 20) * 64)
-    environ = environment_of(ana) | ({"NO_COLOR": "1"} if no_color else {})
-    with at_terminal("put", "--again", str(file), "--title", "bar", environ=environ) as terminal:
+    put = ("put", "--again", str(file), "--title", "bar", *options)
+    with at_terminal(*put, environ=environment_of(ana) | variables) as terminal:
         assert terminal.end() == 0, terminal.shown
     assert "Storing" in terminal.shown
     assert "MB" in terminal.shown

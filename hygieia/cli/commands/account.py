@@ -177,6 +177,7 @@ def logout(invocation: Invocation, forget: bool) -> None:
     the next sign-in, unless you say --forget.
     """
     from hygieia.cli.sessions import profile_store, run, signed_in
+    from hygieia.client import keyrings
     from hygieia.client.account import sign_out
 
     async def work() -> bool:
@@ -196,6 +197,8 @@ def logout(invocation: Invocation, forget: bool) -> None:
                 raise
             told = False
     if forget:
+        if profile is not None:
+            keyrings.forget(profile.account)
         store.forget()
     if not told:
         invocation.warn(
