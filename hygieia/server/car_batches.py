@@ -2,12 +2,14 @@
 
 A batch of 8 MiB is small enough to be had whole, and while one is hashed and written the next ones
 arrive: so its octets are copied once after the parser, and cost one change of threads. Buffers are
-used again: making 8 MiB costs as much as filling them.
+used again, and are mappings: a bytearray of 8 MiB is filled with zeros when it is made, on the event
+loop, for 5 to 9 ms (measured); of a mapping the pages come one by one as a batch arrives.
 """
 
 from __future__ import annotations
 
 import asyncio
+import mmap
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -27,13 +29,15 @@ PUT_BLOCKS_MAX_BYTES: Final = CAR_BATCH_BYTES + CAR_BATCH_FRAMING_BYTES
 BUFFERS_KEPT: Final = 3
 _OWN_BUFFER_BELOW_BYTES: Final = 1 << 20
 
+Buffer = bytearray | mmap.mmap
+
 
 class BatchReader:
     """Reads batches of at most ``max_bytes``."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._spare: list[bytearray] = []
+        self._spare: list[mmap.mmap] = []
 
     @asynccontextmanager
     async def read(self, request: web.Request) -> AsyncIterator[list[UnverifiedBlock]]:
@@ -54,7 +58,7 @@ class BatchReader:
         blocks.clear()
         self._give_back(buffer)
 
-    async def _fill(self, buffer: bytearray, request: web.Request) -> int:
+    async def _fill(self, buffer: Buffer, request: web.Request) -> int:
         end = 0
         # Through a view: assigning to a slice of a bytearray copies twice.
         with memoryview(buffer) as room:
@@ -66,21 +70,21 @@ class BatchReader:
                 room[start:end] = data
         return end
 
-    def _take(self, claimed_bytes: int | None) -> bytearray:
+    def _take(self, claimed_bytes: int | None) -> Buffer:
         """A buffer for what the request says it brings, or for all that it may if it says nothing."""
         if claimed_bytes is not None and claimed_bytes > self._max_bytes:
             raise self._too_large()
         if claimed_bytes is not None and claimed_bytes < _OWN_BUFFER_BELOW_BYTES:
             return bytearray(claimed_bytes)
-        return self._spare.pop() if self._spare else bytearray(self._max_bytes)
+        return self._spare.pop() if self._spare else mmap.mmap(-1, self._max_bytes)
 
-    def _give_back(self, buffer: bytearray) -> None:
-        if len(buffer) != self._max_bytes or len(self._spare) >= BUFFERS_KEPT:
+    def _give_back(self, buffer: Buffer) -> None:
+        if isinstance(buffer, bytearray) or len(self._spare) >= BUFFERS_KEPT:
             return
         try:
-            # A buffer that somebody still looks into cannot change its size.
-            buffer.append(buffer.pop())
-        except BufferError:
+            # A mapping that somebody still looks into cannot be resized, be it to what it is.
+            buffer.resize(self._max_bytes)
+        except (BufferError, SystemError):  # SystemError: this system knows no mremap(2)
             return
         self._spare.append(buffer)
 
@@ -88,7 +92,7 @@ class BatchReader:
         return RequestRefused("too-large", f"The body may have {self._max_bytes} bytes at most.")
 
 
-def _blocks_of(buffer: bytearray, size_bytes: int) -> list[UnverifiedBlock]:
+def _blocks_of(buffer: Buffer, size_bytes: int) -> list[UnverifiedBlock]:
     reader = CarReader(max_blocks=MAX_BATCH_CIDS, share=True)
     blocks = reader.feed_unverified(memoryview(buffer)[:size_bytes]) if size_bytes else []
     reader.finish()
