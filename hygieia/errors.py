@@ -124,7 +124,7 @@ class Conflict(HygieiaError):
 
 
 class StaleRevision(Conflict):
-    """The ``rev`` given is not the current one (HTTP 412 with If-Match, else 409)."""
+    """The ``rev`` given is not the current one (HTTP 412: it came in If-Match)."""
 
     code = "stale-revision"
 

@@ -260,7 +260,7 @@ async def test_an_ended_upload_is_gone(ada: Member) -> None:
 
 
 async def test_the_buffer_of_a_batch_is_used_again(ada: Member, api: Api) -> None:
-    """Making 9 MiB costs as much as filling them: whoever stored the last batch lets go of it."""
+    """Fresh pages cost as much as filling them: whoever stored the last batch lets go of it."""
     upload = await ada.start_upload()
     kept = []
     for number in range(6):
