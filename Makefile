@@ -14,6 +14,9 @@ PYTEST := $(BIN)/python -m pytest -q
 # A file's tests share servers and stay together; more than four processes start more than they run.
 SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
 RESULTS := build/junit
+TEST_RESULTS := $(patsubst %,$(RESULTS)/%.xml,test web-unit web-server)
+REST_RESULTS := $(patsubst %,$(RESULTS)/%.xml,interop web-e2e web-screens web-servers servers containers)
+SUMMARY := $(BIN)/python scripts/summary.py
 # Folders of Node programs that tests compare us with.
 NODE := $(patsubst %/package-lock.json,%/node_modules/.ready,$(wildcard tests/node/package-lock.json tests/*/node/package-lock.json web/package-lock.json))
 # The web app's bundle is data of the Python package: the server needs no Node.
@@ -61,11 +64,15 @@ demo: .venv/.run ## play the whole story on real files, in a temporary folder
 
 test: .venv/.dev $(NODE) ## every test that needs only Python and Node, and no root
 	@mkdir -p $(RESULTS)
+	@rm -f $(TEST_RESULTS)
 	@set -m; $(MAKE) --no-print-directory test-web >$(RESULTS)/web.log 2>&1 & web=$$!; set +m; \
 	trap 'kill -- -$$web 2>/dev/null' INT TERM; failed=0; \
 	echo "The web app's tests run beside these; what they say comes last."; \
 	$(PYTEST) $(SIDE_BY_SIDE) --junit-xml=$(RESULTS)/test.xml || failed=1; \
-	wait $$web || failed=1; cat $(RESULTS)/web.log; exit $$failed
+	wait $$web || failed=1; cat $(RESULTS)/web.log; \
+	line=$$($(SUMMARY) $(TEST_RESULTS)) || failed=2; \
+	if [ $$failed = 1 ]; then line=$$($(SUMMARY) --also-failed 1 $(TEST_RESULTS)) || true; fi; \
+	echo "$$line"; [ $$failed = 0 ]
 
 test-web: .venv/.dev $(NODE) # the part of `test` that Node runs
 	@mkdir -p $(RESULTS)
@@ -109,6 +116,7 @@ test-browser: .venv/.dev $(BUNDLE) ## tests in a real browser (Debian, root; ins
 	done; exit $$failed
 
 test-all: test test-rest ## lint and every suite: what .ci/run runs
+	@$(SUMMARY) $(TEST_RESULTS) $(REST_RESULTS)
 
 test-rest: lint test-interop test-servers test-containers test-browser # all of test-all but test
 
@@ -138,7 +146,7 @@ bench-web: web .venv/.run ## measure the web app: a large file up and down, and 
 	@node web/bench/transfers.mjs $(MIB)
 	@cd web && node_modules/.bin/vitest run -c vitest.bench.config.ts --reporter=dot
 
-screens: web/node_modules/.ready ## pictures of every screen of the web app, into build/screens (Debian)
+screens: .venv/.run web/node_modules/.ready ## pictures of every screen of the web app, into build/screens (Debian)
 	@scripts/screens
 
 lock: .venv/.dev ## write the locks anew (scripts/lock --upgrade for newest versions)
