@@ -61,10 +61,12 @@ def test_no_service_may_do_more_than_it_must(services: Services) -> None:
 
 
 def test_what_runs_on_is_bounded_watched_and_started_again(services: Services) -> None:
-    for name in ("server", "mongodb", "kubo", "caddy"):
-        service = services[name]
+    assert set(services) >= {"server", "mongodb", "kubo", "caddy", "backup", "restore"}
+    for name, service in services.items():
         assert int(service["mem_limit"]) > 0, name
         assert service["pids_limit"] > 0, name
+    for name in ("server", "mongodb", "kubo", "caddy"):
+        service = services[name]
         assert service["restart"] == "unless-stopped", name
         assert service["logging"]["options"]["max-size"] == "10m", name
     for name in ("mongodb", "kubo"):
@@ -101,6 +103,25 @@ def test_clusters_peer_is_as_confined_and_asked_for_by_its_profile(containers: E
     assert given >= {"cluster", "cluster-network"}
     assert check["command"] == ["cluster"]
     assert peer["depends_on"]["check"]["condition"] == "service_completed_successfully"
+    assert int(peer["mem_limit"]) > 0
+    assert peer["pids_limit"] > 0
+
+
+def test_the_server_waits_for_clusters_peer_and_that_for_its_kubo(containers: Engine) -> None:
+    environment = {"ANNOUNCE": "/dns4/one.example"}
+    project = config(containers, "compose.yaml", "compose.cluster.yaml", **environment)
+    waits = {
+        name: {other for other, how in service["depends_on"].items() if _until_healthy(how)}
+        for name, service in project["services"].items()
+        if name in {"server", "cluster"}
+    }
+    assert waits == {"server": {"mongodb", "kubo", "cluster"}, "cluster": {"kubo"}}
+    for name in ("mongodb", "kubo", "cluster"):
+        assert project["services"][name]["healthcheck"]["test"], name
+
+
+def _until_healthy(how: dict[str, Any]) -> bool:
+    return bool(how["condition"] == "service_healthy" and how["required"])
 
 
 def test_foreign_images_are_of_a_named_version(services: Services) -> None:

@@ -1,4 +1,4 @@
-"""docker/mongodb.js, MongoDB's health check: CI has no mongod, so Node plays mongosh before none."""
+"""docker/mongodb.js, MongoDB's health check: CI has its mongod but no mongosh, which Node plays before none."""
 
 from __future__ import annotations
 
