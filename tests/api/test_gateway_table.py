@@ -20,8 +20,8 @@ from hygieia.blocks.embedded import open_embedded
 from hygieia.blocks.kubo import KuboGateway, open_kubo
 from hygieia.blocks.port import BlockStore
 from hygieia.documents.sqlite import open_sqlite
-from hygieia.server.gateway import gateway_routes
-from tests.api.gateway_table import NAME, RECORD, ROWS, STORED, Expected, Row
+from hygieia.server.gateway import feed, gateway_routes
+from tests.api.gateway_table import FILE_ROOT, NAME, RECORD, ROWS, STORED, Expected, Row
 from tests.kubo import KuboServer
 
 
@@ -113,6 +113,19 @@ async def test_the_gateway_answers_as_the_specs_have_it(gateway: Gateway, row: R
     assert not wrong
     if row.body is not None:
         assert hashlib.sha256(body).hexdigest() == hashlib.sha256(row.body).hexdigest()
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_dag_over_the_limits_is_said_to_be_too_large(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No row of the table: a DAG over the real limits is thousands of blocks."""
+    row = Row("TG limits", f"/ipfs/{FILE_ROOT.cid}?format=car")
+    assert (await gateway.send(row))[0] == 200
+    monkeypatch.setattr(feed, "MAX_CAR_DEPTH", 0)
+    status, headers, body = await gateway.send(row)
+    assert (status, body) == (413, b"This DAG is too deep for a CAR.\n")
+    assert headers["Cache-Control"] == "no-store"
 
 
 def test_every_row_has_a_name_of_its_own() -> None:
