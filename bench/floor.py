@@ -7,18 +7,24 @@ fsync; for reading the same reversed.
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
 import os
 import secrets
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from bench.machine import seconds_of
+
 if TYPE_CHECKING:
+    from multiprocessing.queues import Queue
+    from multiprocessing.synchronize import Barrier
     from pathlib import Path
 
 PIECE = 1 << 20
 CHUNK = 1 << 18
 TAG = 16
+_PATIENCE_SECONDS = 600
 
 
 class Floor:
@@ -59,3 +65,32 @@ class Floor:
     def _nonce(self) -> bytes:
         self._number += 1
         return self._number.to_bytes(12, "big")
+
+
+def two_at_once(plain: Path, folder: Path) -> float:
+    """The seconds of the slower of two floors, each in a process of its own.
+
+    As many as one takes where a second core is worth a whole one: in a virtual machine whose cores
+    are busy it may be worth less, which bounds whatever works on both.
+    """
+    together = multiprocessing.Barrier(2)
+    times: multiprocessing.Queue[float] = multiprocessing.Queue()
+    processes = [
+        multiprocessing.Process(target=_timed, args=(plain, folder / name, together, times))
+        for name in ("one", "other")
+    ]
+    for process in processes:
+        process.start()
+    slower = max(times.get(timeout=_PATIENCE_SECONDS) for _ in processes)
+    for process in processes:
+        process.join()
+    return slower
+
+
+def _timed(plain: Path, folder: Path, together: Barrier, times: Queue[float]) -> None:
+    folder.mkdir()
+    floor = Floor(plain, folder)
+    together.wait()
+    times.put(seconds_of(floor.put))
+    floor.sealed.unlink()
+    folder.rmdir()

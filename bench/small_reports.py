@@ -14,7 +14,7 @@ from bench.vault import Vault
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bench.pulse import Span
+    from bench.pulse import Holes
     from bench.rows import Table
     from bench.vault import Seen
 
@@ -28,7 +28,7 @@ def measure(table: Table, folder: Path, count: int, rounds: int) -> None:
     source.mkdir()
     for number in range(count):
         make_file(source / f"report-{number:05d}.pdf", REPORT_MIB)
-    found: list[tuple[float, Seen, Seen, list[Span]]] = []
+    found: list[tuple[float, Seen, Seen, Holes]] = []
     for _ in range(rounds):
         vault = Vault(folder / "vault-small", watching=True)
         vault.prepare()

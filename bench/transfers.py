@@ -11,10 +11,10 @@ import shutil
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from bench.floor import Floor
+from bench.floor import Floor, two_at_once
 from bench.machine import make_file, seconds_of, settle
 from bench.others import known_others
-from bench.pulse import Span, beating, longest_beyond_ms, longest_ms
+from bench.pulse import Holes, beating, longest_beyond_ms, longest_ms, most_own_ms
 from bench.vault import Command, Seen, Vault
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Watched:
 
     client: Seen
     server: Seen
-    holes: list[Span]
+    holes: Holes
     """When the machine itself stood still meanwhile."""
 
 
@@ -73,6 +73,9 @@ def measure(table: Table, folder: Path, size_mib: float, rounds: int) -> None:
     for _ in range(rounds):
         puts.watched.append(_watched(vault, folder, size_mib, "put", "--again", source))
     _rows(table, f"put {size}", puts, start)
+    settle(folder, size_mib)
+    both = two_at_once(source, folder)
+    table.add(f"two floors at once, put {size} each", f"{both:.2f} s", ratio=both / puts.floor)
     report = _id_of(puts.commands[0])
     with vault.serving():
         gets = _gets(vault, floor, folder, size_mib, report, rounds)
@@ -151,6 +154,9 @@ def _rows(table: Table, what: str, runs: Runs, start: float) -> None:
     assert runs.server is not None
     table.add(f"{what}: the floor", f"{runs.floor:.2f} s", ratio=1.0)
     table.seconds(what, runs.whole - start, runs.floor, TARGET)
+    rounds = zip(runs.floors, runs.commands, strict=True)
+    each = "; ".join(f"{floor:.2f} {command.seconds - start:.2f}" for floor, command in rounds)
+    table.add(f"{what}: floor and command, by round", f"{each} s")
     cpu = min(command.seen.cpu_seconds for command in runs.commands)
     server_cpu = runs.server.cpu_seconds / len(runs.commands)
     table.add(f"{what}: CPU of client and server", f"{cpu:.2f} + {server_cpu:.2f} s")
@@ -160,7 +166,7 @@ def _rows(table: Table, what: str, runs: Runs, start: float) -> None:
         table.at_most(f"{what}: {name}'s peak memory", peak, "MiB", PEAK_MIB)
     for name in ("client", "server"):
         _stalls(table, f"{what}: {name}'s", [getattr(each, name) for each in runs.watched], runs)
-    stood = ", ".join(f"{longest_ms(each.holes):.0f}" for each in runs.watched)
+    stood = ", ".join(f"{longest_ms(each.holes.any_core):.0f}" for each in runs.watched)
     table.add(f"{what}: longest stall of a process that only sleeps, by round", f"{stood} ms")
 
 
@@ -170,7 +176,10 @@ def _stalls(table: Table, whose: str, loops: Sequence[Seen], runs: Runs) -> None
         longest_beyond_ms(loop.late, each.holes)
         for loop, each in zip(loops, runs.watched, strict=True)
     ]
-    own = [loop.worst_own_ms for loop in loops]
+    own = [
+        most_own_ms(loop.long_turns, each.holes)
+        for loop, each in zip(loops, runs.watched, strict=True)
+    ]
     late = min(
         sum(end - begin > STALL_MS / 1000 for begin, end in loop.late) / loop.turns
         for loop in loops

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.machine import run
-from bench.pulse import Span
+from bench.pulse import Span, Turn
 from bench.watched import WATCH_LOOPS
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Seen:
     peak_mib: float
     cpu_seconds: float
     late: list[Span]
-    worst_own_ms: float
+    long_turns: list[Turn]
     turns: int
     started: bool
     alive_seconds: float
@@ -146,6 +146,8 @@ class Vault:
             "HYGIEIA_DOCUMENTS": self.documents,
             "HYGIEIA_BLOCKS": self.blocks,
             "HYGIEIA_KUBO_GATEWAY": self.kubo_gateway,
+            # Each round stores the file once more.
+            "HYGIEIA_QUOTA_BYTES": "1TiB",
         }
 
     @property
@@ -164,4 +166,6 @@ class Vault:
 
 
 def _read(path: Path) -> Seen:
-    return Seen(**json.loads(path.read_text(encoding="ascii")))
+    said = json.loads(path.read_text(encoding="ascii"))
+    turns = [Turn(**turn) for turn in said.pop("long_turns")]
+    return Seen(long_turns=turns, **said)

@@ -9,6 +9,7 @@ and how long its event loop let others wait.
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import gc
 import json
 import os
@@ -19,6 +20,7 @@ import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from bench.pulse import Turn
 from hygieia.cli.main import main as hygieia
 
 TICK_SECONDS = 0.002
@@ -31,7 +33,7 @@ WATCH_LOOPS = "BENCH_WATCH_LOOPS"
 class Watch:
     """Asks the loop for a turn every 2 ms; how late a turn comes is how long the loop stalled.
 
-    ``worst_own_ms`` is the most CPU that the loop's thread itself spent in one turn, from one wait
+    ``long_turns`` are those in which the loop's thread itself spent over 5 ms of CPU, from one wait
     for events to the next: what our code does to the loop, without the waits for a core that
     others had.
 
@@ -41,7 +43,7 @@ class Watch:
 
     late: list[tuple[float, float]] = field(default_factory=list)
     """When turns were due and when they came, by the monotonic clock: those over 5 ms late."""
-    worst_own_ms: float = 0.0
+    long_turns: list[Turn] = field(default_factory=list)
     turns: int = 0
     started: bool = False
 
@@ -66,14 +68,17 @@ class WatchedSelector(selectors.DefaultSelector):
     def __init__(self, watch: Watch) -> None:
         super().__init__()
         self._watch = watch
-        self._began: float | None = None
+        self._began: tuple[float, float] | None = None
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if self._began is not None and self._watch.started:
-            own_ms = (time.thread_time() - self._began) * 1000
-            self._watch.worst_own_ms = max(self._watch.worst_own_ms, own_ms)
+            began, cpu_before = self._began
+            own_ms = (time.thread_time() - cpu_before) * 1000
+            if own_ms > LATE_SECONDS * 1000:
+                turn = Turn(began, time.monotonic(), own_ms, _this_core())
+                self._watch.long_turns.append(turn)
         found = super().select(timeout)
-        self._began = time.thread_time()
+        self._began = time.monotonic(), time.thread_time()
         return found
 
 
@@ -88,6 +93,11 @@ class WatchedLoops(asyncio.DefaultEventLoopPolicy):
         loop = asyncio.SelectorEventLoop(WatchedSelector(self._watch))
         self._watch.start(loop)
         return loop
+
+
+def _this_core() -> int:
+    ask = getattr(ctypes.CDLL(None), "sched_getcpu", None)
+    return 0 if ask is None else int(ask())
 
 
 def peak_memory_mib() -> float:
