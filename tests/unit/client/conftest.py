@@ -6,13 +6,21 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
+import argon2.low_level
 import pytest
 
 from hygieia.client import Device, Vault
 from tests.factories.servers import Api, running_api, settings_in
+from tests.factories.stretching import stretch_once
 from tests.unit.client.vaults import PASSWORD
 
 Person = Callable[[str], Awaitable[Vault]]
+
+
+@pytest.fixture(autouse=True)
+def _stretched_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A third of these tests' time was passwords and safety numbers stretched over again."""
+    monkeypatch.setattr(argon2.low_level, "hash_secret_raw", stretch_once)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from hygieia.client.messages import Messages
 from hygieia.client.welcome import welcome
 from hygieia.vault.delegation import Delegation, Right, Scope
 from hygieia.vault.report_entry import ReportEntry
+from tests.unit.client.people import meet
 from tests.unit.client.vaults import file_in
 
 READ = frozenset({Right.READ})
@@ -44,6 +46,19 @@ async def readers(vault: Vault, entry: ReportEntry) -> dict[str, str | None]:
     """Who reads a report besides its owner, and by which delegation, as the index says."""
     listed = await vault.index.readers(entry.id)
     return {each.key: each.delegation for each in listed.readers}
+
+
+async def with_doctor_and_delegate(
+    person: Callable[[str], Awaitable[Vault]],
+) -> tuple[Vault, Vault, Vault, Delegation]:
+    """Ana; Boris, who may store for her; Cleo, who may read; and Cleo's delegation."""
+    ana, boris, cleo = [await person(name) for name in ("Ana", "Boris", "Cleo")]
+    await meet(ana, boris)
+    await meet(ana, cleo)
+    reads = await give(ana, cleo)
+    await give(ana, boris, rights=frozenset({Right.UPLOAD}))
+    await opened_again(boris)
+    return ana, boris, cleo, reads
 
 
 async def opened_again(vault: Vault) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
+import pytest
+
 from hygieia.client import Vault
+from hygieia.client.index_sync import IndexSync
 from hygieia.client.received import Standing
 from hygieia.vault.people import Contact
 from hygieia.vault.report_entry import ReportEntry
@@ -51,6 +55,19 @@ async def share(vault: Vault, entry: ReportEntry, *others: Vault) -> ReportEntry
 async def unshare(vault: Vault, entry: ReportEntry, other: Vault) -> ReportEntry:
     [done] = await vault.sharing.unshare([vault.find(entry.id)], contact_of(vault, other))
     return done.entry
+
+
+@contextlib.contextmanager
+def index_lost(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What is done inside ends, as by a kill, before its change of the index is made."""
+
+    async def crash(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(IndexSync, "change", crash)
+        with pytest.raises(KeyboardInterrupt):
+            yield
 
 
 async def content_of(vault: Vault, entry: ReportEntry, tmp_path: Path) -> bytes:

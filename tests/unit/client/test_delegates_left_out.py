@@ -11,13 +11,20 @@ from hygieia.client import Vault
 from hygieia.client.changing import Changer
 from hygieia.client.delegates import Applied
 from hygieia.errors import BlockMissing
-from hygieia.vault.delegation import Right
 from hygieia.vault.index import PutContact
 from hygieia.vault.people import ContactState
 from hygieia.vault.report_entry import ReportEntry
 from hygieia.vault.sharing import Why
 from tests.unit.client.conftest import Person
-from tests.unit.client.delegating import email, give, key, opened_again, put, readers
+from tests.unit.client.delegating import (
+    email,
+    give,
+    key,
+    opened_again,
+    put,
+    readers,
+    with_doctor_and_delegate,
+)
 from tests.unit.client.people import contact_of, meet
 
 
@@ -50,12 +57,7 @@ async def test_a_delegate_whose_number_is_compared_no_more_is_named_and_given_th
 async def test_what_a_doctor_stored_waits_for_a_delegate_who_cannot_be_given_it_yet(
     person: Person, tmp_path: Path
 ) -> None:
-    ana, boris, cleo = [await person(name) for name in ("Ana", "Boris", "Cleo")]
-    await meet(ana, boris)
-    await meet(ana, cleo)
-    reads = await give(ana, cleo)
-    await give(ana, boris, rights=frozenset({Right.UPLOAD}))
-    await opened_again(boris)
+    ana, boris, cleo, reads = await with_doctor_and_delegate(person)
     await set_state(ana, cleo, ContactState.UNVERIFIED)
     entry = await put(boris, tmp_path, "letter", owner=email(ana))
     await opened_again(ana)

@@ -38,6 +38,7 @@ from tests.unit.client.delegating import (
     opened_again,
     put,
     readers,
+    with_doctor_and_delegate,
 )
 from tests.unit.client.people import content_of, meet, received, share
 from tests.unit.client.vaults import file_in
@@ -99,12 +100,7 @@ async def test_past_reports_are_not_opened_to_who_was_given_no_reading(
 async def test_a_doctor_stores_for_a_patient_and_her_delegates_read_it(
     person: Person, tmp_path: Path
 ) -> None:
-    ana, boris, cleo = [await person(name) for name in ("Ana", "Boris", "Cleo")]
-    await meet(ana, boris)
-    await meet(ana, cleo)
-    reads = await give(ana, cleo)
-    await give(ana, boris, rights=frozenset({Right.UPLOAD}))
-    await opened_again(boris)
+    ana, boris, cleo, reads = await with_doctor_and_delegate(person)
     entry = await put(boris, tmp_path, "letter", owner=email(ana), profession="physician")
     assert (entry.owner, entry.author, entry.subject) == (key(ana), key(boris), key(ana))
     assert boris.find(entry.id).owner == key(ana), "entered as shared with him"

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from hygieia.client.index_sync import IndexSync
 from tests.unit.client.conftest import Person
 from tests.unit.client.delegating import give, key, opened_again, put, readers
-from tests.unit.client.people import meet, share, unshare
+from tests.unit.client.people import index_lost, meet, share, unshare
 from tests.unit.client.vaults import file_in
 
 
@@ -72,14 +71,8 @@ async def test_an_unshare_whose_index_never_followed_keeps_her_out_too(
     await meet(ana, boris)
     await give(ana, boris)
     entry = await put(ana, tmp_path, "scan")
-
-    async def crash(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(IndexSync, "change", crash)
-        with pytest.raises(KeyboardInterrupt):
-            await unshare(ana, entry, boris)
+    with index_lost(monkeypatch):
+        await unshare(ana, entry, boris)
     await opened_again(ana)
     for title in ("one", "two"):
         entry = await ana.edit(ana.find(entry.id), title=title)

@@ -15,12 +15,20 @@ import pytest
 
 from hygieia.cli.left_out import warn_of_taken_off
 from hygieia.client import Device, Vault
-from hygieia.client.index_sync import IndexSync, TakenOff
+from hygieia.client.index_sync import TakenOff
 from hygieia.client.reading import ReportFetcher
 from tests.factories.servers import Api
 from tests.unit.client.conftest import Person
 from tests.unit.client.delegating import give, key, opened_again
-from tests.unit.client.people import meet, received, share, stored, two_who_share, unshare
+from tests.unit.client.people import (
+    index_lost,
+    meet,
+    received,
+    share,
+    stored,
+    two_who_share,
+    unshare,
+)
 from tests.unit.client.test_rekeying import opens, session_key_kept_by
 from tests.unit.client.vaults import PASSWORD
 
@@ -87,14 +95,8 @@ async def test_an_unshare_whose_index_never_followed_is_entered_and_named(
     """A server that shows an old header looks the same: so she is told whom it leaves out."""
     ana, boris, entry = await two_who_share(person, tmp_path)
     [his] = (await ana.index.readers(entry.id)).readers
-
-    async def crash(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(IndexSync, "change", crash)
-        with pytest.raises(KeyboardInterrupt):
-            await unshare(ana, entry, boris)
+    with index_lost(monkeypatch):
+        await unshare(ana, entry, boris)
     await opened_again(ana)
     assert ana.index.taken_off == (TakenOff(entry.id, (key(boris),), 0),)
     readers = await ana.index.readers(entry.id)
@@ -113,14 +115,8 @@ async def test_sharing_again_whose_index_never_followed_is_entered(
     """The packet is a new one, none of those that were dropped: no old header."""
     ana, boris, entry = await two_who_share(person, tmp_path)
     await unshare(ana, entry, boris)
-
-    async def crash(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(IndexSync, "change", crash)
-        with pytest.raises(KeyboardInterrupt):
-            await share(ana, ana.find(entry.id), boris)
+    with index_lost(monkeypatch):
+        await share(ana, ana.find(entry.id), boris)
     await opened_again(ana)
     assert (ana.index.refused, ana.index.taken_off) == ((), ())
     readers = await ana.index.readers(entry.id)
