@@ -1,4 +1,4 @@
-"""The server is killed (SIGKILL) at moments of its own choosing while a person stores files.
+"""The server is killed (SIGKILL) while a person's upload, commit, index or change is answered.
 
 Nothing that was acknowledged is lost, nothing is half visible, and the same line goes on.
 """
@@ -12,28 +12,35 @@ import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.running import Person, RunningServer, running_server
 from tests.security.hostile import Forward, HostileProxy, Reply, Request
 from tests.security.victims import run_here, sign_up
 
-ROUNDS = 2
-# A put of a folder makes about this many requests; later ones hit the index.
-REQUESTS = 14
+# One round each: while blocks are stored, reports committed, the index replaced.
+MOMENTS = (
+    ("POST", r"/api/v1/uploads/[^/]+/blocks"),
+    ("POST", "/api/v1/reports"),
+    ("PUT", "/api/v1/index"),
+)
+CHANGE = ("PUT", r"/api/v1/reports/[^/]+")
+TITLE = "Changed while the server died"
 
 
 @dataclass
 class Doom:
-    """Kills the server while its n-th request from now is being answered."""
+    """Kills the server while it answers the first such request."""
 
     server: RunningServer
-    nth: int
     delay: float
-    count: int = 0
+    has_struck: bool = False
 
     async def __call__(self, request: Request, forward: Forward) -> Reply:
-        self.count += 1
-        if self.count == self.nth:
+        if not self.has_struck:
+            self.has_struck = True
             asyncio.get_running_loop().call_later(
                 self.delay, self.server.process.send_signal, signal.SIGKILL
             )
@@ -68,6 +75,16 @@ def acknowledged(proxy: HostileProxy) -> set[str]:
     }
 
 
+def run_doomed(person: Person, doom: Doom, *arguments: str) -> bool:
+    """Run a command under which the server dies; whether it succeeded all the same."""
+    done = run_here(person, *arguments)
+    assert doom.has_struck, "the request was never sent"
+    assert doom.server.process.wait(10) == -signal.SIGKILL
+    assert done.exit_code in {0, 1, 7}, done
+    return done.exit_code == 0
+
+
+@pytest.mark.timeout(300)
 def test_nothing_acknowledged_is_lost_and_the_same_line_goes_on(tmp_path: Path) -> None:
     rnd = random.Random(3)
     contents: dict[str, bytes] = {}
@@ -77,29 +94,66 @@ def test_nothing_acknowledged_is_lost_and_the_same_line_goes_on(tmp_path: Path) 
     with HostileProxy().running() as proxy:
         with served(proxy, data):
             person = sign_up(Person(tmp_path / "home", proxy.address), "ida@example.org")
-        for number in range(ROUNDS):
+        for number, moment in enumerate(MOMENTS):
             folder = tmp_path / f"folder-{number}"
             contents |= write_folder(folder, number)
             proxy.behave()
             with served(proxy, data) as server:
-                doom = Doom(server, rnd.randint(1, REQUESTS), rnd.random() / 50)
-                proxy.lie("POST", ".*", doom)
-                proxy.lie("PUT", ".*", doom)
-                interrupted = run_here(person, "put", str(folder))
-                assert doom.count >= min(doom.nth, 4)
-                assert interrupted.exit_code in {0, 1, 7}, interrupted
-                unfinished += [folder] if interrupted.exit_code else []
+                doom = Doom(server, rnd.random() / 50)
+                proxy.lie(*moment, doom)
+                if not run_doomed(person, doom, "put", str(folder)):
+                    unfinished.append(folder)
             promised |= acknowledged(proxy)
+        proxy.behave()
         with served(proxy, data) as server:
             for folder in unfinished:
                 done = run_here(person, "put", str(folder))
                 assert done.exit_code == 0, done
             check_vault(person, contents, promised, tmp_path / "out")
+            changed = change_while_it_dies(person, proxy, Doom(server, rnd.random() / 50))
+        with served(proxy, data) as server:
+            check_change(person, *changed)
+            check_vault(person, contents, set(), tmp_path / "again")
         server.admin("check")
 
 
+def change_while_it_dies(person: Person, proxy: HostileProxy, doom: Doom) -> tuple[str, bool]:
+    """Change one report's title; its id, and whether the server said that it was done."""
+    report: str = reports_of(person)[0]["id"]
+    proxy.behave()
+    proxy.lie(*CHANGE, doom)
+    run_doomed(person, doom, "edit", report, "--title", TITLE)
+    is_acknowledged = any(
+        request.method == "PUT" and request.path.endswith(report) and reply.status < 300
+        for request, reply in proxy.replies
+    )
+    proxy.behave()
+    return report, is_acknowledged
+
+
+def check_change(person: Person, report: str, is_acknowledged: bool) -> None:
+    """The change is there if it was acknowledged, and can be made if it is not there."""
+    title = title_of(person, report)
+    assert title == TITLE or not is_acknowledged
+    if title != TITLE:
+        done = run_here(person, "edit", report, "--title", TITLE)
+        assert done.exit_code == 0, done
+    assert title_of(person, report) == TITLE
+
+
+def title_of(person: Person, report: str) -> str:
+    [title] = [each["title"] for each in reports_of(person) if each["id"] == report]
+    return str(title)
+
+
+def reports_of(person: Person) -> list[dict[str, Any]]:
+    listed = run_here(person, "--json", "ls", "--limit", "1000")
+    found: list[dict[str, Any]] = listed.document["reports"]
+    return found
+
+
 def check_vault(person: Person, contents: dict[str, bytes], promised: set[str], out: Path) -> None:
-    listed = run_here(person, "--json", "ls", "--limit", "1000").document["reports"]
+    listed = reports_of(person)
     roots = {report["cid"]: report for report in listed}
     assert promised <= set(roots), "what was acknowledged is there"
     assert {report["file_name"] for report in listed} == set(contents)

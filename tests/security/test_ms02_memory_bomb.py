@@ -33,7 +33,7 @@ def test_nothing_is_allocated_and_nothing_is_sent(
     device: Person,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(victims, "_stretch_once", _explode)
+    monkeypatch.setattr(victims, "stretch_once", _explode)
     proxy.change("POST", PARAMETERS, lambda answer: answer | {"kdf": kdf})
     with unchanged(device.home):
         refused(device, "login", victim.email, code="kdf-refused")

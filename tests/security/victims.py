@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import hashlib
 import io
 import json
@@ -26,6 +25,7 @@ from hygieia.client.session import Session, saved_session, signed_in_profile, un
 from hygieia.client.state import ProfileStore
 from hygieia.client.transport import Transport
 from hygieia.client.vault import open_vault
+from tests.factories.stretching import stretch_once
 from tests.running import Person, RunningServer
 
 T = TypeVar("T")
@@ -134,10 +134,6 @@ class Done:
         return found
 
 
-_stretch_once = functools.cache(argon2.low_level.hash_secret_raw)
-"""Argon2 as it is, each password once: that it is slow is tested elsewhere."""
-
-
 def run_here(person: Person, *arguments: str) -> Done:
     """Run a whole command within this process: half a second less than starting another one."""
     options = ["--server", person.server, "--password-file", str(person.password_file)]
@@ -146,7 +142,7 @@ def run_here(person: Person, *arguments: str) -> Done:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("HYGIEIA_HOME", str(person.home))
             patch.setattr("sys.stdin", io.StringIO())
-            patch.setattr(argon2.low_level, "hash_secret_raw", _stretch_once)
+            patch.setattr(argon2.low_level, "hash_secret_raw", stretch_once)
             exit_code = run([*options, *arguments], Invocation())
         output.flush()
         written = output.buffer

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,11 +14,12 @@ from hygieia.documents.port import Body, Document, DocumentStore
 from hygieia.domain import account, inbox
 from hygieia.domain.inbox import Inboxes, Message
 from hygieia.domain.stores import Stores
-from hygieia.domain.uploads import Upload, Uploads
+from hygieia.domain.uploads import Upload
 from hygieia.errors import NotFound, Unavailable
 from hygieia.openpgp.times import now
 from hygieia.server.storage import build_stores
 from hygieia.vault.message import SealedMessage, seal_message
+from tests.factories.uploads import uploads_of
 from tests.people import ADA, BOB
 
 ROUNDS = 3
@@ -42,14 +42,7 @@ def message() -> SealedMessage:
 
 
 async def uploaded(stores: Stores, sealed: SealedMessage) -> Upload:
-    uploads = Uploads(
-        stores.documents,
-        stores.blocks,
-        stores.facts,
-        stores.quotas,
-        stores.jobs,
-        lease=timedelta(hours=1),
-    )
+    uploads = uploads_of(stores)
     upload = await uploads.start(ADA.account)
     await uploads.put(upload, sealed.blocks)
     return upload

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from hygieia.errors import NotFound
 from hygieia.ipld.block import Block
 from hygieia.ipld.cid import CID, RAW
 from hygieia.server.storage import build_stores
+from tests.factories.uploads import uploads_of
 from tests.people import ADA
 
 CONTENT = b"Hb 13.9 g/dl"
@@ -33,14 +33,7 @@ async def stores(store: DocumentStore, tmp_path: Path) -> AsyncIterator[Stores]:
 
 @pytest.fixture
 def uploads(stores: Stores) -> Uploads:
-    return Uploads(
-        stores.documents,
-        stores.blocks,
-        stores.facts,
-        stores.quotas,
-        stores.jobs,
-        lease=timedelta(hours=1),
-    )
+    return uploads_of(stores)
 
 
 async def holds(stores: Stores) -> dict[str, int]:
