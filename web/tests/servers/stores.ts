@@ -1,9 +1,11 @@
-/** What a clinic's server stands on, and a Debian that has none of our programs. */
-import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+/** What a clinic's server stands on, and the guide for whoever has no server at all. */
+import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+
+import { Debian } from "./debian.ts";
 
 const REPOSITORY = new URL("../../../", import.meta.url).pathname;
 
@@ -44,23 +46,17 @@ const FENCE = /^```sh ?(\w*)\n(.*?)^```$/gms;
  * The SHA-256 of each file that came out, in order.
  */
 export function openByHand(given: { kit: Buffer; password: string; gateway: string }): string[] {
-  const root = process.env["HYGIEIA_TEST_CHROOT"];
-  if (root === undefined) throw new Error("HYGIEIA_TEST_CHROOT names no Debian: run `make test-servers`");
-  const folder = mkdtempSync(join(root, "tmp", "page-"));
+  const elsewhere = new Debian();
   try {
-    writeFileSync(join(folder, "hygieia-kit.json"), given.kit);
-    writeFileSync(join(folder, "script.sh"), `${shellLines()}\nsha256sum vault/* | cut -d ' ' -f 1 | sort > list\n`);
-    const inside = folder.slice(root.replace(/\/$/, "").length);
-    const done = spawnSync("chroot", [root, "bash", "-c", `cd ${inside} && exec bash script.sh`], {
-      env: { HOME: inside, PATH: "/usr/sbin:/usr/bin:/sbin:/bin", GATEWAY: given.gateway },
+    elsewhere.write("hygieia-kit.json", given.kit);
+    elsewhere.write("script.sh", `${shellLines()}\nsha256sum vault/* | cut -d ' ' -f 1 | sort > list\n`);
+    elsewhere.run(["bash", "script.sh"], {
       input: `${given.password}\n`,
-      encoding: "utf8",
-      timeout: 150_000,
+      environment: { GATEWAY: given.gateway },
     });
-    if (done.status !== 0) throw new Error(done.stdout + done.stderr);
-    return readFileSync(join(folder, "list"), "utf8").trim().split("\n");
+    return elsewhere.read("list").toString().trim().split("\n");
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    elsewhere.remove();
   }
 }
 
