@@ -20,6 +20,7 @@ const byCode: Partial<Record<EngineError["code"], MessageKey>> = {
   "envelope-refused": "error.integrity",
   "note-refused": "error.integrity",
   "meta-mismatch": "error.integrity",
+  "recipient-refused": "error.recipients",
   "kit-refused": "error.kit-refused",
   "quota-exceeded": "error.quota",
   "storage-full": "error.storage-full",

@@ -4,7 +4,7 @@ import type { DownloadTarget, Engine } from "../../engine/interface.ts";
 import { EngineError } from "../../engine/errors.ts";
 import { t } from "../../i18n/language.svelte.ts";
 import { errorWords } from "../../ui/error-words.ts";
-import { toast } from "../../ui/toasts.svelte.ts";
+import { toastFailure } from "../../ui/toasts.svelte.ts";
 
 interface Named {
   readonly id: string;
@@ -37,6 +37,6 @@ export async function saveReport(engine: Engine, report: Named, revision?: numbe
     if (target === null) return;
     await engine.download(report.id, target, revision === undefined ? {} : { revision });
   } catch (error) {
-    toast(error instanceof EngineError ? errorWords(error) : t("download.no-place"));
+    toastFailure(error instanceof EngineError ? errorWords(error) : t("download.no-place"));
   }
 }

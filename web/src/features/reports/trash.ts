@@ -3,18 +3,20 @@
 import type { Engine, ReportRow } from "../../engine/interface.ts";
 import { t } from "../../i18n/language.svelte.ts";
 import { errorWords } from "../../ui/error-words.ts";
-import { toast } from "../../ui/toasts.svelte.ts";
+import { toast, toastFailure } from "../../ui/toasts.svelte.ts";
 
-/** Put a report in the trash, somebody else's in one's own alone, with a way back. Failures are said, not thrown. */
-export async function moveToTrash(engine: Engine, row: ReportRow): Promise<void> {
+/** Put a report in the trash, somebody else's in one's own alone, with a way back. Failures are said, not thrown: then it is false. */
+export async function moveToTrash(engine: Engine, row: ReportRow): Promise<boolean> {
   try {
     await engine.trash([row.id]);
     toast(t(row.isMine ? "trash.moved" : "trash.taken-out", { title: row.title }), {
       label: t("action.undo"),
       run: () => void takeBack(engine, row),
     });
+    return true;
   } catch (error) {
-    toast(errorWords(error));
+    toastFailure(errorWords(error));
+    return false;
   }
 }
 
@@ -24,6 +26,6 @@ export async function takeBack(engine: Engine, row: ReportRow): Promise<void> {
     await engine.restore([row.id]);
     toast(t("trash.restored", { title: row.title }));
   } catch (error) {
-    toast(errorWords(error));
+    toastFailure(errorWords(error));
   }
 }

@@ -4,7 +4,7 @@ import type { Contact, Engine } from "../../engine/interface.ts";
 import { formatList } from "../../i18n/formats.ts";
 import { t } from "../../i18n/language.svelte.ts";
 import { errorWords } from "../../ui/error-words.ts";
-import { toast } from "../../ui/toasts.svelte.ts";
+import { toast, toastFailure } from "../../ui/toasts.svelte.ts";
 import { nameOf } from "../people/who.ts";
 import { sharingErrors } from "./run.svelte.ts";
 
@@ -23,8 +23,9 @@ async function stop(engine: Engine, reports: readonly string[], people: readonly
       const outcomes = await engine.unshare({ reports, person: email });
       trouble += outcomes.filter(({ state }) => state !== "done" && state !== "unchanged").length;
     }
-    toast(t(trouble === 0 ? "unshare.done" : "unshare.not-all"));
+    if (trouble === 0) toast(t("unshare.done"));
+    else toastFailure(t("unshare.not-all"));
   } catch (error) {
-    toast(errorWords(error, sharingErrors));
+    toastFailure(errorWords(error, sharingErrors));
   }
 }

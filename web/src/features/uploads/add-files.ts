@@ -4,7 +4,7 @@ import type { Engine, UploadItem } from "../../engine/interface.ts";
 import { t } from "../../i18n/language.svelte.ts";
 import { errorWords } from "../../ui/error-words.ts";
 import { announce } from "../../ui/live.svelte.ts";
-import { toast } from "../../ui/toasts.svelte.ts";
+import { toastFailure } from "../../ui/toasts.svelte.ts";
 import { forWhom } from "./for-whom.svelte.ts";
 
 /** Start uploading. Files that a stopped upload waits for go on where it stopped. */
@@ -18,7 +18,7 @@ export async function addFiles(engine: Engine, items: readonly UploadItem[]): Pr
     if (named.length > 0) await engine.upload(named);
     announce(t("uploads.adding", { count: items.length }));
   } catch (error) {
-    toast(errorWords(error));
+    toastFailure(errorWords(error));
   }
 }
 

@@ -2,7 +2,7 @@
 
 import type { Engine } from "../../engine/interface.ts";
 import { t } from "../../i18n/language.svelte.ts";
-import { toast } from "../../ui/toasts.svelte.ts";
+import { toastFailure } from "../../ui/toasts.svelte.ts";
 import { addFiles } from "./add-files.ts";
 import { fromDrop } from "./collect.ts";
 
@@ -32,7 +32,7 @@ export function catchFiles(engine: Engine): () => void {
     if (!hasFiles(event) || event.dataTransfer === null) return;
     event.preventDefault(); // else the browser would leave the app and open the file
     void fromDrop(event.dataTransfer).then(({ items, unread: [name, ...more] }) => {
-      if (name !== undefined) toast(t("uploads.unread", { count: more.length + 1, name }));
+      if (name !== undefined) toastFailure(t("uploads.unread", { count: more.length + 1, name }));
       return addFiles(engine, items);
     });
   };

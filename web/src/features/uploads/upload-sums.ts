@@ -1,7 +1,7 @@
 // All uploads together, in words and numbers.
 
 import type { Upload, Uploads, UploadState } from "../../engine/interface.ts";
-import { formatList } from "../../i18n/formats.ts";
+import { formatList, formatTimeLeft } from "../../i18n/formats.ts";
 import { t, type MessageKey } from "../../i18n/language.svelte.ts";
 import { isEnded } from "./upload-words.ts";
 
@@ -30,6 +30,11 @@ export function fractionSent({ items }: Uploads): number {
   const total = wanted.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   const sent = wanted.reduce((sum, { sentBytes, sizeBytes }) => sum + Math.min(sentBytes, sizeBytes), 0);
   return total === 0 ? 0 : sent / total;
+}
+
+/** How long all of them together still take; nothing while that is not known, or none moves. */
+export function leftWords({ secondsLeft, isPaused }: Uploads): string {
+  return secondsLeft === null || isPaused ? "" : formatTimeLeft(secondsLeft);
 }
 
 const stoppedStates: readonly UploadState[] = ["waiting", "needs-file", "failed"];

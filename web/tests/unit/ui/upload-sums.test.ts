@@ -3,7 +3,7 @@
 import { beforeAll, describe, expect, test, vi } from "vitest";
 
 import type { Upload, Uploads, UploadState } from "../../../src/engine/interface.ts";
-import { headingWords } from "../../../src/features/uploads/upload-sums.ts";
+import { headingWords, leftWords } from "../../../src/features/uploads/upload-sums.ts";
 import { uploadName, uploadWords } from "../../../src/features/uploads/upload-words.ts";
 import { useLanguage } from "../../../src/i18n/language.svelte.ts";
 import { Rate } from "../../../src/worker/rate.ts";
@@ -32,6 +32,13 @@ describe("the heading", () => {
 });
 
 describe("the time left", () => {
+  test("of all together is told while they move, and not while they are paused", () => {
+    const moving: Uploads = { ...uploadsIn("sending", "queued"), secondsLeft: 95 };
+    expect(leftWords(moving)).toBe("about 2 minutes left");
+    expect(leftWords({ ...moving, isPaused: true })).toBe("");
+    expect(leftWords({ ...moving, secondsLeft: null })).toBe("");
+  });
+
   test("is not told while nothing moves", () => {
     vi.useFakeTimers({ toFake: ["Date"] });
     const rate = new Rate();
