@@ -1,6 +1,8 @@
-/** Chromium as a person has it, with everything that the page's policy or console complains about. */
+/** Chromium as a person has it, with everything that the policies of page and workers or its console complain about. */
 import { chromium, type Browser, type BrowserContext, type Locator, type Page } from "playwright-core";
 import { expect } from "vitest";
+
+import { hearBrokenRules } from "./broken-rules.ts";
 
 const CHROMIUM = process.env["HYGIEIA_TEST_CHROMIUM"] ?? "/usr/bin/chromium";
 const FLAGS = [
@@ -22,7 +24,7 @@ export function startBrowser(...flags: readonly string[]): Promise<Browser> {
 export interface Window {
   readonly context: BrowserContext;
   readonly page: Page;
-  /** What went wrong in it: errors, refused scripts, requests to anyone else. */
+  /** What went wrong in it: errors, what a policy stopped in page or worker, requests to anyone else. */
   readonly faults: string[];
 }
 
@@ -60,6 +62,7 @@ export async function openTab({ context, faults }: Pick<Window, "context" | "fau
   page.on("console", (message) => {
     if (message.type() === "error") faults.push(message.text());
   });
+  await hearBrokenRules(context, page, (words) => faults.push(words));
   return page;
 }
 

@@ -138,6 +138,18 @@ test("on a phone the line of uploads is there while something is under way, and 
   }
 });
 
+test("the time that all of them together still take stands over the list, and on a phone in the line of uploads too", async () => {
+  const page = await stage.open("vault-uploads");
+  expect(await page.locator("#uploads .up-head").innerText()).toContain("about 2 minutes left");
+  const small = await stage.open("vault-uploads", phone);
+  const places = [small.locator("#uploads .up-head"), small.getByRole("complementary", { name: "All files" })];
+  for (const place of places) await place.getByText("about 2 minutes left").filter({ visible: true }).waitFor();
+  for (const scene of ["vault-uploads-paused", "vault-uploads-done"]) {
+    const still = await stage.open(scene);
+    expect(await still.locator("#uploads .up-head").innerText(), scene).not.toMatch(/left/);
+  }
+});
+
 test("a file that is there already is said to be, and not to have stopped at no percent", async () => {
   const page = await stage.open("vault-upload-twice");
   const uploads = page.locator("#uploads");

@@ -4,22 +4,10 @@
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 
-import { focused, tabTo } from "./keys.ts";
+import { focusOn, press, tabTo } from "./keys.ts";
 import { useStage } from "./stage.ts";
 
 const stage = useStage();
-
-/** Wait until what has the focus is named so: a dialog takes it a moment after it is drawn. */
-async function focusOn(page: Page, name: string | RegExp): Promise<void> {
-  const focus = expect.poll(() => focused(page));
-  if (typeof name === "string") await focus.toBe(name);
-  else await focus.toMatch(name);
-}
-
-async function press(page: Page, name: string | RegExp, key: "Enter" | "Space" = "Enter"): Promise<void> {
-  await tabTo(page, name);
-  await page.keyboard.press(key);
-}
 
 /** Everything that Tab reaches lies in the dialog on top. */
 async function staysInDialog(page: Page): Promise<void> {

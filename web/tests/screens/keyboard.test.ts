@@ -1,11 +1,13 @@
-// The vault without a mouse: from sign-up to a report in the trash and back, by keys alone, with the focus where a person
-// expects it after every step.
+// The vault without a mouse: signing up, adding files and minding how they go, reading, proving and saving a report, its
+// trash, filters and security, by keys alone, with the focus where a person expects it after every step. Sharing has a
+// file of its own.
 
+import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 
 import { kit, mira, reportId } from "./engine/sample.ts";
 import { rightPassword } from "./engine/test-engine.ts";
-import { focused, tabTo } from "./keys.ts";
+import { focusOn, focused, press, tabTo } from "./keys.ts";
 import { useStage } from "./stage.ts";
 
 const stage = useStage();
@@ -143,4 +145,138 @@ test("a dangerous question has the safe answer under the fingers", async () => {
   await page.keyboard.press("Enter");
   await page.getByRole("alertdialog").waitFor({ state: "detached" });
   await page.getByText("Complete blood count").waitFor();
+});
+
+/** Open the first report, and go along its tabs to one that is named so. */
+async function openTab(page: Page, name: string): Promise<void> {
+  await press(page, "Complete blood count");
+  await page.getByRole("dialog").waitFor();
+  await focusOn(page, "Complete blood count");
+  await tabTo(page, "Details");
+  for (let step = 0; step < 4 && (await focused(page)) !== name; step += 1) await page.keyboard.press("ArrowRight");
+  expect(await focused(page)).toBe(name);
+}
+
+test("files are chosen from the menu, and one on its way is paused, goes on and is cancelled", async () => {
+  const page = await stage.open("vault");
+  await press(page, "Add reports");
+  await focusOn(page, "Choose files");
+  const [chooser] = await Promise.all([page.waitForEvent("filechooser"), page.keyboard.press("Enter")]);
+  await chooser.setFiles(["one.pdf", "two.pdf"].map((name) => ({ name, mimeType: "", buffer: Buffer.from("x") })));
+  await press(page, "Pause one.pdf", "Space");
+  await focusOn(page, "Resume one.pdf");
+  await page.keyboard.press("Space");
+  await focusOn(page, "Pause one.pdf");
+  await press(page, "Cancel one.pdf");
+  await page.getByText("Cancelled. Nothing was added.").waitFor();
+  await tabTo(page, "Pause two.pdf"); // from where the cancelled one stood, not from the page's start
+});
+
+test("the whole list of uploads is paused and goes on", async () => {
+  const page = await stage.open("vault-uploads");
+  await press(page, "Pause all");
+  await press(page, "Resume", "Space");
+  await tabTo(page, "Pause all");
+});
+
+test("an older version is saved from its tab", async () => {
+  const page = await stage.open("vault");
+  await openTab(page, "Versions");
+  await press(page, "Download version 1");
+  await press(page, "Cancel the download of Blood test results.pdf");
+  await page.getByRole("region", { name: "Downloads" }).waitFor({ state: "detached" });
+});
+
+test("a report is proven, and the commands that prove it without us are read", async () => {
+  const page = await stage.open("vault");
+  await openTab(page, "Verify");
+  await press(page, "Check again");
+  await press(page, "Show the commands");
+  await tabTo(page, /^curl -O/); // it scrolls by the arrows
+});
+
+test("filters are set and cleared, and Escape gives the focus back to their button", async () => {
+  const page = await stage.open("vault");
+  await press(page, "Filters");
+  await tabTo(page, "Kind of file");
+  await page.keyboard.type("Picture");
+  await expect.poll(() => page.locator("a.row-title").allInnerTexts()).toEqual(["Flu vaccine record", "Kidney ultrasound"]);
+  await page.keyboard.press("Escape");
+  await focusOn(page, "1 filter on");
+  await page.keyboard.press("Enter");
+  await press(page, "Clear filters");
+  await page.getByRole("link", { name: "Complete blood count" }).waitFor();
+});
+
+test("what is in the trash is put back, and the rest deleted for good after a question", async () => {
+  const page = await stage.open("trash");
+  await press(page, "Put back: Complete blood count");
+  await focusOn(page, "Trash");
+  await press(page, "Delete Heart clinic letter for good");
+  await focusOn(page, "Cancel");
+  await press(page, "Delete for good");
+  await page.getByText("The trash is empty").waitFor();
+  await focusOn(page, "Trash");
+});
+
+test("the password is changed, and another device signed out", async () => {
+  const page = await stage.open("security");
+  await tabTo(page, "Your password now");
+  await page.keyboard.type(rightPassword);
+  await tabTo(page, "New password");
+  await page.keyboard.type("amber-ladder-meadow-eleven");
+  await page.getByText("Strong.").waitFor();
+  await page.keyboard.press("Enter");
+  await page.getByText("Your password is changed.").waitFor();
+  await press(page, "Sign out: Chrome on Android");
+  await focusOn(page, "Where you are signed in");
+});
+
+test("signing out everywhere asks first, and Escape is no", async () => {
+  const page = await stage.open("security");
+  await press(page, "Sign out everywhere");
+  await focusOn(page, "Cancel");
+  await page.keyboard.press("Escape");
+  await focusOn(page, "Sign out everywhere");
+  expect(await page.getByRole("heading", { name: "Security" }).count()).toBe(1);
+});
+
+/** Type something else into the title, and try to leave without saving it. */
+async function leaveUnsaved(page: Page): Promise<void> {
+  await tabTo(page, "Title");
+  await page.keyboard.type(" of November");
+  await page.keyboard.press("Escape");
+  await page.getByRole("alertdialog", { name: "Close without saving?" }).waitFor();
+  await focusOn(page, "Cancel");
+}
+
+test.each(["vault-rename", "report-pdf"])("%s with a title that is not saved asks before it closes, and keeps it", async (scene) => {
+  const page = await stage.open(scene);
+  await leaveUnsaved(page);
+  await page.keyboard.press("Enter");
+  await page.getByRole("alertdialog").waitFor({ state: "detached" });
+  await focusOn(page, "Title");
+  expect(await page.getByLabel("Title").inputValue()).toMatch(/of November/);
+  await press(page, "Close");
+  await press(page, "Close without saving");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  await page.getByRole("link", { name: "Complete blood count", exact: true }).waitFor();
+});
+
+test("a title that was saved, or typed back, is left without a question", async () => {
+  const page = await stage.open("vault-rename");
+  await tabTo(page, "Title");
+  await page.keyboard.type("!");
+  await page.keyboard.press("End");
+  await page.getByLabel("Title").fill("Complete blood count");
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+
+  const drawer = await stage.open("report-pdf");
+  await tabTo(drawer, "Title");
+  await drawer.keyboard.type("Blood");
+  await drawer.keyboard.press("Enter");
+  await drawer.getByRole("heading", { name: "Blood" }).waitFor();
+  await drawer.keyboard.press("Escape");
+  await drawer.getByRole("dialog").waitFor({ state: "detached" });
 });

@@ -3,6 +3,7 @@
 import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
 import { afterAll, beforeAll } from "vitest";
 
+import { hearBrokenRules } from "../e2e/broken-rules.ts";
 import type { Scene } from "./app/scene.ts";
 import { sceneOf } from "./app/scenes.ts";
 import { serveScreens, type Served } from "./serve.ts";
@@ -122,6 +123,7 @@ async function watch(page: Page, origin: string): Promise<string[]> {
     const url = request.url();
     if (!url.startsWith(origin) && !url.startsWith("blob:")) faults.push(`request: ${url}`);
   });
+  await hearBrokenRules(page.context(), page, (words) => faults.push(`worker: ${words}`));
   await page.addInitScript(() => {
     document.addEventListener("securitypolicyviolation", (event) => {
       console.error(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`);

@@ -3,7 +3,7 @@
 import type { Page } from "playwright-core";
 
 import { EngineError } from "../../../src/engine/errors.ts";
-import { mira } from "../engine/sample.ts";
+import { kit, mira } from "../engine/sample.ts";
 import type { TestEngine } from "../engine/test-engine.ts";
 import type { Scene } from "./scene.ts";
 
@@ -17,6 +17,19 @@ async function fillSignUp(page: Page): Promise<void> {
   await page.getByLabel("Password", { exact: true }).fill("copper-violin-harbour-seven");
   await page.getByLabel("I understand").check();
   await page.getByText("Strong.").waitFor();
+}
+
+async function open(page: Page, password: string): Promise<void> {
+  await page.getByLabel("Password", { exact: true }).fill(password);
+  await page.getByRole("button", { name: "Open vault" }).click();
+}
+
+async function setNewPassword(page: Page): Promise<void> {
+  await page.locator("input[type=file]").first().setInputFiles({ name: "hygieia-kit.json", mimeType: "", buffer: Buffer.from("{}") });
+  await page.getByLabel("Recovery code").fill(kit.code);
+  await page.getByLabel("New password").fill("copper-violin-harbour-seven");
+  await page.getByText("Strong.").waitFor();
+  await page.getByRole("button", { name: "Set the new password" }).click();
 }
 
 async function makeKeys(page: Page): Promise<void> {
@@ -40,6 +53,24 @@ export const accountScenes: readonly Scene[] = [
     prepare: (engine) => {
       outside(engine);
       engine.registration = "invite";
+    },
+  },
+  {
+    name: "sign-up-closed",
+    path: "/sign-up",
+    prepare: (engine) => {
+      outside(engine);
+      engine.registration = "closed";
+    },
+    act: (page) => page.getByText("takes no new vaults").waitFor(),
+  },
+  {
+    name: "sign-up-weak",
+    path: "/sign-up",
+    prepare: outside,
+    act: async (page) => {
+      await page.getByLabel("Password", { exact: true }).fill("copper");
+      await page.locator(".strength-1").waitFor({ state: "attached" });
     },
   },
   {
@@ -85,6 +116,15 @@ export const accountScenes: readonly Scene[] = [
       await page.getByRole("button", { name: "Scan the printed square" }).click();
       await page.getByRole("button", { name: "Choose a picture" }).waitFor();
     },
+  },
+  {
+    name: "kit-gone",
+    path: "/",
+    prepare: (engine) => {
+      engine.state.set({ kind: "kit", person: mira, isFirst: true });
+      engine.pendingKit = () => Promise.resolve(null);
+    },
+    act: (page) => page.getByText("no longer on this device").waitFor(),
   },
   { name: "kit-new", path: "/", prepare: (engine) => engine.state.set({ kind: "kit", person: mira, isFirst: false }) },
   { name: "sign-in", path: "/sign-in", prepare: outside },
@@ -146,6 +186,11 @@ export const accountScenes: readonly Scene[] = [
     path: "/sign-in",
     prepare: (engine) => engine.state.set({ kind: "none", notice: "signed-out" }),
   },
+  {
+    name: "sign-in-deleted",
+    path: "/sign-in",
+    prepare: (engine) => engine.state.set({ kind: "none", notice: "deleted" }),
+  },
   { name: "unlock", path: "/reports", prepare: locked },
   {
     name: "unlock-wrong",
@@ -162,6 +207,35 @@ export const accountScenes: readonly Scene[] = [
     path: "/reports",
     prepare: (engine) => engine.state.set({ kind: "locked", email, reason: "session-ended" }),
   },
+  {
+    name: "unlock-quiet",
+    path: "/reports",
+    prepare: (engine) => engine.state.set({ kind: "locked", email, reason: "quiet" }),
+  },
+  {
+    name: "unlock-opening",
+    path: "/reports",
+    prepare: (engine) => {
+      locked(engine);
+      engine.stuckAt = { step: "password", percent: 40 };
+    },
+    act: async (page) => {
+      await open(page, "something");
+      await page.getByText("Opening your vault.").waitFor();
+    },
+  },
+  {
+    name: "unlock-waiting",
+    path: "/reports",
+    prepare: (engine) => {
+      locked(engine);
+      engine.failWith = new EngineError("too-many-attempts", "wait", { retryAfterSeconds: 120 });
+    },
+    act: async (page) => {
+      await open(page, "wrong");
+      await page.getByRole("alert").waitFor();
+    },
+  },
   { name: "reset", path: "/reset", prepare: locked },
   {
     name: "reset-scan",
@@ -177,6 +251,30 @@ export const accountScenes: readonly Scene[] = [
     path: "/reset",
     prepare: outside,
     act: (page) => page.getByRole("button", { name: "Set the new password" }).click(),
+  },
+  {
+    name: "reset-working",
+    path: "/reset",
+    prepare: (engine) => {
+      locked(engine);
+      engine.stuckAt = { step: "keys", percent: 58 };
+    },
+    act: async (page) => {
+      await setNewPassword(page);
+      await page.getByRole("progressbar").waitFor();
+    },
+  },
+  {
+    name: "reset-refused",
+    path: "/reset",
+    prepare: (engine) => {
+      locked(engine);
+      engine.failWith = new EngineError("credentials-refused", "another kit");
+    },
+    act: async (page) => {
+      await setNewPassword(page);
+      await page.getByRole("alert").waitFor();
+    },
   },
   { name: "not-secure", path: "/", blocked: "insecure" },
   { name: "old-browser", path: "/", blocked: "old-browser" },

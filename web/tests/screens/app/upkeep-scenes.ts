@@ -1,8 +1,11 @@
 // What a person looks after: the trash, safe copies, security, settings.
 
-import type { Copies } from "../../../src/engine/interface.ts";
+import type { Page } from "playwright-core";
+
+import { EngineError } from "../../../src/engine/errors.ts";
+import type { Copies, KeyProgress } from "../../../src/engine/interface.ts";
 import { reportId, row, rows } from "../engine/sample.ts";
-import type { TestEngine } from "../engine/test-engine.ts";
+import { rightPassword, type TestEngine } from "../engine/test-engine.ts";
 import type { Scene } from "./scene.ts";
 
 function copies(engine: TestEngine): void {
@@ -14,6 +17,13 @@ function copies(engine: TestEngine): void {
   });
   engine.reports.set({ status: "ready", rows: rows(128), refused: [], error: null });
   engine.copies.set({ status: "ready", items, tested: 128, total: 128, failed: [], error: null });
+}
+
+async function changePassword(page: Page, current: string): Promise<void> {
+  await page.getByLabel("Your password now").fill(current);
+  await page.getByLabel("New password").fill("amber-ladder-meadow-eleven");
+  await page.getByText("Strong.").waitFor();
+  await page.getByRole("button", { name: "Change password" }).click();
 }
 
 export const upkeepScenes: readonly Scene[] = [
@@ -76,8 +86,50 @@ export const upkeepScenes: readonly Scene[] = [
       engine.copies.set({ ...engine.copies.current, items });
     },
   },
+  {
+    name: "copies-failed",
+    path: "/copies",
+    prepare: (engine) =>
+      engine.copies.set({ status: "failed", items: [], tested: 0, total: 0, failed: [], error: new EngineError("unreachable", "gone") }),
+  },
   { name: "copies-not-offered", path: "/copies" },
   { name: "security", path: "/security" },
+  {
+    name: "security-sessions-failed",
+    path: "/security",
+    prepare: (engine) => (engine.loadError = new EngineError("unreachable", "gone")),
+    act: (page) => page.getByRole("alert").waitFor(),
+  },
+  {
+    name: "security-password-changing",
+    path: "/security",
+    prepare: (engine) => {
+      engine.changePassword = (_request: unknown, onProgress?: (progress: KeyProgress) => void) => {
+        onProgress?.({ step: "password", percent: 40 });
+        return new Promise(() => undefined);
+      };
+    },
+    act: async (page) => {
+      await changePassword(page, rightPassword);
+      await page.getByRole("progressbar", { name: "Locking your keys" }).waitFor();
+    },
+  },
+  {
+    name: "security-password-changed",
+    path: "/security",
+    act: async (page) => {
+      await changePassword(page, rightPassword);
+      await page.getByText("Your password is changed.").waitFor();
+    },
+  },
+  {
+    name: "security-password-wrong",
+    path: "/security",
+    act: async (page) => {
+      await changePassword(page, "wrong");
+      await page.getByText("That password does not open this vault.").waitFor();
+    },
+  },
   {
     name: "security-new-kit",
     path: "/security",

@@ -37,7 +37,7 @@ function uploading(engine: TestEngine, items: readonly Upload[]): void {
 }
 
 function manyUploads(engine: TestEngine): void {
-  uploading(engine, [
+  const items = [
     upload(1, "Blood test results.pdf", "saved", { sizeBytes: 1_200_000, sentBytes: 1_200_000, report: reportId(0), copies: 3 }),
     upload(2, "Chest X-ray front.png", "sending", { secondsLeft: 20 }),
     upload(3, "Going-home letter scan.pdf", "checking", { sentBytes: 18_400_000 }),
@@ -49,7 +49,9 @@ function manyUploads(engine: TestEngine): void {
     upload(8, "A very long name of a file that goes on and on and still does not end here.pdf", "failed", {
       error: new EngineError("quota-exceeded", "full"),
     }),
-  ]);
+  ];
+  uploading(engine, items);
+  engine.uploads.set({ ...engine.uploads.current, secondsLeft: 95 });
 }
 
 async function openMenuOf(page: Page): Promise<void> {
@@ -135,6 +137,16 @@ export const vaultScenes: readonly Scene[] = [
     name: "vault-gateways",
     path: "/reports",
     prepare: (engine) => engine.connection.set({ kind: "gateways", waiting: 1, dropped: 0, gateways: [], retryAt: null }),
+  },
+  {
+    name: "vault-changes-sent",
+    path: "/reports",
+    prepare: (engine) => engine.connection.set({ kind: "online", waiting: 2, dropped: 0, gateways: [], retryAt: null }),
+  },
+  {
+    name: "vault-changes-dropped",
+    path: "/reports",
+    prepare: (engine) => engine.connection.set({ kind: "online", waiting: 0, dropped: 2, gateways: [], retryAt: null }),
   },
   { name: "vault-locks-soon", path: "/reports", prepare: (engine) => engine.lockingIn.set(42) },
   { name: "vault-row-menu", path: "/reports", act: openMenuOf },

@@ -1,7 +1,10 @@
 // Small files of each kind that a preview knows, made here so that no binary lies in the repository.
 
+/** What says that a PDF is encrypted (ISO 32000, 7.6): the checks in it fit no password at all. */
+const pdfLock = ` /Encrypt << /Filter /Standard /V 1 /R 2 /P -4 /O <${"5a".repeat(32)}> /U <${"a5".repeat(32)}> >> /ID [<00> <00>]`;
+
 /** A PDF of two pages (ISO 32000), one line of text on each, in a font that every reader has. */
-export function makePdf(): Uint8Array<ArrayBuffer> {
+export function makePdf({ isLocked = false } = {}): Uint8Array<ArrayBuffer> {
   const text = (words: string): string => `BT /F1 20 Tf 60 760 Td (${words}) Tj 0 -40 Td /F1 12 Tf (Haemoglobin   132 g/L) Tj ET`;
   const page = (content: number): string =>
     `<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Resources << /Font << /F1 7 0 R >> >> /Contents ${String(content)} 0 R >>`;
@@ -24,7 +27,7 @@ export function makePdf(): Uint8Array<ArrayBuffer> {
   const xref = file.length;
   file += `xref\n0 ${String(objects.length + 1)}\n0000000000 65535 f \n`;
   file += offsets.map((offset) => `${String(offset).padStart(10, "0")} 00000 n \n`).join("");
-  file += `trailer\n<< /Size ${String(objects.length + 1)} /Root 1 0 R >>\nstartxref\n${String(xref)}\n%%EOF\n`;
+  file += `trailer\n<< /Size ${String(objects.length + 1)} /Root 1 0 R${isLocked ? pdfLock : ""} >>\nstartxref\n${String(xref)}\n%%EOF\n`;
   return new TextEncoder().encode(file);
 }
 

@@ -57,6 +57,10 @@ export class TestEngine extends TestSharing implements Engine {
   /** Makes the next sign-up, sign-in or unlock stop at this progress for ever: pictures of work under way. */
   stuckAt: KeyProgress | null = null;
   failWith: EngineError | null = null;
+  /** The next preview, list of versions or list of sessions is refused. */
+  loadError: EngineError | null = null;
+  /** Every change of a report is refused. */
+  changeError: EngineError | null = null;
 
   server(): Promise<{ version: string; registration: "open" | "invite" | "closed"; gateways: readonly string[] }> {
     return Promise.resolve({ version: "1", registration: this.registration, gateways: [] });
@@ -134,8 +138,16 @@ export class TestEngine extends TestSharing implements Engine {
     this.state.set({ kind: "open", person: sample.mira });
   }
 
-  sessions(): Promise<readonly DeviceSession[]> {
-    return Promise.resolve(sample.sessions);
+  private async failOnce(): Promise<void> {
+    const error = this.loadError;
+    this.loadError = null;
+    await Promise.resolve();
+    if (error !== null) throw error;
+  }
+
+  async sessions(): Promise<readonly DeviceSession[]> {
+    await this.failOnce();
+    return sample.sessions;
   }
 
   endSession(): Promise<void> {
@@ -170,6 +182,7 @@ export class TestEngine extends TestSharing implements Engine {
   }
 
   private change(reports: readonly string[], change: Partial<ReportRow>): Promise<void> {
+    if (this.changeError !== null) return Promise.reject(this.changeError);
     const list = this.reports.current;
     this.reports.set({
       ...list,
@@ -196,14 +209,16 @@ export class TestEngine extends TestSharing implements Engine {
     return Promise.resolve();
   }
 
-  versions(): Promise<readonly VersionRow[]> {
-    return Promise.resolve(sample.versions);
+  async versions(): Promise<readonly VersionRow[]> {
+    await this.failOnce();
+    return sample.versions;
   }
 
-  preview(report: string): Promise<Preview> {
-    if (this.previewError !== null) return Promise.reject(this.previewError);
+  async preview(report: string): Promise<Preview> {
+    if (this.previewError !== null) throw this.previewError;
+    await this.failOnce();
     const row = this.row(report);
-    return Promise.resolve({
+    return {
       id: report,
       revision: row.revision,
       fileName: row.fileName,
@@ -211,7 +226,7 @@ export class TestEngine extends TestSharing implements Engine {
       sizeBytes: row.sizeBytes,
       signature: this.isTampered ? "invalid" : "valid",
       bytes: (this.contents.get(row.mediaType) ?? new TextEncoder().encode("Nothing to see.")).slice(),
-    });
+    };
   }
 
   subjects(): Promise<readonly Subject[]> {
