@@ -16,6 +16,8 @@ from hygieia.blocks.gateway import GatewayReader
 from hygieia.client.batches import BatchSender
 from hygieia.client.commits import upload_for
 from hygieia.client.content import upload_file
+from hygieia.client.current import Current
+from hygieia.client.index_repair import enter
 from hygieia.client.index_sync import IndexSync
 from hygieia.client.passing import pass_on
 from hygieia.client.read_back import read_back
@@ -36,6 +38,7 @@ from hygieia.vault.report_change import (
     draft_of,
     edit_report,
     edited,
+    is_edited,
     needs_new_session_key,
     next_revision,
     require_owner,
@@ -66,22 +69,6 @@ if TYPE_CHECKING:
 
 _UPDATE: Final = "update"
 _EDIT: Final = "edit"
-
-
-@dataclass(frozen=True, slots=True)
-class Current:
-    """A report as the server has it now, verified: what a change is based on."""
-
-    report: Report
-    rev: int
-
-    @property
-    def entry(self) -> ReportEntry:
-        """The report's line in the index, as of now."""
-        encrypted = self.report.encrypted
-        return ReportEntry.of(
-            self.report.meta, cid=str(encrypted.root), meta_payload_cid=str(encrypted.meta.cid)
-        )
 
 
 @dataclass(slots=True)
@@ -130,8 +117,13 @@ class Changer:
         await self.index.refresh()
         current = await self.current(entry)
         require_owner(current.report.meta, self.people)
-        listed = await self.listed(current)
         draft = self.next_draft(current.report)
+        is_ahead = current.is_ahead_of(self.index.state.report(entry.id))
+        if is_ahead and is_edited(draft, title=title, category=category):
+            # This very edit, committed before, its answer or the change of the index lost.
+            await enter(self.index, entry.id, current.entry.cid)
+            return current.entry
+        listed = await self.listed(current)
         draft = edited(draft, title=title, category=category)
         chosen = await asyncio.to_thread(self.chosen, draft)
         if needs_new_session_key(listed) or _outgrown(listed, chosen):

@@ -93,6 +93,23 @@ async def repair(sync: IndexSync) -> Repaired:
     return done
 
 
+async def enter(sync: IndexSync, report_id: str, root: str) -> None:
+    """Enter what one report was found to be now, before the server's list of changes names it.
+
+    Raises why its root is refused, and what ``IndexSync.change`` raises.
+    """
+    done = Repaired()
+    people = await asyncio.to_thread(sync.state.people, sync.key.certificate)
+    known = sync.state.find(report_id)
+    is_deleted = isinstance(known, ReportEntry) and known.deleted is not None
+    item = {"report": report_id, "root": root, "deleted": is_deleted}
+    changes = await _change_for(sync, people, item, done)
+    for each in done.refused:
+        raise each.error
+    await sync.change(changes)
+    sync.taken_off = (*sync.taken_off, *done.taken_off)
+
+
 def _may_pass(error: HygieiaError) -> bool:
     """Whether what was refused may be found sound later: then the list must name it again.
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from hygieia.client.batches import BatchSender
-from hygieia.client.changing import Changer, Current
+from hygieia.client.changing import Changer
 from hygieia.client.commits import end_upload, is_open, start_upload
+from hygieia.client.current import Current
 from hygieia.client.journal import Journal, Pending, Source, job_name
 from hygieia.client.passing import pass_on
 from hygieia.client.read_back import read_back

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from hygieia.client.batches import BatchSender
-from hygieia.client.changing import Changer, Current
+from hygieia.client.changing import Changer
 from hygieia.client.commits import upload_for
+from hygieia.client.current import Current
 from hygieia.client.read_back import read_back
 from hygieia.errors import (
     Conflict,

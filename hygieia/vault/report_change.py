@@ -76,14 +76,23 @@ def require_owner(meta: ReportMeta, people: People) -> None:
 
 def edited(draft: Draft, *, title: str | None, category: str | None) -> Draft:
     """The draft with another title or category. Raises ``InvalidInput`` if neither is another."""
-    wanted = replace(
+    wanted = _wanted(draft, title, category)
+    if wanted == draft:
+        raise InvalidInput("The report already has this title and category.")
+    return wanted
+
+
+def is_edited(draft: Draft, *, title: str | None, category: str | None) -> bool:
+    """Whether the draft says already what an edit asks for. Raises ``InvalidInput``."""
+    return _wanted(draft, title, category) == draft
+
+
+def _wanted(draft: Draft, title: str | None, category: str | None) -> Draft:
+    return replace(
         draft,
         title=draft.title if title is None else words.check_title(title),
         category=draft.category if category is None else words.check_slug(category),
     )
-    if wanted == draft:
-        raise InvalidInput("The report already has this title and category.")
-    return wanted
 
 
 def needs_new_session_key(readers: Readers | None) -> bool:

@@ -1,0 +1,50 @@
+"""An edit that was committed and whose change of the index was lost: the same line goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hygieia.errors import InvalidInput
+from tests.unit.client.conftest import Person
+from tests.unit.client.people import index_lost, stored, two_who_share
+
+
+async def test_the_index_follows_and_no_revision_is_added(
+    person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana = await person("Ana")
+    entry = await stored(ana, tmp_path)
+    with index_lost(monkeypatch):
+        await ana.edit(entry, title="Blood count", category="lab")
+    assert ana.find(entry.id).title == entry.title
+    again = await ana.edit(ana.find(entry.id), title="Blood count", category="lab")
+    listed = ana.find(entry.id)
+    assert (again.title, again.revision) == ("Blood count", entry.revision + 1)
+    assert listed == again
+    with pytest.raises(InvalidInput, match="already"):
+        await ana.edit(listed, title="Blood count")
+
+
+async def test_another_title_is_a_revision_of_its_own(
+    person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana = await person("Ana")
+    entry = await stored(ana, tmp_path)
+    with index_lost(monkeypatch):
+        await ana.edit(entry, title="Blood count")
+    again = await ana.edit(ana.find(entry.id), title="Blood count, March")
+    assert again.revision == entry.revision + 2
+    assert ana.find(entry.id) == again
+
+
+async def test_who_reads_it_stays_entered(
+    person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana, _, entry = await two_who_share(person, tmp_path)
+    before = await ana.index.readers(entry.id)
+    with index_lost(monkeypatch):
+        await ana.edit(entry, title="Blood count")
+    await ana.edit(ana.find(entry.id), title="Blood count")
+    assert (await ana.index.readers(entry.id)).readers == before.readers
