@@ -59,20 +59,23 @@ configure() {
   fi
 }
 
-peer_id() {
-  ipfs --api /dns4/kubo-rpc/tcp/5001 --api-auth "bearer:$1" id --format '<id>'
+# Asked at the address that Kubo says it listens on: the name's server may be slow for a moment.
+answers() {
+  ipfs --api "$(cat "$IPFS_PATH/api")" --api-auth "bearer:$1" id --format '<id>' >/dev/null
 }
 
 secret=$(token)
 case ${1-} in
   run)
     configure "$secret"
-    rm -f "$IPFS_PATH/gateway" # Kubo makes it when its gateway listens; one that was killed left it
+    # Kubo makes them when RPC and gateway listen; one that was killed left them.
+    rm -f "$IPFS_PATH/api" "$IPFS_PATH/gateway"
     exec ipfs daemon --migrate=true
     ;;
-  ready) [ -s "$IPFS_PATH/gateway" ] && peer_id "$secret" >/dev/null ;;
+  ready) [ -s "$IPFS_PATH/api" ] && [ -s "$IPFS_PATH/gateway" ] && answers "$secret" ;;
   address)
-    id=$(peer_id "$secret") && [ -n "$id" ] || die "Kubo does not answer yet: say this again in a moment"
+    id=$(sed -n 's/.*"PeerID": *"\([^"]*\)".*/\1/p' "$IPFS_PATH/config" 2>/dev/null) || id=
+    [ -n "$id" ] || die "Kubo has no identity yet: start it first"
     echo "${KUBO_ANNOUNCE:?only with compose.cluster.yaml}/p2p/$id"
     ;;
   *) die "say run, ready or address" ;;
