@@ -89,8 +89,8 @@ export const upkeepScenes: readonly Scene[] = [
   {
     name: "copies-failed",
     path: "/copies",
-    prepare: (engine) =>
-      engine.copies.set({ status: "failed", items: [], tested: 0, total: 0, failed: [], error: new EngineError("unreachable", "gone") }),
+    prepare: (engine) => (engine.loadError = new EngineError("unreachable", "gone")),
+    act: (page) => page.getByRole("alert").waitFor(),
   },
   { name: "copies-not-offered", path: "/copies" },
   { name: "security", path: "/security" },

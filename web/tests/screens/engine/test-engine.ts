@@ -57,7 +57,7 @@ export class TestEngine extends TestSharing implements Engine {
   /** Makes the next sign-up, sign-in or unlock stop at this progress for ever: pictures of work under way. */
   stuckAt: KeyProgress | null = null;
   failWith: EngineError | null = null;
-  /** The next preview, list of versions or list of sessions is refused. */
+  /** The next preview, list of versions, of sessions or of copies is refused. */
   loadError: EngineError | null = null;
   /** Every change of a report is refused. */
   changeError: EngineError | null = null;
@@ -328,8 +328,13 @@ export class TestEngine extends TestSharing implements Engine {
     this.downloads.set([]);
   }
 
-  refreshCopies(): Promise<void> {
-    return Promise.resolve();
+  async refreshCopies(): Promise<void> {
+    try {
+      await this.failOnce();
+      if (this.copies.current.status === "failed") this.copies.set({ ...this.copies.current, status: "ready", error: null });
+    } catch (error) {
+      this.copies.set({ ...this.copies.current, status: "failed", error: error as EngineError });
+    }
   }
 
   testCopies(): Promise<void> {
