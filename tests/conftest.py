@@ -101,14 +101,25 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Where real servers are promised, a skipped test is a failed one."""
     report = yield
-    if (
-        report.skipped
-        and os.environ.get("HYGIEIA_TEST_NO_SKIP")
-        and not hasattr(report, "wasxfail")
-    ):
-        report.outcome = "failed"
-        report.longrepr = f"{item.nodeid} was skipped, and nothing may be skipped here"
+    if not hasattr(report, "wasxfail"):
+        _nothing_is_skipped(report, item.nodeid)
     return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """A file that is skipped as a whole never comes to the reports of its tests."""
+    report = yield
+    _nothing_is_skipped(report, collector.nodeid)
+    return report
+
+
+def _nothing_is_skipped(report: pytest.TestReport | pytest.CollectReport, what: str) -> None:
+    if report.skipped and os.environ.get("HYGIEIA_TEST_NO_SKIP"):
+        report.outcome = "failed"
+        report.longrepr = f"{what} was skipped, and nothing may be skipped here"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
