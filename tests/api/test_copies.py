@@ -256,28 +256,6 @@ async def test_of_two_verifications_one_runs(api: Api) -> None:
         assert await verifier.run() is not None
 
 
-async def test_a_lease_is_renewed_while_the_work_goes_on(api: Api) -> None:
-    documents = api.services.stores.documents
-    leases = Leases(documents)
-    async with asyncio.timeout(60), leases.keep("work", 4) as ours:
-        assert ours
-        begun = await documents.get("leases", "work")
-        assert begun is not None
-        renewed = begun
-        for _ in range(1000):
-            await asyncio.sleep(0.05)
-            found = await documents.get("leases", "work")
-            assert found is not None
-            renewed = found
-            if renewed != begun:
-                break
-        assert renewed.rev > begun.rev
-        async with leases.keep("work", 4) as theirs:
-            assert not theirs
-    async with leases.keep("work", 4) as again:
-        assert again
-
-
 async def test_a_deleted_account_leaves_nothing_behind(api: Api, ada: Member) -> None:
     await ada.upload(new_report(CONTENT))
     await verified(api)
