@@ -7,7 +7,7 @@ import enum
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 PIECE_BYTES = 65536
@@ -32,11 +32,16 @@ class Weather(enum.Enum):
 
 @dataclass
 class TcpProxy:
-    """Listens on `port` and passes everything on to `target`, as the weather has it."""
+    """Listens on `port` and passes everything on to `target`, as the weather has it.
+
+    In answers that come in one piece, as short ones do, each word of `told` stands in place of
+    another one of its length: so a real server says that it is something else.
+    """
 
     target: int
     listener: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
     weather: Weather = Weather.FINE
+    told: Mapping[bytes, bytes] = field(default_factory=dict)
     _open: set[socket.socket] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -104,8 +109,14 @@ class TcpProxy:
                         time.sleep(SLOW_SECONDS)
                         client.sendall(piece)
                     case _:
-                        client.sendall(piece)
+                        client.sendall(self._retold(piece))
         self._cut_pair(client, server)
+
+    def _retold(self, piece: bytes) -> bytes:
+        for said, instead in self.told.items():
+            assert len(said) == len(instead)
+            piece = piece.replace(said, instead)
+        return piece
 
     @staticmethod
     def _cut_pair(*pair: socket.socket) -> None:
@@ -115,9 +126,9 @@ class TcpProxy:
 
 
 @contextlib.contextmanager
-def tcp_proxy(target: int) -> Iterator[TcpProxy]:
+def tcp_proxy(target: int, told: Mapping[bytes, bytes] | None = None) -> Iterator[TcpProxy]:
     """A proxy before the port `target` of loopback, gone afterwards."""
-    proxy = TcpProxy(target)
+    proxy = TcpProxy(target, told=told or {})
     thread = threading.Thread(target=proxy.serve, daemon=True)
     thread.start()
     try:

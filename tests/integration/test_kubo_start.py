@@ -21,6 +21,7 @@ from hygieia.errors import ConfigError
 from tests.kubo import DURABLE, TOKEN, KuboServer, kubo_server
 from tests.running import COMMAND, free_port, running_server
 from tests.small_disk import filled_up, small_disk
+from tests.tcp_proxy import tcp_proxy
 
 PROFILE = {
     "CidVersion": 1,
@@ -262,3 +263,15 @@ def test_a_real_token_that_may_not_do_everything_is_refused(
     with kubo_server(kubo_program, tmp_path / "repository", **settings) as node:
         said = started_with(node.address, tmp_path / "data")
     assert f"does not let this token use /api/v0/{lacking}" in said
+
+
+@pytest.mark.servers
+def test_a_kubo_of_a_version_that_is_too_old_ends_the_start_in_one_line(
+    kubo: KuboServer, tmp_path: Path
+) -> None:
+    # An old Kubo takes minutes to build: this is the one we have, behind what changes its version.
+    minor = kubo.ask("version")[0]["Version"].rpartition(".")[0]
+    told = {f'"kubo/{minor}.'.encode(): b'"kubo/0.39.'}
+    with tcp_proxy(kubo.api_port, told) as proxy:
+        said = started_with(kubo.address_at(proxy.port), tmp_path / "data")
+    assert said.splitlines() == ["hygieia: The Kubo is too old: it must be 0.40 or newer."]

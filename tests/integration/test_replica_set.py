@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import bson
 import pytest
 
 from hygieia.documents.mongo import open_mongo
@@ -18,10 +19,11 @@ from hygieia.documents.port import DocumentStore
 from hygieia.errors import Duplicate, Unavailable
 from tests.cli.shell import run
 from tests.counting import Counting
-from tests.mongod import ReplicaSet, replica_set
+from tests.mongod import Client, ReplicaSet, replica_set
 from tests.mongodb import MongoDb
 from tests.running import RunningServer, _without_settings, frozen, running_server
 from tests.storing import comes_back, put
+from tests.tcp_proxy import tcp_proxy
 
 # The first of them waits for the set.
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(1200)]
@@ -217,3 +219,27 @@ def test_what_a_real_mongodb_refuses_is_one_line_and_exit_2(
         told = refusal(tmp_path, documents)
         assert said in told
         assert secret not in told
+
+
+# A mongod that is too old needs an OpenSSL that is gone: this is the one we have, behind what changes
+# its answers to those of MongoDB 5.0, which the driver would take, and of 4.0, which it does not.
+@pytest.mark.parametrize(
+    ("command", "field", "instead", "said"),
+    [
+        ("buildInfo", "versionArray", [5, 0, 31, 0], "The MongoDB is too old: it must be 6.0"),
+        ("hello", "maxWireVersion", 7, "The MongoDB is not one that is supported: it must be 6.0"),
+    ],
+    ids=["5.0", "4.0"],
+)
+def test_a_mongodb_of_a_version_that_is_too_old_ends_the_start_in_one_line(
+    replicas: ReplicaSet, tmp_path: Path, command: str, field: str, instead: object, said: str
+) -> None:
+    primary = replicas.primary()
+    with Client(primary.host, directConnection=True) as client:
+        now = client.admin.command(command)[field]
+    told = {bson.encode({field: now})[4:-1]: bson.encode({field: instead})[4:-1]}
+    user = replicas.user("refusing", "readWrite").partition("?")[0]
+    with tcp_proxy(primary.port, told) as proxy:
+        address = user.replace(replicas.hosts, f"127.0.0.1:{proxy.port}")
+        line = refusal(tmp_path, f"{address}?directConnection=true")
+    assert line.splitlines() == [f"hygieia: {said} or newer."]
