@@ -14,14 +14,18 @@ import pytest
 
 from hygieia.blocks.kubo import open_kubo
 from hygieia.documents.sqlite import open_sqlite
+from hygieia.ipld.cid import parse_any
 from tests.dags import report
 from tests.guide import marked
 from tests.kubo import KuboNode, KuboServer, free_ports
+from tests.no_network import no_network
+from tests.running import running_server
 
 pytestmark = pytest.mark.servers
 
 GUIDE = Path(__file__).parents[2] / "docs/guide/kubo.md"
 TOKEN = "a-long-word-of-ones-own"
+GATEWAY = "http://127.0.0.1:8080"
 
 
 @dataclass
@@ -130,8 +134,44 @@ def peers_of(server: KuboServer) -> list[str]:
     return [peer["Peer"] for peer in server.ask("swarm/peers")[0].get("Peers") or []]
 
 
-def test_a_public_node_announces_what_is_pinned(guided: Guided) -> None:
+def test_a_public_node_fits_and_announces_every_block_that_the_vault_keeps(
+    guided: Guided, tmp_path: Path
+) -> None:
     guided.follow("node", "public")
-    assert guided.config["Provide"]["Strategy"] == "pinned+unique"
     assert guided.config["Bootstrap"], "it knows where the public network begins"
-    # It is not started here: no test joins the public network.
+    assert "/ip4/0.0.0.0/tcp/4001" in guided.config["Addresses"]["Swarm"]
+    server = KuboServer(KuboNode(guided.program, guided.repository, GATEWAY), 5001, TOKEN)
+    # Its settings and ports are the guide's own; no test joins the public network.
+    with no_network():
+        server.start()
+        try:
+            keep_a_report(server, tmp_path)
+            # At each start, and now and then, it goes through all; in between it tells of new roots.
+            server.stop()
+            server.start()
+            # By digest: keepers name as raw what reports name as nodes.
+            pinned = {parse_any(cid).digest for cid in server.ask("pin/ls")[0]["Keys"]}
+            end = time.monotonic() + 60
+            while announced(server) != len(pinned) and time.monotonic() < end:
+                time.sleep(0.2)
+            assert announced(server) == len(pinned)
+        finally:
+            server.stop()
+
+
+def keep_a_report(server: KuboServer, folder: Path) -> None:
+    """Let a vault on this node take a report, and give it back."""
+    content = os.urandom(3_000_000)
+    (folder / "scan").write_bytes(content)
+    with running_server(folder / "vault", blocks=server.address) as vault:
+        ana = vault.person(folder / "ana", "violet harbour quartz 52 lantern")
+        ana.run("signup", "ana@example.org", "--kit", str(folder / "kit"))
+        report = ana.run_json("put", str(folder / "scan"))["reports"][0]["id"]
+        ana.run("get", report, "-o", str(folder / "back"))
+    assert (folder / "back").read_bytes() == content
+
+
+def announced(server: KuboServer) -> int:
+    """How many blocks it tells the network of, or would if there were one."""
+    count: int = server.ask("provide/stat", all="true")[0]["Sweep"]["schedule"]["keys"]
+    return count
