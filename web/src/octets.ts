@@ -18,12 +18,16 @@ export async function* octetsOf(
   pieceBytes: number,
 ): AsyncGenerator<Bytes, void> {
   const source = sourceOf(stream, pieceBytes);
+  const ahead = (): Promise<Bytes | null> => {
+    const next = source.read();
+    next.catch(() => {}); // told when its turn comes, which may be never: a stop ends both reader and stream
+    return next;
+  };
   try {
-    for (let next = source.read(); ; ) {
-      next.catch(() => {}); // told when its turn comes
+    for (let next = ahead(); ; ) {
       const piece = await next;
       if (piece === null) return;
-      next = source.read();
+      next = ahead();
       yield piece;
       source.reuse(piece);
     }
