@@ -94,6 +94,22 @@ describe.each(steps)("when the connection breaks as %s", (_what, method, path) =
   });
 });
 
+/** Holds back the answer to the first blocks until `letGo`: the file is in the middle of being sent. */
+function holdFirst(): { isHeld: () => boolean; letGo: () => void } {
+  let letGo!: () => void;
+  const held = new Promise<void>((resolve) => (letGo = resolve));
+  let isHeld = false;
+  middle.meddle = ({ path }) => {
+    if (isHeld || !path.endsWith("/blocks")) return "pass";
+    isHeld = true;
+    return async (given) => {
+      await held;
+      return given;
+    };
+  };
+  return { isHeld: () => isHeld, letGo };
+}
+
 test.each([
   ["by its own button", "Pause {name}", "Resume {name}"],
   ["with all others", "Pause all", "Resume"],
@@ -101,22 +117,11 @@ test.each([
   await clear();
   const { title, ...file } = newFile();
   const button = (name: string) => shown.page.getByRole("button", { name: name.replace("{name}", file.name), exact: true });
-  let letGo!: () => void;
-  const held = new Promise<void>((resolve) => (letGo = resolve));
-  let isHeld = false;
-  middle.meddle = ({ path }) => {
-    if (!path.endsWith("/blocks")) return "pass";
-    isHeld = true;
-    return async (given) => {
-      await held;
-      return given;
-    };
-  };
+  const { isHeld, letGo } = holdFirst();
   await choose(shown.page, file);
-  await expect.poll(() => isHeld).toBe(true);
+  await expect.poll(isHeld).toBe(true);
   await button(pause).click();
   await shown.page.getByText(/^Paused at /).waitFor();
-  middle.meddle = () => "pass";
   letGo();
   await button(resume).waitFor();
   expect(listed(title)).toEqual([]);
@@ -125,6 +130,57 @@ test.each([
   const [only, ...more] = listed(title);
   expect(more).toEqual([]);
   expect(Buffer.from(shell("cat", only!.id), "latin1").equals(file.content)).toBe(true);
+});
+
+/** Gives an upload up by its own button, and hears that it is. */
+async function cancel(name: string): Promise<void> {
+  await shown.page.getByRole("button", { name: `Cancel ${name}`, exact: true }).click();
+  await shown.page.locator("li.up", { hasText: name }).getByText("Cancelled. Nothing was added.", { exact: true }).waitFor();
+}
+
+test("an upload that is cancelled in the middle ends, the server is told, and the same file is added at once", async () => {
+  await clear();
+  const { title, ...given } = newFile();
+  // More than is sent in one go.
+  const file = { ...given, content: Buffer.alloc(9_000_000, title) };
+  const { isHeld, letGo } = holdFirst();
+  middle.asked.length = 0;
+  await choose(shown.page, file);
+  await expect.poll(isHeld).toBe(true);
+  await cancel(file.name);
+  await expect.poll(() => middle.count("DELETE", /\/uploads\/[^/]+$/)).toBe(1);
+  expect(middle.count("POST", /\/reports$/)).toBe(0);
+  expect(await report(shown.page, title).count()).toBe(0);
+
+  await choose(shown.page, file);
+  await shown.page.getByText(saved, { exact: true }).waitFor();
+  letGo(); // what it hears of the first one by now changes nothing
+  await report(shown.page, title).waitFor();
+  const [only, ...more] = listed(title);
+  expect(more).toEqual([]);
+  expect(Buffer.from(shell("cat", only!.id), "latin1").equals(file.content)).toBe(true);
+});
+
+test("an upload that is cancelled while it waits for the network is not gone on with by the page that comes after", async () => {
+  await clear();
+  const { title, ...file } = newFile();
+  let isBroken = false;
+  middle.meddle = ({ path }) => {
+    isBroken ||= path.endsWith("/blocks");
+    return isBroken && path.includes("/uploads") ? "cut" : "pass";
+  };
+  await choose(shown.page, file);
+  await shown.page.getByText(connectionLost).first().waitFor();
+  await cancel(file.name);
+  middle.meddle = () => "pass";
+  await shown.page.reload();
+  await openVault(shown.page, PASSWORD);
+  // Once another one is through, that one would have been, or be in the list for its file.
+  await choose(shown.page, newFile());
+  await shown.page.getByText(saved, { exact: true }).waitFor();
+  expect(await shown.page.locator("li.up").count()).toBe(1);
+  expect(await report(shown.page, title).count()).toBe(0);
+  expect(listed(title)).toEqual([]);
 });
 
 test("a server that loses its power amid an upload gets the rest when it is back", async () => {
