@@ -1,12 +1,15 @@
 // The first visit: how much script comes before the vault is open, what can be installed, and what is there offline.
 
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 
 import type { Browser, BrowserContext } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { PASSWORD, Server } from "../server/serving.ts";
-import { openWindow, signUp, startBrowser } from "./window.ts";
+import { openProfile, openVault, openWindow, signUp, startBrowser } from "./window.ts";
 
 const mostScriptBytes = 150_000;
 const mostStyleBytes = 14_000;
@@ -107,6 +110,21 @@ test("the app can be installed: a manifest with a name, a start and icons that a
   await context.close();
 });
 
+test("Chromium itself finds nothing that stands in the way of installing the app", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "hygieia-profile-"));
+  // A private window has nowhere to install to: this is one that keeps what it has.
+  const { context, page } = await openProfile(folder, origin);
+  await page.getByRole("heading", { name: "Make your vault" }).waitFor();
+  const debug = await context.newCDPSession(page);
+  const { url, errors, manifest } = await debug.send("Page.getAppManifest");
+  expect(errors).toEqual([]);
+  expect(url).toBe(`${origin}/manifest.webmanifest`);
+  expect(manifest).toMatchObject({ name: "Hygieia", startUrl: `${origin}/`, id: `${origin}/`, display: "kStandalone" });
+  expect((await debug.send("Page.getInstallabilityErrors")).installabilityErrors).toEqual([]);
+  await context.close();
+  rmSync(folder, { recursive: true });
+});
+
 test("without a network the app still opens, says so, and shows nothing of the vault", async () => {
   const { context, page } = await openWindow(browser, origin);
   await signUp(page, { email: "off@line.example", name: "Mira Halvorsen", password: PASSWORD });
@@ -117,6 +135,22 @@ test("without a network the app still opens, says so, and shows nothing of the v
   await page.reload();
   await page.getByRole("heading", { name: "Welcome back" }).waitFor();
   expect(await page.locator("body").innerText()).not.toContain("Mira");
+  await context.close();
+});
+
+test("with the server stopped the app and the vault open in a new tab, which says so and fills once it is back", async () => {
+  const { context, page } = await openWindow(browser, origin);
+  await signUp(page, { email: "stopped@server.example", name: "Mira Halvorsen", password: PASSWORD });
+  await page.waitForFunction(async () => (await caches.match("/whole")) !== undefined);
+  await page.close();
+  await server.stop();
+  const tab = await context.newPage();
+  await tab.goto(`${origin}/reports`);
+  await openVault(tab, PASSWORD);
+  await tab.getByText("Hygieia is not answering.", { exact: true }).waitFor();
+  await tab.getByText("Hygieia does not answer. Your reports are not lost. Check your connection and try again.").waitFor();
+  await server.again();
+  await tab.getByText("Nothing here yet", { exact: true }).waitFor();
   await context.close();
 });
 
