@@ -8,6 +8,7 @@ import type { Browser, Locator, Page } from "playwright-core";
 import encodeQR from "qr";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
+import { tabTo } from "../screens/keys.ts";
 import { PASSWORD, Server } from "../server/serving.ts";
 import { keepKit, openWindow, report, signIn, signUp, startBrowser, type MadeVault } from "./window.ts";
 
@@ -138,6 +139,19 @@ test("the download is the file, bit for bit, under its own name", async () => {
   expect(download.suggestedFilename()).toBe("Blood test.txt");
   expect(await readFile(await download.path(), "utf8")).toBe("Haemoglobin 132 g/L\n");
   await page.keyboard.press("Escape");
+});
+
+test("by keys alone, too, from the list to the whole file", async () => {
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  await tabTo(page, "Complete blood count");
+  await page.keyboard.press("Enter");
+  await page.locator("[role=dialog] :focus").waitFor();
+  await tabTo(page, "Download");
+  const [download] = await Promise.all([page.waitForEvent("download"), page.keyboard.press("Enter")]);
+  expect(download.suggestedFilename()).toBe("Blood test.txt");
+  expect(await readFile(await download.path(), "utf8")).toBe("Haemoglobin 132 g/L\n");
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
 });
 
 test("what is in the trash can be put back, after a reload as well", async () => {
