@@ -1,6 +1,6 @@
 // Every screen and state in both themes, on a desktop and on a phone (a file each, so that both cores work): no
 // rule of WCAG 2.2 AA broken that a program can check, no rule of the page's own policy broken, nothing asked of
-// another origin, no sideways scrolling at 320 pixels.
+// another origin, and at other widths nothing out of sight, cut off or over something else.
 
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -10,10 +10,10 @@ import type { Page } from "playwright-core";
 import { beforeAll, expect, test } from "vitest";
 
 import { scenes } from "./app/scenes.ts";
+import { misfits, overlaps } from "./shape.ts";
 import { turnTo, useStage, type Size } from "./stage.ts";
 
 const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-const narrowest = 320;
 const only = process.env.SCENES?.split(",");
 
 async function violations(page: Page): Promise<readonly string[]> {
@@ -41,11 +41,11 @@ export function holdScenesToTheRules(size: Size): void {
       await turnTo(page, colorScheme);
       expect(await violations(page), colorScheme).toEqual([]);
     }
-    if (size.isPhone) {
-      await page.setViewportSize({ width: narrowest, height: size.height });
-      await page.waitForTimeout(100); // what floats follows the window by its own clock
-      const width = await page.evaluate(() => document.documentElement.scrollWidth);
-      expect(width, "sideways scrolling").toBeLessThanOrEqual(narrowest);
+    for (const width of size.isPhone ? [320] : [800, 1600]) {
+      await page.setViewportSize({ width, height: size.height });
+      // What floats follows the window by its own clock.
+      const bad = async (): Promise<readonly string[]> => [...(await misfits(page)), ...(await overlaps(page))];
+      await expect.poll(bad, { message: `${String(width)} pixels wide` }).toEqual([]);
     }
     await page.close();
     expect(seen).toEqual([]);

@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import type { Scene } from "./app/scene.ts";
 import { sceneOf } from "./app/scenes.ts";
 import { sharingScenes } from "./app/sharing-scenes.ts";
-import { forceColours, misfits, speakGerman, turnRound } from "./shape.ts";
+import { forceColours, misfits, overlaps, speakGerman, turnRound } from "./shape.ts";
 import { desktop, phone, useStage, type Size } from "./stage.ts";
 
 const smallest: Size = { ...phone, name: "small phone", width: 320, height: 640 };
@@ -24,6 +24,18 @@ describe("as the browser comes", () => {
     await speakGerman(page);
     await expect.poll(() => misfits(page), { message: "in German" }).toEqual([]);
     expect(faults).toEqual([]);
+    await page.close();
+  });
+
+  test("what lies over something else or out of sight is found, so that no screen passes unseen", async () => {
+    const page = await stage.open("vault");
+    expect([...(await misfits(page)), ...(await overlaps(page))]).toEqual([]);
+    const move = (name: string, translate: string): Promise<void> =>
+      page.getByRole("link", { name, exact: true }).evaluate((one, way) => void (one.style.translate = way), translate);
+    await move("Heart clinic letter", "0 -4rem");
+    expect(await overlaps(page)).not.toEqual([]);
+    await move("Heart clinic letter", "-200rem");
+    expect(await misfits(page)).not.toEqual([]);
     await page.close();
   });
 
