@@ -148,6 +148,7 @@ test("with the server stopped the app and the vault open in a new tab, which say
   await tab.goto(`${origin}/reports`);
   await openVault(tab, PASSWORD);
   await tab.getByText("Hygieia is not answering.", { exact: true }).waitFor();
+  await tab.getByText("Reports open when it answers again.").waitFor(); // no gateway was named
   await tab.getByText("Hygieia does not answer. Your reports are not lost. Check your connection and try again.").waitFor();
   await server.again();
   await tab.getByText("Nothing here yet", { exact: true }).waitFor();

@@ -139,6 +139,14 @@ export const vaultScenes: readonly Scene[] = [
     prepare: (engine) => engine.connection.set({ kind: "gateways", waiting: 1, dropped: 0, gateways: [], retryAt: null }),
   },
   {
+    name: "vault-server-away",
+    path: "/reports",
+    prepare: (engine) => {
+      engine.settings.set({ ...engine.settings.current, gateways: [] });
+      engine.connection.set({ kind: "gateways", waiting: 0, dropped: 0, gateways: [], retryAt: null });
+    },
+  },
+  {
     name: "vault-changes-sent",
     path: "/reports",
     prepare: (engine) => engine.connection.set({ kind: "online", waiting: 2, dropped: 0, gateways: [], retryAt: null }),
