@@ -23,6 +23,13 @@ DOCKER = ROOT / "docker"
 BUILD_SECONDS = 900
 UP_SECONDS = 300
 SERVER_IMAGE = "localhost/hygieia-ci/server"
+# A function, not a file in front of PATH: while another thread forks, what was just written is busy,
+# and the shell goes on to whatever `docker` the machine has.
+DOCKER_OF_THIS_ENGINE = """
+docker() {
+  if [ "$1" = compose ]; then shift; "$COMPOSE" "$@"; else podman "$@"; fi
+}
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,19 +268,9 @@ class Stack:
 
     def script(self, lines: str) -> str:
         """Lines of a guide, run by a shell in docker/ where `docker` is what we have."""
-        programs = self.folder / "bin"
-        programs.mkdir(exist_ok=True)
-        docker = programs / "docker"
-        docker.write_text(
-            "#!/bin/sh\n"
-            'if [ "$1" = compose ]; then shift; '
-            f'exec "{self.engine.folder}/docker-compose" "$@"; fi\nexec podman "$@"\n'
-        )
-        docker.chmod(0o755)
-        environment = self.environment
         done = subprocess.run(
-            ["sh", "-euc", lines],
-            env=environment | {"PATH": f"{programs}:{environment['PATH']}"},
+            ["sh", "-euc", f"{DOCKER_OF_THIS_ENGINE}\n{lines}"],
+            env=self.environment | {"COMPOSE": str(self.engine.folder / "docker-compose")},
             cwd=DOCKER,
             stdin=subprocess.DEVNULL,
             capture_output=True,
