@@ -9,6 +9,8 @@ const TOLD_EVERY_MS = 250;
 const NONE: UploadsView = { items: [], totalBytes: 0, sentBytes: 0, secondsLeft: null, isPaused: false };
 /** What counts for nothing in the totals. */
 const GIVEN_UP: readonly UploadState[] = ["cancelled", "failed", "duplicate", "elsewhere"];
+/** What goes on, or will when its turn comes: the rest takes the time that a person takes, which nobody knows. */
+const GOING_ON: readonly UploadState[] = ["queued", "sending", "checking"];
 
 export class UploadList {
   readonly view = new Source<UploadsView>(NONE);
@@ -77,13 +79,19 @@ export class UploadList {
     const counted = all.filter(({ state }) => !GIVEN_UP.includes(state));
     const totalBytes = counted.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
     const sentBytes = counted.reduce((sum, job) => sum + Math.min(job.sentBytes, job.sizeBytes), 0);
-    const left = (bytes: number): number | null => (this.isRunning ? this.rate.secondsFor(bytes) : null);
     this.view.set({
-      items: all.map((job) => job.shown(job.isActive ? left(job.sizeBytes - job.sentBytes) : null)),
+      items: all.map((job) => job.shown(job.isActive ? this.secondsFor([job]) : null)),
       totalBytes,
       sentBytes,
-      secondsLeft: left(totalBytes - sentBytes),
+      secondsLeft: this.secondsFor(all),
       isPaused: this.isPaused,
     });
+  }
+
+  /** How long these still take; null where none of them goes on, or while the network is waited for. */
+  private secondsFor(jobs: readonly Job[]): number | null {
+    const going = jobs.filter(({ state }) => GOING_ON.includes(state));
+    if (!this.isRunning || going.length === 0 || jobs.some(({ state }) => state === "waiting")) return null;
+    return this.rate.secondsFor(going.reduce((sum, job) => sum + Math.max(job.sizeBytes - job.sentBytes, 0), 0));
   }
 }
