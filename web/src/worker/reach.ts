@@ -30,30 +30,41 @@ export class Reach {
     this.tell();
   }
 
-  /** The vault is closed: nobody waits for an answer. */
+  /** The vault is closed: nothing of it waits. Whether the server answers is asked for by who needs it next. */
   rest(): void {
-    clearTimeout(this.again);
+    this.stopAsking();
     this.waiting = 0;
     this.dropped = 0;
   }
 
   private reached(isReached: boolean): void {
-    if (isReached === (this.view.current.kind === "online")) return;
-    clearTimeout(this.again);
+    const before = this.view.current.kind;
     if (isReached) {
+      this.stopAsking();
+      if (before === "online") return;
       this.tell("online");
       this.onReturn();
       return;
     }
-    this.tell(globalThis.navigator?.onLine === false ? "offline" : "gateways");
-    this.again = setTimeout(() => this.askAgain(), ASK_AGAIN_MS);
+    const kind = globalThis.navigator?.onLine === false ? "offline" : "gateways";
+    if (kind !== before) this.tell(kind);
+    this.askLater();
+  }
+
+  private stopAsking(): void {
+    clearTimeout(this.again);
+    this.again = undefined;
+  }
+
+  private askLater(): void {
+    this.again ??= setTimeout(() => this.askAgain(), ASK_AGAIN_MS);
   }
 
   /** Asks until the server answers. */
   private askAgain(): void {
+    this.again = undefined;
     this.transport.call("GET", "/server", { isRepeatable: false }).catch(() => {
-      clearTimeout(this.again);
-      this.again = setTimeout(() => this.askAgain(), ASK_AGAIN_MS);
+      if (this.view.current.kind !== "online") this.askLater();
     });
   }
 

@@ -26,7 +26,10 @@ test("the upload goes on once the vault is open again, without the file being ch
   await drop(page, "Knee MRI.bin", 3_000_000);
   await page.getByText(connectionLost).first().waitFor();
   await page.reload();
+  await page.getByText("Hygieia is not answering.").waitFor();
+  expect(await page.locator("main").innerText()).toContain("Your password still opens your vault");
   await server.again();
+  await page.getByText("Hygieia is not answering.").waitFor({ state: "detached" });
   await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
   await page.getByRole("button", { name: "Open vault" }).click();
   await page.getByText("Saved. 1 copy checked.", { exact: true }).waitFor();

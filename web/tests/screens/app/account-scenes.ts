@@ -8,6 +8,12 @@ import type { TestEngine } from "../engine/test-engine.ts";
 import type { Scene } from "./scene.ts";
 
 const email = mira.email;
+type Away = "offline" | "gateways";
+/** Nobody answers, and there is no gateway either. */
+const cutOff = (engine: TestEngine, kind: Away): void => {
+  engine.connection.set({ ...engine.connection.current, kind });
+  engine.settings.set({ ...engine.settings.current, gateways: [] });
+};
 const outside = (engine: TestEngine): void => engine.state.set({ kind: "none", notice: null });
 const locked = (engine: TestEngine): void => engine.state.set({ kind: "locked", email, reason: "reload" });
 
@@ -191,6 +197,10 @@ export const accountScenes: readonly Scene[] = [
     path: "/sign-in",
     prepare: (engine) => engine.state.set({ kind: "none", notice: "deleted" }),
   },
+  ...(["offline", "gateways"] as const).flatMap((kind): Scene[] => [
+    { name: `sign-in-${kind}`, path: "/sign-in", prepare: (engine) => (outside(engine), cutOff(engine, kind)) },
+    { name: `unlock-${kind}`, path: "/reports", prepare: (engine) => (locked(engine), cutOff(engine, kind)) },
+  ]),
   { name: "unlock", path: "/reports", prepare: locked },
   {
     name: "unlock-wrong",
