@@ -1,5 +1,7 @@
 // Addresses of the app's pages. They hold ids only: a title or a name in an address would end up in histories and logs.
 
+import { isHeld, leaveBy } from "../ui/leaving.ts";
+
 const reportId = /^[0-9a-f]{32}$/;
 const keyId = /^[0-9a-f]{64}$/;
 
@@ -72,24 +74,34 @@ export function route(): Route {
   return current;
 }
 
+/** The browser's entry that the page shows, counted from where it began: tells Back from Forward, and how far. */
+let entry = 0;
+/** How far the browser went while the page was held; it is taken back first, and asked about then. */
+let wanted: number | undefined;
+
+function state(): { entry: number } {
+  return { entry };
+}
+
 /** Go to a page. `replace` leaves no step for the Back button. */
 export function go(to: Route, options: { replace?: boolean } = {}): void {
   current = to;
-  if (options.replace === true) history.replaceState(null, "", pathOf(to));
-  else history.pushState(null, "", pathOf(to));
+  if (options.replace !== true) entry += 1;
+  if (options.replace === true) history.replaceState(state(), "", pathOf(to));
+  else history.pushState(state(), "", pathOf(to));
 }
 
 /** Follow the address bar, and links inside the app. Returns what undoes it. */
 export function startRouter(): () => void {
   current = parsePath(location.pathname);
-  const onBack = (): void => {
-    current = parsePath(location.pathname);
-  };
+  entry = entryOf(history.state) ?? 0;
+  history.replaceState(state(), "");
   const onClick = (event: MouseEvent): void => {
     const link = event.target instanceof Element ? event.target.closest("a") : null;
     if (link === null || !isInside(link) || isForAnotherTab(event)) return;
     event.preventDefault();
-    go(parsePath(link.pathname));
+    const to = parsePath(link.pathname);
+    leaveBy(() => go(to));
   };
   addEventListener("popstate", onBack);
   document.addEventListener("click", onClick);
@@ -97,6 +109,30 @@ export function startRouter(): () => void {
     removeEventListener("popstate", onBack);
     document.removeEventListener("click", onClick);
   };
+}
+
+/** The browser is at another entry: the page follows, unless something typed there would be lost. */
+function onBack(): void {
+  const to = entryOf(history.state);
+  const steps = (to ?? entry + 1) - entry;
+  if (steps === 0 && wanted !== undefined) {
+    const again = wanted;
+    wanted = undefined;
+    leaveBy(() => history.go(again));
+    return;
+  }
+  if (steps !== 0 && isHeld()) {
+    wanted = steps;
+    history.go(-steps);
+    return;
+  }
+  entry += steps;
+  if (to === undefined) history.replaceState(state(), ""); // a place in the page, such as the start of its main part
+  current = parsePath(location.pathname);
+}
+
+function entryOf(kept: unknown): number | undefined {
+  return (kept as { entry?: number } | null)?.entry;
 }
 
 function isInside(link: HTMLAnchorElement): boolean {
