@@ -195,6 +195,23 @@ test("a report is proven, and the commands that prove it without us are read", a
   await tabTo(page, /^curl -O/); // it scrolls by the arrows
 });
 
+test("of the parts that a gateway gave a few are named, and more when they are asked for", async () => {
+  const page = await stage.open("vault");
+  await openTab(page, "Verify");
+  const gateway = page.locator(".gw li").first();
+  const named = async (): Promise<number> => (await gateway.locator("pre").innerText()).split("\n").length;
+  expect(await gateway.locator("pre").isVisible()).toBe(false);
+  await press(page, "Which parts came from https://hygieia.example");
+  await expect.poll(named).toBe(5);
+  await gateway.getByText("and 9 more", { exact: true }).waitFor();
+  await press(page, "Show more parts");
+  await expect.poll(named).toBe(14);
+  expect(await gateway.getByText(/^and \d+ more$/).count()).toBe(0);
+  await focusOn(page, "Show more parts");
+  expect(await gateway.getByRole("button", { expanded: true }).count()).toBe(1);
+  await tabTo(page, /^bafkrei/, "Shift+Tab"); // it scrolls by the arrows
+});
+
 test("filters are set and cleared, and Escape gives the focus back to their button", async () => {
   const page = await stage.open("vault");
   await press(page, "Filters");

@@ -119,6 +119,15 @@ export const reportScenes: readonly Scene[] = [
     },
   },
   {
+    name: "report-verify-more-parts",
+    path: at(0, "verify"),
+    act: async (page) => {
+      await page.getByText("Which parts came from https://hygieia.example").click();
+      await page.getByRole("button", { name: "Show more parts" }).click();
+      await settled(page);
+    },
+  },
+  {
     name: "report-verify-running",
     path: at(0, "verify"),
     prepare: (engine) => checking(engine, 2, "running"),
