@@ -27,6 +27,22 @@ function namedBuild(): Plugin {
   };
 }
 
+/** Has the colours chosen last time set before anything is painted: by a script, which the page waits for. */
+function coloursFirst(): Plugin {
+  return {
+    name: "hygieia-colours-first",
+    apply: "build",
+    transformIndexHtml: {
+      order: "post",
+      handler(_page, { bundle }) {
+        const found = Object.values(bundle!).find(({ name }) => name === "first-colours");
+        if (found?.type !== "chunk" || found.imports.length > 0) throw new Error("first-colours is no script that stands alone.");
+        return [{ tag: "script", attrs: { src: `/${found.fileName}` }, injectTo: "head-prepend" }];
+      },
+    },
+  };
+}
+
 /** Writes each text of the bundle once more, compressed, so that the server need not do it. */
 function compressed(): Plugin {
   return {
@@ -46,7 +62,7 @@ function compressed(): Plugin {
 // The bundle is package data of the Python server, which serves it (docs/guide: make run).
 export default defineConfig({
   // In this order: what is compressed is what was written last.
-  plugins: [svelte(), namedBuild(), compressed()],
+  plugins: [svelte(), coloursFirst(), namedBuild(), compressed()],
   // Addresses inside the app are paths: assets are named from the root.
   base: "/",
   build: {
@@ -59,6 +75,7 @@ export default defineConfig({
     rollupOptions: {
       input: {
         index: "index.html",
+        "first-colours": "src/app/first-colours.ts",
         "service-worker": "src/service-worker/main.ts",
         "service-worker-aside": "src/service-worker/aside.ts",
       },

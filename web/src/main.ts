@@ -1,10 +1,9 @@
-// The page begins here: a language, a theme, and either the app or the reason why it cannot work.
+// The page begins here: a language, and either the app or the reason why it cannot work.
 
 import { mount } from "svelte";
 
 import App from "./app/App.svelte";
 import { isCapable } from "./app/capable.ts";
-import { startTheme } from "./app/theme.ts";
 import { registerServiceWorker, startEngine } from "./engine/index.ts";
 import NotSecure from "./features/account/NotSecure.svelte";
 import { chooseLanguage, useLanguage } from "./i18n/language.svelte.ts";
@@ -13,7 +12,6 @@ import "./ui/styles/index.css";
 const target = document.getElementById("app");
 if (target === null) throw new Error("index.html has no element named app");
 
-startTheme();
 await useLanguage(chooseLanguage(navigator.languages));
 if (!isSecureContext) mount(NotSecure, { target, props: { reason: "insecure" } });
 else if (!isCapable()) mount(NotSecure, { target, props: { reason: "old-browser" } });

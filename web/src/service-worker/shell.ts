@@ -36,8 +36,10 @@ export class Shell {
   async keepPage(): Promise<void> {
     const response = await this.around.fetch(SHELL, { cache: "no-store" });
     if (!response.ok) throw new TypeError("The page is missing at the server.");
-    const text = await response.clone().text();
-    if (!this.assets.some((path) => text.includes(`src="${path}"`))) throw new TypeError("The page is of another build.");
+    // Some of its scripts may be the same in another build: all have to be of this one.
+    const scripts = [...(await response.clone().text()).matchAll(/ src="([^"]*)"/g)];
+    const isOurs = scripts.length > 0 && scripts.every(([, path]) => this.assets.includes(path!));
+    if (!isOurs) throw new TypeError("The page is of another build.");
     await (await this.cache()).put(SHELL, response);
   }
 

@@ -35,8 +35,9 @@ function pathOf(asked: Request | string): string {
   return new URL(typeof asked === "string" ? asked : asked.url, ORIGIN).pathname;
 }
 
-/** A page as the build `name` writes it. */
-const pageOf = (name: string): string => `<script type="module" src="/assets/index-${name}.js"></script>`;
+/** A page as the build `name` writes it; one of its scripts is the same in every build. */
+const pageOf = (name: string): string =>
+  `<script src="/assets/same.js"></script><script type="module" src="/assets/index-${name}.js"></script>`;
 
 /** What the server has now, by path; null: it does not answer. */
 let served: Map<string, string> | null;
