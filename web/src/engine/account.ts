@@ -76,6 +76,8 @@ export interface DeviceSession {
   readonly lastUsed: string;
   readonly expires: string;
   readonly isCurrent: boolean;
+  /** It began beside her, and she has not said in this browser that it is hers. */
+  readonly isUnknown: boolean;
 }
 
 export interface Quota {

@@ -114,6 +114,8 @@ export interface Engine extends SharingEngine {
   // -- security
   sessions(): Promise<readonly DeviceSession[]>;
   endSession(id: string): Promise<void>;
+  /** She says that this one is hers: it is `isUnknown` no more in this browser. */
+  knowSession(id: string): Promise<void>;
   changePassword(
     request: { current: string; next: string },
     onProgress?: (progress: KeyProgress) => void,

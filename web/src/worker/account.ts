@@ -7,6 +7,7 @@ import type { Door } from "./door.ts";
 import { checkProof } from "./kit-proof.ts";
 import { resealKept } from "./resealing.ts";
 import { resetPassword } from "./resetting.ts";
+import type { ListedSession } from "./known-sessions.ts";
 import type { Report, Sessions } from "./session.ts";
 import type { Store } from "./store.ts";
 
@@ -149,6 +150,18 @@ export class Account {
   // -- sessions and quota
 
   async listSessions(): Promise<DeviceSession[]> {
+    const { vault } = this.door;
+    const sessions = await this.fetchSessions();
+    const { markUnknown } = await import("./desks.ts");
+    return markUnknown(vault, sessions);
+  }
+
+  async knowSession(id: string): Promise<void> {
+    const { know } = await import("./desks.ts");
+    await know(this.door.vault, id);
+  }
+
+  private async fetchSessions(): Promise<ListedSession[]> {
     const answer = await this.transport.call("GET", "/sessions");
     return answers.parts(answer, "items").map((item) => ({
       id: answers.text(item, "id"),
@@ -162,7 +175,7 @@ export class Account {
   }
 
   async endSession(id: string): Promise<void> {
-    const current = (await this.listSessions()).find((session) => session.id === id);
+    const current = (await this.fetchSessions()).find((session) => session.id === id);
     if (current?.isCurrent) await this.signOut({});
     else await this.transport.call("DELETE", `/sessions/${encodeURIComponent(id)}`);
   }

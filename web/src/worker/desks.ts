@@ -13,6 +13,7 @@ import { Inbox } from "./received.ts";
 import { Sharer } from "./sharer.ts";
 import type { Vault } from "./vault.ts";
 
+export { know, markUnknown } from "./known-sessions.ts";
 export { shareWithDelegates } from "./newly-stored.ts";
 export { repair } from "./repair.ts";
 export { verifyReport } from "./verifying.ts";

@@ -159,6 +159,10 @@ export class EngineInWorker {
     return this.account.endSession(id);
   }
 
+  knowSession(id: string): Promise<void> {
+    return this.account.knowSession(id);
+  }
+
   changePassword(
     request: { current: string; next: string },
     onProgress?: Progress<KeyProgress>,

@@ -249,6 +249,20 @@ test("the password is changed, and another device signed out", async () => {
   await focusOn(page, "Where you are signed in");
 });
 
+test("a device that she does not know is asked about, until she knows it or it is signed out", async () => {
+  const page = await stage.open("security-unknown-device");
+  const asked = page.getByText("Chrome on Android signed in on");
+  await press(page, "That was me: Chrome on Android");
+  await asked.waitFor({ state: "detached" });
+  await focusOn(page, "Where you are signed in");
+  await tabTo(page, "Sign out: Chrome on Android");
+
+  const other = await stage.open("security-unknown-device");
+  await press(other, "Sign out: Chrome on Android");
+  await other.getByText("Chrome on Android signed in on").waitFor({ state: "detached" });
+  await focusOn(other, "Where you are signed in");
+});
+
 test("signing out everywhere asks first, and Escape is no", async () => {
   const page = await stage.open("security");
   await press(page, "Sign out everywhere");

@@ -145,7 +145,11 @@ describe("an open vault", () => {
     await browser.page();
     const sessions = await page.engine.listSessions();
     expect(sessions.filter(({ isCurrent }) => isCurrent)).toHaveLength(1);
-    await page.engine.endSession(sessions.find(({ isCurrent }) => !isCurrent)!.id);
+    const { id, isUnknown } = sessions.find(({ isCurrent }) => !isCurrent)!;
+    expect(isUnknown).toBe(true);
+    await page.engine.knowSession(id);
+    expect((await page.engine.listSessions()).some((session) => session.isUnknown)).toBe(false);
+    await page.engine.endSession(id);
     expect(await page.engine.listSessions()).toHaveLength(1);
   });
 });

@@ -95,6 +95,12 @@ export const upkeepScenes: readonly Scene[] = [
   { name: "copies-not-offered", path: "/copies" },
   { name: "security", path: "/security" },
   {
+    name: "security-unknown-device",
+    path: "/security",
+    prepare: (engine) => (engine.listed = engine.listed.map((session) => ({ ...session, isUnknown: !session.isCurrent }))),
+    act: (page) => page.getByText("Chrome on Android signed in on").scrollIntoViewIfNeeded(),
+  },
+  {
     name: "security-sessions-failed",
     path: "/security",
     prepare: (engine) => (engine.loadError = new EngineError("unreachable", "gone")),

@@ -91,6 +91,7 @@ export const sessions: readonly DeviceSession[] = [
     lastUsed: "2026-11-12T09:30:00Z",
     expires: "2026-12-12T09:30:00Z",
     isCurrent: true,
+    isUnknown: false,
   },
   {
     id: "s2",
@@ -100,6 +101,7 @@ export const sessions: readonly DeviceSession[] = [
     lastUsed: "2026-11-10T17:05:00Z",
     expires: "2026-12-10T17:05:00Z",
     isCurrent: false,
+    isUnknown: false,
   },
 ];
 

@@ -59,6 +59,8 @@ export class TestEngine extends TestSharing implements Engine {
   failWith: EngineError | null = null;
   /** The next preview, list of versions, of sessions or of copies is refused. */
   loadError: EngineError | null = null;
+  /** Where she is signed in. */
+  listed: readonly DeviceSession[] = sample.sessions;
   /** Every change of a report is refused. */
   changeError: EngineError | null = null;
 
@@ -147,10 +149,16 @@ export class TestEngine extends TestSharing implements Engine {
 
   async sessions(): Promise<readonly DeviceSession[]> {
     await this.failOnce();
-    return sample.sessions;
+    return this.listed;
   }
 
-  endSession(): Promise<void> {
+  endSession(id: string): Promise<void> {
+    this.listed = this.listed.filter((session) => session.id !== id);
+    return Promise.resolve();
+  }
+
+  knowSession(id: string): Promise<void> {
+    this.listed = this.listed.map((session) => (session.id === id ? { ...session, isUnknown: false } : session));
     return Promise.resolve();
   }
 
