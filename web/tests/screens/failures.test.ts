@@ -51,3 +51,17 @@ test.each([
   const page = await stage.open(scene);
   await expect.poll(() => page.title()).toBe(`${title} · Hygieia`);
 });
+
+test.each([
+  [
+    "report-opening-elsewhere",
+    "https://gateway-three.example does not answer. We are trying 2 others. Your report is not lost.",
+  ],
+  [
+    "report-not-found",
+    "No gateway can find this report right now. It was last found on 10 Nov 2026. Try again or add a gateway.",
+  ],
+])("%s says what is known of the gateways", async (scene, words) => {
+  const page = await stage.open(scene);
+  await page.getByText(words).waitFor();
+});

@@ -47,6 +47,25 @@ export const reportScenes: readonly Scene[] = [
     act: (page) => page.getByText("Fetching and checking").waitFor(),
   },
   {
+    name: "report-opening-elsewhere",
+    path: at(0, "preview"),
+    prepare: (engine) => {
+      engine.preview = () => new Promise(() => undefined);
+      engine.connection.set({ ...engine.connection.current, gateways: verification(row(0), true).gateways });
+    },
+    act: (page) => page.getByText("does not answer").waitFor(),
+  },
+  {
+    name: "report-not-found",
+    path: at(0, "preview"),
+    prepare: (engine) => {
+      engine.previewError = new EngineError("block-missing", "gone");
+      const item = { report: reportId(0), copies: 2, places: [], lastChecked: "2026-11-10T06:31:00Z", state: "good" } as const;
+      engine.copies.set({ ...engine.copies.current, items: [item] });
+    },
+    act: (page) => page.getByRole("alert").waitFor(),
+  },
+  {
     name: "report-failed",
     path: at(0, "preview"),
     prepare: (engine) => (engine.loadError = new EngineError("unreachable", "gone")),
