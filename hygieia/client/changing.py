@@ -106,7 +106,7 @@ class Changer:
     ) -> ReportEntry:
         """Change a report's title or category; its content is not touched.
 
-        Delegates for whom a delegation acts on it now come to read it. Where somebody was unshared,
+        A report that says so already is left as it is. Delegates for whom a delegation acts on it now come to read it. Where somebody was unshared,
         or read it by a delegation that no longer acts, the session key is made new, so the content
         is encrypted again on this machine (docs/spec/19). ``left_out`` is told who does not go on.
 
@@ -118,11 +118,11 @@ class Changer:
         current = await self.current(entry)
         require_owner(current.report.meta, self.people)
         draft = self.next_draft(current.report)
-        is_ahead = current.is_ahead_of(self.index.state.report(entry.id))
-        if is_ahead and is_edited(draft, title=title, category=category):
-            # This very edit, committed before, its answer or the change of the index lost.
-            await enter(self.index, entry.id, current.entry.cid)
-            return current.entry
+        if is_edited(draft, title=title, category=category):
+            # Perhaps by this line said before, whose answer was lost: saying it again does no harm.
+            if current.is_ahead_of(self.index.state.report(entry.id)):
+                await enter(self.index, entry.id, current.entry.cid)
+            return self.index.state.report(entry.id)
         listed = await self.listed(current)
         draft = edited(draft, title=title, category=category)
         chosen = await asyncio.to_thread(self.chosen, draft)

@@ -94,7 +94,7 @@ async def repair(sync: IndexSync) -> Repaired:
 
 
 async def enter(sync: IndexSync, report_id: str, root: str) -> None:
-    """Enter what one report was found to be now, before the server's list of changes names it.
+    """Enter a later revision of a report before the server's list of changes names it.
 
     Raises why its root is refused, and what ``IndexSync.change`` raises.
     """
@@ -107,7 +107,6 @@ async def enter(sync: IndexSync, report_id: str, root: str) -> None:
     for each in done.refused:
         raise each.error
     await sync.change(changes)
-    sync.taken_off = (*sync.taken_off, *done.taken_off)
 
 
 def _may_pass(error: HygieiaError) -> bool:

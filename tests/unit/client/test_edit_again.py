@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hygieia.errors import InvalidInput
 from tests.unit.client.conftest import Person
+from tests.unit.client.delegating import opened_again
 from tests.unit.client.people import index_lost, stored, two_who_share
 
 
@@ -23,8 +23,20 @@ async def test_the_index_follows_and_no_revision_is_added(
     listed = ana.find(entry.id)
     assert (again.title, again.revision) == ("Blood count", entry.revision + 1)
     assert listed == again
-    with pytest.raises(InvalidInput, match="already"):
-        await ana.edit(listed, title="Blood count")
+    assert await ana.edit(listed, title="Blood count") == listed
+
+
+async def test_a_device_that_opens_the_vault_anew_says_the_same_line_again(
+    person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana = await person("Ana")
+    entry = await stored(ana, tmp_path)
+    with index_lost(monkeypatch):
+        await ana.edit(entry, title="Blood count")
+    await opened_again(ana)
+    listed = ana.find(entry.id)
+    assert listed.title == "Blood count"
+    assert await ana.edit(listed, title="Blood count") == listed
 
 
 async def test_another_title_is_a_revision_of_its_own(
