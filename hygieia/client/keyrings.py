@@ -5,6 +5,7 @@ Where there is none (a server, a container), nothing is kept and commands ask fo
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -51,14 +52,16 @@ def find(account: str) -> str | None:
         return None
 
 
-def forget(account: str) -> None:
-    """Remove what was kept for an account."""
+def forget(account: str) -> bool:
+    """Remove what was kept for an account; False where the keyring may still have it."""
     from keyring.errors import KeyringError  # noqa: PLC0415  (0.3 s to import)
 
     backend = _backend()
     if backend is None:
-        return
-    try:
+        return True
+    with contextlib.suppress(KeyringError):  # also where there is nothing to remove
         backend.delete_password(_SERVICE, account)
+    try:
+        return backend.get_password(_SERVICE, account) is None
     except KeyringError:
-        return
+        return False

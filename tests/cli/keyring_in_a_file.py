@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 from keyring.backend import KeyringBackend
-from keyring.errors import PasswordDeleteError
+from keyring.errors import KeyringLocked, PasswordDeleteError
 
 
 class KeyringInAFile(KeyringBackend):
@@ -29,6 +29,8 @@ class KeyringInAFile(KeyringBackend):
         self._file.write_text(json.dumps(self._kept() | {f"{service} {username}": password}))
 
     def delete_password(self, service: str, username: str) -> None:
+        if "TEST_KEYRING_LOCKED" in os.environ:
+            raise KeyringLocked
         kept = self._kept()
         if kept.pop(f"{service} {username}", None) is None:
             raise PasswordDeleteError

@@ -48,3 +48,11 @@ def test_what_no_longer_opens_the_vault_is_forgotten_all_the_same(
     assert run("logout", environ=environ).code == 3, "there is nobody to ask"
     assert run("logout", "--forget", environ=environ).code == 0
     assert json.loads(file.read_text("utf-8")) == {}
+
+
+def test_a_keyring_that_lets_nothing_go_is_told(server: RunningServer, tmp_path: Path) -> None:
+    environ, file = kept_at_login(server, tmp_path, "mona@example.org")
+    done = run("logout", "--forget", environ=environ | {"TEST_KEYRING_LOCKED": "1"})
+    assert done.code == 0
+    assert "keyring is locked" in done.err
+    assert len(json.loads(file.read_text("utf-8"))) == 1

@@ -196,10 +196,14 @@ def logout(invocation: Invocation, forget: bool) -> None:
                 error.hint = "To sign out without it: hygieia logout --forget"
                 raise
             told = False
+    is_kept = profile is not None and not keyrings.forget(profile.account)
     if forget:
-        if profile is not None:
-            keyrings.forget(profile.account)
         store.forget()
+    if is_kept:
+        invocation.warn(
+            "this system's keyring is locked and may still hold what opens the vault: unlock it and "
+            "say hygieia logout again, or remove the entry hygieia there"
+        )
     if not told:
         invocation.warn(
             "the server was not told, so the session there ends by itself; to end it now, sign "
