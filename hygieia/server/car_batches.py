@@ -76,7 +76,7 @@ class BatchReader:
             raise self._too_large()
         if claimed_bytes is not None and claimed_bytes < _OWN_BUFFER_BELOW_BYTES:
             return bytearray(claimed_bytes)
-        return self._spare.pop() if self._spare else mmap.mmap(-1, self._max_bytes)
+        return self._spare.pop() if self._spare else _mapping(self._max_bytes)
 
     def _give_back(self, buffer: Buffer) -> None:
         if isinstance(buffer, bytearray) or len(self._spare) >= BUFFERS_KEPT:
@@ -84,12 +84,20 @@ class BatchReader:
         try:
             # A mapping that somebody still looks into cannot be resized, be it to what it is.
             buffer.resize(self._max_bytes)
-        except (BufferError, SystemError):  # SystemError: this system knows no mremap(2)
+        except (
+            BufferError,
+            SystemError,
+            AttributeError,
+        ):  # the last two: a system without mremap(2)
             return
         self._spare.append(buffer)
 
     def _too_large(self) -> RequestRefused:
         return RequestRefused("too-large", f"The body may have {self._max_bytes} bytes at most.")
+
+
+def _mapping(size_bytes: int) -> mmap.mmap:
+    return mmap.mmap(-1, size_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 
 
 def _blocks_of(buffer: Buffer, size_bytes: int) -> list[UnverifiedBlock]:
