@@ -25,8 +25,9 @@ esac
 CLUSTER_SECRET=$(secret cluster-network)
 export CLUSTER_SECRET
 export CLUSTER_RESTAPI_BASICAUTHCREDENTIALS="$login"
-# The REST API is on the network of the stores alone, as Kubo's RPC; the peers' port is on all.
-export CLUSTER_RESTAPI_HTTPLISTENMULTIADDRESS=/dns4/cluster-rest/tcp/9094
+# The REST API is on the network of the stores alone, as Kubo's RPC, and here for the health check, which
+# then needs no name server; the peers' port is on all.
+export CLUSTER_RESTAPI_HTTPLISTENMULTIADDRESS=/ip4/127.0.0.1/tcp/9094,/dns4/cluster-rest/tcp/9094
 export CLUSTER_LISTENMULTIADDRESS=/ip4/0.0.0.0/tcp/9096
 export CLUSTER_IPFSHTTP_NODEMULTIADDRESS=/dns4/kubo-rpc/tcp/5001
 export CLUSTER_CRDT_TRUSTEDPEERS='*' # of those who have the secret
@@ -43,7 +44,7 @@ case ${1-} in
     [ ! -e peerstore.kept ] || mv peerstore.kept peerstore
     exec ipfs-cluster-service daemon
     ;;
-  ready) busybox wget -qO /dev/null http://cluster-rest:9094/health ;;
+  ready) busybox wget -qO /dev/null http://127.0.0.1:9094/health ;;
   address)
     id=$(sed -n 's/.*"id": *"\([^"]*\)".*/\1/p' "$IPFS_CLUSTER_PATH/identity.json" 2>/dev/null) || id=
     [ -n "$id" ] || die "the peer has no identity yet: start it first"

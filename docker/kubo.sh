@@ -59,7 +59,7 @@ configure() {
   fi
 }
 
-# Asked at the address that Kubo says it listens on: the name's server may be slow for a moment.
+# Asked at the address that Kubo says it listens on: the name server may be slow for a moment.
 answers() {
   ipfs --api "$(cat "$IPFS_PATH/api")" --api-auth "bearer:$1" id --format '<id>' >/dev/null
 }
