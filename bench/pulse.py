@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 TICK_SECONDS = 0.001
 HOLE_SECONDS = 0.003
+SHORT_MS = 5.0
 Span = tuple[float, float]
 """Begin and end by the monotonic clock, which all processes share."""
 
@@ -92,12 +93,16 @@ def longest_beyond_ms(stalls: Sequence[Span], holes: Holes) -> float:
 
 
 def most_own_ms(turns: Sequence[Turn], holes: Holes) -> float:
-    """The most CPU of a turn, each less the time in which its core stood still meanwhile."""
+    """The most CPU of a turn, each less the time in which its core stood still meanwhile.
+
+    A lower bound: a turn may have waited while its core stood still. Turns of less than SHORT_MS
+    are not kept, so it is never less than that.
+    """
     own = (
         turn.own_ms - _shared((turn.begin, turn.end), holes.by_core.get(turn.core, [])) * 1000
         for turn in turns
     )
-    return max(own, default=0.0)
+    return max([SHORT_MS, *own])
 
 
 def _shared(span: Span, holes: Sequence[Span]) -> float:

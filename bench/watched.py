@@ -20,7 +20,7 @@ import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from bench.pulse import Turn
+from bench.pulse import SHORT_MS, Turn
 from hygieia.cli.main import main as hygieia
 
 TICK_SECONDS = 0.002
@@ -74,7 +74,7 @@ class WatchedSelector(selectors.DefaultSelector):
         if self._began is not None and self._watch.started:
             began, cpu_before = self._began
             own_ms = (time.thread_time() - cpu_before) * 1000
-            if own_ms > LATE_SECONDS * 1000:
+            if own_ms > SHORT_MS:
                 turn = Turn(began, time.monotonic(), own_ms, _this_core())
                 self._watch.long_turns.append(turn)
         found = super().select(timeout)
