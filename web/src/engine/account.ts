@@ -76,7 +76,7 @@ export interface DeviceSession {
   readonly lastUsed: string;
   readonly expires: string;
   readonly isCurrent: boolean;
-  /** It began beside her, and she has not said in this browser that it is hers. */
+  /** It is another than this browser's own, and she has not said here that it is hers. */
   readonly isUnknown: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** Which sessions are asked about: those that began beside her, until she has said that they are hers. */
+/** Which sessions are asked about: all but this browser's own, until she has said that they are hers. */
 import "fake-indexeddb/auto";
 import { IDBFactory } from "fake-indexeddb";
 import { beforeEach, expect, it } from "vitest";
@@ -33,28 +33,31 @@ beforeEach(async () => {
   stateKey = await StateKey.of("a passphrase");
 });
 
-it("is one that began after this browser's own, and not this one or an earlier one", async () => {
-  expect(await unknown(phone, here, stranger)).toEqual(["stranger"]);
+it("is every one but this browser's own: who began those before it, nobody here can tell", async () => {
+  expect(await unknown(phone, here, stranger)).toEqual(["phone", "stranger"]);
+  expect(await unknown(phone, stranger, begun("again", 12, true))).toEqual(["phone", "stranger"]);
 });
 
-it("stays one however often it is looked at, and after a later sign-in here", async () => {
-  await unknown(phone, here);
-  expect(await unknown(phone, here, stranger)).toEqual(["stranger"]);
-  expect(await unknown(phone, stranger, begun("again", 12, true))).toEqual(["stranger"]);
-});
-
-it("is none any more once she has said that it is hers", async () => {
+it("is none any more once she has said that it is hers, nor is one from here after a later sign-in", async () => {
   await unknown(phone, here, stranger);
-  await know(openVault(), stranger.id);
+  await Promise.all([know(openVault(), stranger.id), know(openVault(), phone.id)]);
   expect(await unknown(phone, here, stranger)).toEqual([]);
   expect(await unknown(phone, here, stranger, begun("another", 10))).toEqual(["another"]);
+  expect(await unknown(phone, { ...here, isCurrent: false }, stranger, begun("again", 12, true))).toEqual([]);
 });
 
-it("is told by what is sealed under a new password as well, and not kept in clear", async () => {
+it("is forgotten with its session", async () => {
   await unknown(phone, here);
+  await know(openVault(), phone.id);
+  await unknown(here);
+  expect(await unknown(phone, here)).toEqual(["phone"]);
+});
+
+it("is known under a new password as well", async () => {
+  await unknown(phone, here);
+  await know(openVault(), phone.id);
   const next = await StateKey.of("another one");
   await resealKept(store, stateKey, next);
   stateKey = next;
-  expect(await unknown(phone, stranger, begun("again", 12, true))).toEqual(["stranger"]);
-  expect(JSON.stringify(await store.tasks("sessions"))).not.toContain(phone.id);
+  expect(await unknown(phone, here, stranger)).toEqual(["stranger"]);
 });
