@@ -1,4 +1,5 @@
-// What is typed and not saved is asked about before the page shows something else, whichever way that is asked for.
+// What is typed and not saved is asked about before the page shows something else: here by the page itself, and by the
+// browser where the whole page would go.
 
 type Ask = (leave: () => void) => void;
 
@@ -7,9 +8,19 @@ let held: Ask | undefined;
 /** From now on `ask` decides whether the page may be left, and calls `leave` if so. Returns what ends that. */
 export function holdHere(ask: Ask): () => void {
   held = ask;
+  addEventListener("beforeunload", letBrowserAsk);
   return () => {
-    if (held === ask) held = undefined;
+    if (held === ask) release();
   };
+}
+
+function release(): void {
+  held = undefined;
+  removeEventListener("beforeunload", letBrowserAsk);
+}
+
+function letBrowserAsk(event: Event): void {
+  event.preventDefault();
 }
 
 /** Whether somebody is asked before the page is left. */
@@ -24,7 +35,7 @@ export function leaveBy(leave: () => void): void {
     return;
   }
   held(() => {
-    held = undefined; // it was asked about: on the way there nobody asks again
+    release(); // it was asked about: on the way there nobody asks again
     leave();
   });
 }

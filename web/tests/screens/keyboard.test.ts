@@ -159,10 +159,11 @@ async function openTab(page: Page, name: string): Promise<void> {
 
 test("files are chosen from the menu, and one on its way is paused, goes on and is cancelled", async () => {
   const page = await stage.open("vault");
+  const chooser = page.waitForEvent("filechooser"); // begins to be waited for a moment later: well before the key
   await press(page, "Add reports");
   await focusOn(page, "Choose files");
-  const [chooser] = await Promise.all([page.waitForEvent("filechooser"), page.keyboard.press("Enter")]);
-  await chooser.setFiles(["one.pdf", "two.pdf"].map((name) => ({ name, mimeType: "", buffer: Buffer.from("x") })));
+  await page.keyboard.press("Enter");
+  await (await chooser).setFiles(["one.pdf", "two.pdf"].map((name) => ({ name, mimeType: "", buffer: Buffer.from("x") })));
   await press(page, "Pause one.pdf", "Space");
   await focusOn(page, "Resume one.pdf");
   await page.keyboard.press("Space");
@@ -207,8 +208,7 @@ test("of the parts that a gateway gave a few are named, and more when they are a
   await press(page, "Show more parts");
   await expect.poll(named).toBe(14);
   expect(await gateway.getByText(/^and \d+ more$/).count()).toBe(0);
-  await focusOn(page, "Show more parts");
-  expect(await gateway.getByRole("button", { expanded: true }).count()).toBe(1);
+  await focusOn(page, "Show fewer parts");
   await tabTo(page, /^bafkrei/, "Shift+Tab"); // it scrolls by the arrows
 });
 

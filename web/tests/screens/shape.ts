@@ -109,8 +109,7 @@ export function overlaps(page: Page): Promise<readonly string[]> {
     for (const [place, one] of things.entries()) {
       for (const other of things.slice(place + 1)) {
         if (one.layer !== other.layer || one.at.contains(other.at) || other.at.contains(one.at)) continue;
-        if (isInField(one.at, other.at)) continue;
-        if (isOver(one, other)) bad.push(`${one.said} over ${other.said}`);
+        if (!isInField(one.at, other.at) && isOver(one, other)) bad.push(`${one.said} over ${other.said}`);
       }
     }
     return bad;

@@ -120,3 +120,22 @@ test("nothing is asked where nothing was typed, or it was saved", async () => {
   await page.getByRole("dialog").waitFor({ state: "detached" });
   await at(page, "/reports");
 });
+
+test("where the whole page would go the browser asks, and no longer once it is saved or dropped", async () => {
+  const page = await stage.open("vault");
+  await typeInReport(page, "Complete blood count");
+  const asked: string[] = [];
+  page.on("dialog", (dialog) => {
+    asked.push(dialog.type());
+    void dialog.dismiss();
+  });
+  const leaving = (): Promise<boolean> => page.evaluate(() => !dispatchEvent(new Event("beforeunload", { cancelable: true })));
+  expect(await leaving()).toBe(true);
+  await page.evaluate(() => location.reload());
+  await expect.poll(() => asked).toEqual(["beforeunload"]);
+  expect(await title(page).inputValue()).toMatch(/of November$/);
+  await page.keyboard.press("Escape");
+  await leave(page);
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  expect(await leaving()).toBe(false);
+});
