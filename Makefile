@@ -115,7 +115,7 @@ test-browser: .venv/.dev $(BUNDLE) ## tests in a real browser (Debian, root; ins
 	    --outputFile.junit=../$(RESULTS)/web-$$suite.xml) || failed=1; \
 	done; exit $$failed
 
-test-all: test test-rest ## lint and every suite: what .ci/run runs
+test-all: test test-rest ## lint and every suite
 	@$(SUMMARY) $(TEST_RESULTS) $(REST_RESULTS)
 
 test-rest: lint test-interop test-servers test-containers test-browser # all of test-all but test
