@@ -12,7 +12,8 @@ before the next, and the report's own document is the point at which it counts:
 
 Killed before 5, nothing is visible, and the job takes claim and pin back; killed after, the job
 does step 6. An attempt gives up before step 5 once ``ATTEMPT_SECONDS`` have passed, and the job is
-due much later, so the two never meet (threat CL-08).
+due much later, so the two never meet (threat CL-08). Telling does no harm twice: a server does it at
+its start for whatever was committed.
 """
 
 from __future__ import annotations

@@ -45,6 +45,18 @@ async def clean_up(
     await stores.quotas.settle(account, f"commit-{attempt}", committed_bytes)
 
 
+async def tell_committed(stores: Stores, items: Sequence[tuple[str, str]]) -> None:
+    """Tell of those roots that their reports have; the rest of ``clean_up`` waits for its time.
+
+    That the attempt may be under way elsewhere does no harm: it tells the same.
+    """
+    for report_id, root in items:
+        report = await stores.reports.find(report_id)
+        if report is not None and report.root == root:
+            await _tell(stores, report)
+            await settle_shares(stores, report_id)
+
+
 async def _finish_or_undo(stores: Stores, version: Version) -> int:
     """Returns the bytes that the version adds to the account's use."""
     report = await stores.reports.find(version.report)

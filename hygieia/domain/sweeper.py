@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final, cast
 
 from hygieia.domain import commit_cleanup, dropping, inbox, index, purging, trash, uploads
 from hygieia.domain.accounts import Accounts
-from hygieia.domain.commit_cleanup import clean_up
+from hygieia.domain.claims import CLEAN_UP_AFTER
+from hygieia.domain.commit_cleanup import clean_up, tell_committed
 from hygieia.domain.copies import CopyBook
 from hygieia.domain.uploaders import Uploaders
 from hygieia.errors import Conflict, Failed, HygieiaError
@@ -31,6 +32,7 @@ DROP_AGAIN_AFTER: Final = timedelta(hours=1)
 PUT_OFF: Final = timedelta(minutes=5)
 LEASE_SECONDS: Final = 600
 _JOBS_AT_ONCE: Final = 100
+_COMMITS_AT_START: Final = 1000
 _EXPIRED_AT_ONCE: Final = 1000
 
 
@@ -82,6 +84,16 @@ class Sweeper:
             inbox.JOB: rules.inboxes.clean_up,
             DROP_ACCOUNT_JOB: self._drop_account,
         }
+
+    async def tell_of_commits(self) -> None:
+        """Tell at a start of what a killed server had committed and told nobody.
+
+        Its clean-up is due a quarter of an hour later. Until then whoever came to read a report
+        would not find it, and its owner would take the header that she wrote for an old one.
+        """
+        for job in await self._stores.jobs.due(self._now() + CLEAN_UP_AFTER, _COMMITS_AT_START):
+            if job.kind == commit_cleanup.JOB:
+                await tell_committed(self._stores, _items(job))
 
     async def sweep(self) -> Sweep:
         """One whole round: jobs, deleted accounts, expired documents, then blocks."""
@@ -138,9 +150,7 @@ class Sweeper:
         await self._rules.uploads.let_go(cast("str", job.body["account"]), job.subject)
 
     async def _clean_up_commit(self, job: Job) -> None:
-        items = cast("list[list[str]]", job.body["items"])
-        named = [(report, root) for report, root in items]
-        await clean_up(self._stores, cast("str", job.body["account"]), job.subject, named)
+        await clean_up(self._stores, cast("str", job.body["account"]), job.subject, _items(job))
 
     async def _purge_report(self, job: Job) -> None:
         await self._rules.trash.purge_if_due(job.subject)
@@ -196,6 +206,12 @@ class Sweeper:
         await self._stores.quotas.drop(account)
         await CopyBook(self._stores.documents).drop_account(account)
         return True
+
+
+def _items(job: Job) -> list[tuple[str, str]]:
+    """The report ids and roots that an attempt to commit named."""
+    items = cast("list[list[str]]", job.body["items"])
+    return [(report, root) for report, root in items]
 
 
 async def _refuse_kind(_job: Job) -> None:

@@ -20,11 +20,21 @@ if TYPE_CHECKING:
 
 async def sweep_in_background(app: web.Application) -> AsyncIterator[None]:
     """An aiohttp cleanup context: sweeps until the application stops."""
+    await _tell_of_commits(app[SERVICES])
     task = asyncio.create_task(_rounds(app[SERVICES]), name="sweeper")
     yield
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
+
+
+async def _tell_of_commits(services: Services) -> None:
+    """Before the first request, which may be the very line that a kill interrupted."""
+    try:
+        await services.sweeper.tell_of_commits()
+    except HygieiaError as error:
+        # The clean-up will do it; what can be served meanwhile is.
+        get_log().warning("commits not told at start", code=error.code, why=str(error))
 
 
 async def _rounds(services: Services) -> None:
