@@ -20,9 +20,11 @@ from hygieia.client.sign_up import Recovery, make_recovery, seal_anew
 from hygieia.client.state import Profile, StateKey
 from hygieia.client.to_do import ToDo
 from hygieia.errors import (
+    CredentialsError,
     InvalidInput,
     NotFound,
     NotSignedIn,
+    StaleRevision,
     Unavailable,
     Unreachable,
     UsageError,
@@ -30,11 +32,12 @@ from hygieia.errors import (
 from hygieia.openpgp.kdf import DEFAULT_KDF, KdfParams, Stretched, normalise_email, stretch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from hygieia.openpgp.sealing import SealedKey
 
 _LEAST_PREFIX: Final = 6
+_SEALED: Final = frozenset({"sealed_key", "seal_mac", "recovery_key", "recovery_mac"})
 
 
 async def change_password(session: Session, *, current: str, new: str) -> None:
@@ -61,7 +64,7 @@ async def change_password(session: Session, *, current: str, new: str) -> None:
     }
     kept = saved_session(profile, session.unlocked.state_key)
     to_do = ToDo(session).read()
-    await session.transport.call("PUT", "/account/seal", body=body, if_match=rev)
+    await _store_sealed(session, "/account/seal", body, rev)
     _adopt(session, sealed, stretched, kept)
     ToDo(session).add(**to_do)
     if session.profile.keyring:
@@ -74,7 +77,7 @@ async def renew_recovery(session: Session, *, password: str) -> Recovery:
     recovery = await asyncio.to_thread(make_recovery, session.key)
     rev = await _account_rev(session)
     body = {"current_login_secret": stretched.login_secret, **recovery.to_json()}
-    await session.transport.call("PUT", "/account/recovery", body=body, if_match=rev)
+    await _store_sealed(session, "/account/recovery", body, rev)
     return recovery
 
 
@@ -84,7 +87,8 @@ async def delete_account(session: Session, *, confirm: str, password: str) -> No
         raise UsageError("The address typed is not this account's; nothing was deleted.")
     stretched = await _stretch_pinned(session.profile, password)
     body = {"confirm": session.profile.email, "login_secret": stretched.login_secret}
-    await session.transport.call("POST", "/account/delete", body=body)
+    with _naming_another_password():
+        await session.transport.call("POST", "/account/delete", body=body)
     await asyncio.to_thread(keyrings.forget, session.profile.account)
     session.store.forget()
 
@@ -171,6 +175,35 @@ async def _stretch_pinned(profile: Profile, password: str) -> Stretched:
     stretched = await asyncio.to_thread(stretch, password, profile.email, profile.account, params)
     saved_session(profile, StateKey(stretched.seal_passphrase))
     return stretched
+
+
+async def _store_sealed(session: Session, path: str, body: Mapping[str, Any], rev: int) -> None:
+    try:
+        with _naming_another_password():
+            await session.transport.call("PUT", path, body=body, if_match=rev)
+    except StaleRevision:
+        # It may be our own change that won, whose answer was lost on the way.
+        account = (await session.transport.call("GET", "/account")).document
+        if any(account.get(name) != body[name] for name in _SEALED & body.keys()):
+            raise
+
+
+@contextlib.contextmanager
+def _naming_another_password() -> Iterator[None]:
+    """Say where to go on when the server refuses the password that opens this device's key.
+
+    It has a new one then: of another device, or of a change whose answer never came here.
+    """
+    try:
+        yield
+    except CredentialsError as error:
+        if type(error) is not CredentialsError:
+            raise
+        raise CredentialsError(
+            "The account has another password by now than this device.",
+            hint="Was it changed elsewhere, or here just before the connection broke off? Then sign "
+            "in with the new one: hygieia login EMAIL",
+        ) from error
 
 
 def _adopt(session: Session, sealed: SealedKey, stretched: Stretched, kept: dict[str, Any]) -> None:

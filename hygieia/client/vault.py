@@ -14,7 +14,7 @@ from hygieia.client.session import Session
 from hygieia.client.sign_in import sign_in
 from hygieia.client.sign_up import FirstIndex, Recovery, sign_up
 from hygieia.client.welcome import welcome
-from hygieia.errors import CredentialsError, KdfRefused, KeyMismatch, NotFound
+from hygieia.errors import CredentialsError, HygieiaError, KdfRefused, KeyMismatch, NotFound
 from hygieia.limits import MAX_GATEWAYS
 from hygieia.openpgp.kdf import KdfParams, normalise_email
 from hygieia.openpgp.sealing import RecoverySeal
@@ -125,9 +125,19 @@ async def _opened(session: Session, reader: GatewayReader, *, by_name: bool) -> 
 
 
 async def change_password(session: Session, *, current: str, new: str, index: IndexSync) -> None:
-    """Change the password and give the index a new session key (docs/spec/13)."""
+    """Change the password and give the index a new session key (docs/spec/13).
+
+    Where the second fails, what is raised says in its hint that the first is done.
+    """
     await account.change_password(session, current=current, new=new)
-    await index.rotate()
+    try:
+        await index.rotate()
+    except HygieiaError as error:
+        error.hint = (
+            "The password is changed all the same; only your list of reports may have its old key. To "
+            "give it a new one, change the password once more: hygieia passwd"
+        )
+        raise
 
 
 async def new_kit(session: Session, *, password: str, index: IndexSync) -> tuple[Kit, str]:
