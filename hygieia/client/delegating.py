@@ -20,12 +20,7 @@ from hygieia.client.messages import Messages
 from hygieia.client.recipients import delegations_of
 from hygieia.client.session import Session
 from hygieia.client.to_do import ToDo
-from hygieia.errors import (
-    DelegationRefused,
-    Forbidden,
-    HygieiaError,
-    NotFound,
-)
+from hygieia.errors import DelegationRefused, Forbidden, HygieiaError, NotFound
 from hygieia.openpgp.times import format_time, now, parse_time
 from hygieia.recovery.driving import BlockSource, read_from
 from hygieia.vault import words
@@ -168,11 +163,13 @@ class Delegator:
         notes = {
             each.id: sign_end(self.session.key, DelegationEnd(each.id, created)) for each in fallen
         }
-        self.forbid_later(fallen)  # before anything can be interrupted
+        # Before anything can be interrupted: no list of hers names them afterwards.
+        self.forbid_later(fallen)
+        self._to_do.add(ends=map(_telling, fallen))
         await self.index.change([PutDelegation(_row(note)) for note in notes.values()])
         with contextlib.suppress(HygieiaError):
             await self.forbid(fallen)  # whoever held it hears of the end all the same
-        untold = [each for each in fallen if not await self._tell_end(each, notes[each.id])]
+        untold = [e for e in fallen if not await self._tell_end(_telling(e), notes[e.id])]
         still, earlier, by = await self._open_to({each.receiver for each in fallen})
         keys = tuple(each.receiver for each in untold)
         left = tuple(self._to_do.read()["permissions"])
@@ -314,20 +311,32 @@ class Delegator:
     def _to_do(self) -> ToDo:
         return ToDo(self.session)
 
-    async def _tell_end(self, ended: Delegation, note: bytes) -> bool:
+    async def tell_ends(self) -> None:
+        """Tell of ends that an interruption left untold."""
+        rows = {row.id: row.note for row in self.index.state.delegations() if row.is_end}
+        for telling in self._to_do.read()["ends"]:
+            note = rows.get(telling.split()[0])
+            if note is None:  # interrupted before the index had it: nothing has ended
+                self._to_do.drop(ends=[telling])
+            else:
+                await self._tell_end(telling, json.dumps(dict(note)).encode())
+
+    async def _tell_end(self, telling: str, note: bytes) -> bool:
         """Whether whoever held it could be told. That it ended does not depend on it."""
         own = self.session.key.key_id
         # What was passed on acts by its owner's index: she has to hear of it too.
-        contacts = [self.contact_of(key) for key in {ended.receiver, ended.record_of} if key != own]
+        contacts = [self.contact_of(key) for key in {*telling.split()[1:]} if key != own]
         told = [each for each in contacts if each is not None]
         try:
             certificates = check_recipients(told, 1)
             if certificates:
                 emails = [each.email for each in told]
                 await self._post(note, certificates, emails, "delegation-end")
+            is_told = len(told) == len(contacts)
         except HygieiaError:
-            return False
-        return len(told) == len(contacts)
+            is_told = False
+        self._to_do.drop(ends=[telling])
+        return is_told
 
 
 def _holders(readers: Readers) -> Iterable[str]:
@@ -381,6 +390,10 @@ def _require_within(delegation: Delegation, parent: Delegation) -> None:
             "This reaches further than what you were given.",
             hint="Name categories, rights and a date within it. See: hygieia delegations",
         )
+
+
+def _telling(ended: Delegation) -> str:
+    return f"{ended.id} {ended.receiver} {ended.record_of}"
 
 
 def _row(note: bytes) -> DelegationNote:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from hygieia.client.session import Session
 
 _CONTEXT: Final = "delegates-to-do 1"
-_LISTS: Final = ("delegations", "reports", "later", "messages", "permissions")
+_LISTS: Final = ("delegations", "reports", "later", "messages", "permissions", "ends")
 
 
 class ToDo:
@@ -30,7 +30,8 @@ class ToDo:
         ``delegations`` are to be applied to past reports. ``reports`` were stored by others and
         are to be given to delegates at the next opening, ``later`` those that could not be.
         ``messages`` were looked at. ``permissions``: key ids of those about whom the server's list
-        of who may store is to follow the index.
+        of who may store is to follow the index. ``ends``: delegations whose end is to be told, each
+        with the key ids of who held it and of whose record it was about.
         """
         empty: dict[str, list[str]] = {name: [] for name in _LISTS}
         try:

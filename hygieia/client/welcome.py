@@ -46,6 +46,9 @@ async def welcome(
     if waiting["permissions"]:
         with contextlib.suppress(HygieiaError):
             await Delegator(session, index, source).settle()
+    if waiting["ends"]:
+        with contextlib.suppress(HygieiaError):
+            await Delegator(session, index, source).tell_ends()
     if index.inbox_waits:
         with contextlib.suppress(HygieiaError):
             await _take_in(session, index, source)

@@ -14,6 +14,7 @@ import pytest
 
 from hygieia.client import Device, Vault, recipients
 from hygieia.client.content import upload_content
+from hygieia.client.delegating import Delegator
 from hygieia.client.index_sync import IndexSync
 from hygieia.client.received import Standing
 from hygieia.domain import uploaders
@@ -42,7 +43,7 @@ from tests.unit.client.delegating import (
     put,
     readers,
 )
-from tests.unit.client.people import content_of, meet, received
+from tests.unit.client.people import content_of, index_lost, meet, received
 from tests.unit.client.vaults import PASSWORD, file_in
 
 
@@ -251,6 +252,45 @@ async def test_after_the_end_nothing_more_and_what_is_still_read_is_listed(
     assert set(boris.delegations.table().ended) == {delegation.id}
     again = await give(ana, boris, CARDIOLOGY)
     assert again.id != delegation.id
+
+
+async def test_an_end_that_was_cut_short_is_told_at_the_next_opening(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana, boris = await person("Ana"), await person("Boris")
+    await meet(ana, boris)
+    delegation = await give(ana, boris)
+    await opened_again(boris)
+
+    async def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Delegator, "_post", killed)
+        with pytest.raises(KeyboardInterrupt):
+            await ana.delegations.end([delegation])
+    assert [*ana.delegations.table()] == []
+    await opened_again(boris)
+    assert [*boris.delegations.table()] == [delegation], "nobody has told him"
+    await opened_again(ana)
+    await opened_again(boris)
+    assert [*boris.delegations.table()] == []
+    assert ana.delegates.to_do.read()["ends"] == []
+
+
+async def test_an_end_that_never_came_into_the_index_is_no_end(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana, boris = await person("Ana"), await person("Boris")
+    await meet(ana, boris)
+    delegation = await give(ana, boris)
+    with index_lost(monkeypatch):
+        await ana.delegations.end([delegation])
+    await opened_again(ana)
+    assert [*ana.delegations.table()] == [delegation]
+    await opened_again(boris)
+    assert [*boris.delegations.table()] == [delegation]
+    assert ana.delegates.to_do.read()["ends"] == []
 
 
 async def test_what_is_still_read_names_earlier_versions_until_a_re_key(
