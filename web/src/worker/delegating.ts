@@ -26,6 +26,7 @@ import type { ReportEntry } from "../vault/report-entry.ts";
 import { makeId } from "../vault/words.ts";
 import type { Contacts } from "./contacts.ts";
 import { openReport } from "./fetching.ts";
+import { keep, keptOf, letGo } from "./kept.ts";
 import { sendMessage } from "./messages.ts";
 import { namesOf, tellLeftOut } from "./naming.ts";
 import { goOn as goOnWithNew } from "./newly-stored.ts";
@@ -35,6 +36,12 @@ import { delegationsOf } from "./recipients.ts";
 import { Sharer } from "./sharer.ts";
 import { forbid, goOn as goOnForbidding, permit } from "./uploaders.ts";
 import type { Vault } from "./vault.ts";
+
+/** An end, and the keys of those to whom it is told. */
+interface End {
+  readonly note: CarriedNote;
+  readonly holders: readonly string[];
+}
 
 export class Delegating {
   private readonly vault: Vault;
@@ -64,7 +71,7 @@ export class Delegating {
     const parent = request.parent === null ? null : await this.passable(request.parent);
     const drafted = this.drafted(request, contact, parent);
     if (parent !== null) requireWithin(drafted, parent);
-    const concerned = this.concerned(drafted);
+    const concerned = this.concerned(holdersOf(drafted));
     if (parent !== null && !concerned.some(({ key }) => vault.people().same(key, recordOf(drafted)))) {
       throw refusal("forbidden", "The owner of the record is none of your contacts. Find them first.");
     }
@@ -138,26 +145,39 @@ export class Delegating {
     const fallen = [delegation, ...delegations.below(id)];
     const created = formatTime(nowSeconds());
     const notes = await Promise.all(fallen.map((each) => signEnd(vault.key, { delegation: each.id, created })));
+    const ends = fallen.map((each, place): End => ({ note: notes[place]!, holders: holdersOf(each) }));
+    // Before the page can be closed on it: no list of hers names them afterwards. A full browser stops nothing.
+    for (const [place, each] of fallen.entries()) await keep(vault, "end", each.id, ends[place]!).catch(() => {});
     await vault.index.change(notes.map((note) => ({ kind: "put-delegation", delegation: note })));
     const isServerTold = await forbid(vault, fallen);
-    for (const [place, each] of fallen.entries()) await this.tellEnd(notes[place]!, each);
+    for (const [place, each] of fallen.entries()) await this.tellEnd(each.id, ends[place]!);
     return { delegation: this.shown(delegation), ...(await this.readableBy(fallen.map(({ to }) => to))), isServerTold };
   }
 
-  private async tellEnd(note: CarriedNote, delegation: Delegation): Promise<void> {
-    for (const contact of this.concerned(delegation)) {
+  private async tellEnd(id: string, { note, holders }: End): Promise<void> {
+    for (const contact of this.concerned(holders)) {
       try {
         await sendMessage(this.vault, note, await this.audience([contact]), "delegation-end");
       } catch (error) {
-        if (!isRefusal(error)) throw error;
+        // The vault was locked on it: the next page sends it.
+        if (!isRefusal(error) || isRefusal(error, "interrupted")) throw error;
       }
+    }
+    await letGo(this.vault, "end", id);
+  }
+
+  /** Tells of ends that an earlier page was closed on. */
+  private async tellEnds(): Promise<void> {
+    const { ended } = await delegationsOf(this.vault);
+    for (const { name, value } of await keptOf(this.vault, "end")) {
+      if (ended.has(name)) await this.tellEnd(name, value as End);
+      else await letGo(this.vault, "end", name); // closed before the index had it: nothing has ended
     }
   }
 
   /** The contacts to whom a note goes: who holds the delegation and, of one passed on, whose record it is. */
-  private concerned(delegation: Delegation): ContactRow[] {
+  private concerned(keys: readonly string[]): ContactRow[] {
     const people = this.vault.people();
-    const keys = [delegation.to, recordOf(delegation)];
     return contactsOf(this.vault.index.state).filter((contact) => keys.some((key) => people.same(key, contact.key)));
   }
 
@@ -262,6 +282,7 @@ export class Delegating {
   /** Goes on with what an earlier page was stopped in; what holds no more is let go, who is left out is named. */
   async goOn(): Promise<void> {
     await this.tellServer();
+    await this.tellEnds();
     await goOnWithNew(this.vault);
     for (const id of await leftUndone(this.vault)) {
       try {
@@ -352,4 +373,9 @@ function requireWithin(delegation: Delegation, parent: Delegation): void {
   if (delegation.expires > parent.expires) {
     throw invalid("expires", "too-late", "What is passed on ends no later than what you hold.");
   }
+}
+
+/** Keys of who holds a delegation and of whose record it is about. */
+function holdersOf(delegation: Delegation): string[] {
+  return [delegation.to, recordOf(delegation)];
 }

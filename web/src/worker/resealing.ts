@@ -17,7 +17,7 @@ export async function resealKept(store: Store, old: StateKey, next: StateKey): P
     { context: UPLOAD, records: await store.uploads() },
     { context: REKEY, records: await store.tasks("rekey") },
   ];
-  for (const kind of ["past", "new", "notice", "permission", "sessions"] as const) {
+  for (const kind of ["past", "new", "notice", "permission", "end", "sessions"] as const) {
     kept.push({ context: contextOf(kind), records: await store.tasks(kind) });
   }
   for (const { context, records } of kept) {

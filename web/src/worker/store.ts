@@ -32,7 +32,7 @@ export interface Profile {
   readonly sealedKit: string | null;
 }
 
-export type TaskKind = "rekey" | "past" | "new" | "notice" | "permission" | "sessions";
+export type TaskKind = "rekey" | "past" | "new" | "notice" | "permission" | "end" | "sessions";
 
 /** An upload under way; `sealed` holds its names, session key and salt. */
 export interface UploadRecord {

@@ -103,12 +103,34 @@ it("a permission to store that a re-delegation would give is taken back, too", a
   expect(await uploaders()).toHaveLength(before.length + 1);
 });
 
+/** Ids of what Cleo holds, by what she has been told. */
+async function held(): Promise<string[]> {
+  await cleo!.at.engine.sharing.refreshDelegations();
+  return cleo!.page.engine.sharing.delegations.current.items.map(({ id }) => id);
+}
+
+it("an end that the page was closed on is told by the next one", async () => {
+  const given = await ana!.at.engine.sharing.delegate(request(cleo!.email, { categories: ["allergy"] }));
+  expect(await held()).toContain(given.id);
+  const reached = new Promise<void>((resolve) => {
+    ana!.browser.meddle = ({ method, url, signal }) => {
+      if (method !== "POST" || !url.endsWith("/inbox")) return null;
+      resolve();
+      // No answer comes as long as the page is there.
+      return new Promise((_, reject) => signal.addEventListener("abort", () => reject(new DOMException("gone", "AbortError"))));
+    };
+  });
+  ana!.at.engine.sharing.endDelegation(given.id).catch(() => {});
+  await reached;
+  ana!.browser.meddle = () => null;
+  expect(await ana!.vault.store.tasks("end")).toHaveLength(1);
+  await reopened(ana!);
+  await vi.waitFor(async () => expect(await ana!.vault.store.tasks("end")).toEqual([]), 60_000);
+  expect(await held()).not.toContain(given.id);
+});
+
 it("an end is told, though the permission could not be taken back", async () => {
   const given = await ana!.at.engine.sharing.delegate(request(cleo!.email, { rights: ["upload"], categories: ["letter"] }));
-  const held = async (): Promise<string[]> => {
-    await cleo!.at.engine.sharing.refreshDelegations();
-    return cleo!.page.engine.sharing.delegations.current.items.map(({ id }) => id);
-  };
   expect(await held()).toContain(given.id);
   ana!.browser.meddle = ({ url }) =>
     url.includes("/uploaders/") ? new Response(JSON.stringify({ code: "quota-exceeded" }), { status: 507 }) : null;
