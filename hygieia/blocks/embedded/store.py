@@ -291,7 +291,12 @@ class EmbeddedBlockStore:
         self._on_damage(reads.Damaged(key, datetime.fromtimestamp(now, UTC), kept_as))
 
     def _sizes(self, cids: Sequence[CID]) -> list[int | None]:
-        found = catalogue.find_sizes(self._connection(), [key_of(cid) for cid in cids])
+        connection = self._connection()
+        connection.execute("BEGIN")  # one view of all: no put is seen half made
+        try:
+            found = list(catalogue.find_sizes(connection, [key_of(cid) for cid in cids]))
+        finally:
+            connection.execute("ROLLBACK")
         return [
             len(cid.digest) if is_inline(cid) else size
             for cid, size in zip(cids, found, strict=True)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import os
@@ -9,13 +10,13 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from hygieia.blocks.embedded import EmbeddedBlockStore, open_embedded
+from hygieia.blocks.embedded import EmbeddedBlockStore, catalogue, open_embedded
 from hygieia.blocks.embedded.sweeper import NEW_PACK_SECONDS
 from hygieia.errors import (
     BlockMissing,
@@ -65,6 +66,31 @@ async def test_the_large_blocks_of_a_put_share_one_pack(tmp_path: Path) -> None:
     await store.put([raw(9, 100)])
     assert len(packs(store)) == 1
     await store.close()
+
+
+async def test_what_is_missing_is_told_as_of_one_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A put that comes between two looks is seen whole by the next question, or not at all."""
+    store, other = open_embedded(tmp_path), open_embedded(tmp_path)
+    dag = report(1, 200_000)
+    loop = asyncio.get_running_loop()
+    find = catalogue.find_sizes
+
+    def with_a_put_between(
+        connection: sqlite3.Connection, keys: Sequence[bytes]
+    ) -> Iterator[int | None]:
+        monkeypatch.undo()
+        sizes = find(connection, keys)
+        yield next(sizes)
+        asyncio.run_coroutine_threadsafe(other.put(dag.blocks), loop).result(60)
+        yield from sizes
+
+    monkeypatch.setattr(catalogue, "find_sizes", with_a_put_between)
+    assert await store.missing(dag.cids) == list(dag.cids)
+    assert await store.missing(dag.cids) == []
+    await store.close()
+    await other.close()
 
 
 async def test_a_damaged_large_block_is_moved_aside_reported_and_can_be_put_again(
