@@ -11,8 +11,9 @@ DATA ?= ./data
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -q
-# A file's tests share servers and stay together; more than four processes start more than they run.
-SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
+# A file's tests share servers and stay together, in the order of tests/conftest.py: most slow tests first.
+# More than four processes start more than they run.
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 RESULTS := build/junit
 TEST_RESULTS := $(patsubst %,$(RESULTS)/%.xml,test web-unit web-server)
 REST_RESULTS := $(patsubst %,$(RESULTS)/%.xml,interop web-e2e web-screens web-servers servers containers)

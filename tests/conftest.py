@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -122,14 +123,20 @@ def _nothing_is_skipped(report: pytest.TestReport | pytest.CollectReport, what: 
         report.longrepr = f"{what} was skipped, and nothing may be skipped here"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that needs a real program may take longer than one that does not."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A test that needs a real program may take longer; files that take longest come first."""
+    slow: Counter[Path] = Counter()
+    many: Counter[Path] = Counter()
     for item in items:
+        slow[item.path] += item.get_closest_marker("slow") is not None
+        many[item.path] += 1
         needs_more = any(
             item.get_closest_marker(m) for m in ("interop", "servers", "containers", "slow")
         )
         if needs_more and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(600))
+    if hasattr(config, "workerinput"):  # side by side: a long file begun last would run on alone
+        items.sort(key=lambda item: (-slow[item.path], -many[item.path], item.path))
 
 
 def pytest_make_parametrize_id(val: Any) -> str | None:  # noqa: ANN401  (whatever JSON or arguments it is)

@@ -53,6 +53,7 @@ def delegations(person: Person) -> dict[str, Any]:
     return document
 
 
+@pytest.mark.slow
 def test_the_story_of_a_patient_and_two_doctors(  # noqa: PLR0915  (one story, told in order)
     ana: Person, doctor: Person, second: Person, met: None, tmp_path: Path
 ) -> None:

@@ -38,6 +38,7 @@ def met(ana: Person, ben: Person) -> str:
     return str(number)
 
 
+@pytest.mark.slow
 def test_contacts_lists_them_with_their_state(ana: Person, met: str) -> None:
     [contact] = by(ana, "contacts", "--json").json["contacts"]
     assert (contact["email"], contact["state"]) == (BEN, "verified")
@@ -73,6 +74,7 @@ def test_nobody_and_oneself(ana: Person, met: str) -> None:
     assert by(ana, "contacts", "accept", BEN).code == 1
 
 
+@pytest.mark.slow
 def test_a_report_is_shared_read_and_unshared(
     ana: Person, ben: Person, met: str, tmp_path: Path
 ) -> None:
@@ -114,6 +116,7 @@ def test_at_a_terminal_it_shows_how_far_it_is(
     assert label in terminal.shown
 
 
+@pytest.mark.slow
 def test_what_cannot_be_shared_is_said_and_changes_nothing(ana: Person, met: str) -> None:
     report = store(ana, **{"eyes.txt": b"-1.5 dpt\n"})["eyes.txt"]
     rev = by(ana, "info", report["id"], "--json").json["rev"]
@@ -132,6 +135,7 @@ def test_what_cannot_be_shared_is_said_and_changes_nothing(ana: Person, met: str
     assert by(ana, "share", report["id"], "--with", BEN).code == 5
 
 
+@pytest.mark.slow
 def test_from_a_stranger_it_waits_closed(
     ana: Person, server: RunningServer, tmp_path: Path, met: str
 ) -> None:
@@ -147,6 +151,7 @@ def test_from_a_stranger_it_waits_closed(
     assert by(ana, "cat", report["id"]).out == "Buy pills\n"
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_after_a_re_key_the_old_copies_are_gone_and_who_was_dropped_is_named(
     ana: Person, ben: Person, server: RunningServer, tmp_path: Path, met: str

@@ -20,6 +20,7 @@ HOSTING = Path(__file__).parents[2] / "docs" / "guide" / "hosting.md"
 PASSWORD = "violet harbour quartz 52 lantern"
 
 
+@pytest.mark.slow
 def test_a_vault_in_use_is_saved_lost_and_served_from_the_copy(tmp_path: Path) -> None:
     files = tmp_path / "files"
     files.mkdir()
@@ -132,6 +133,7 @@ def port_of(person: Person) -> int:
     return urlsplit(person.server).port or 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("harm", ["missing", "empty", "damaged"])
 def test_a_vault_without_its_catalogue_is_mended_from_the_files(
     tmp_path: Path, used: tuple[Person, dict[str, str]], harm: str

@@ -44,6 +44,7 @@ MEASURED = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_bench_runs_and_measures_all_it_promises(tmp_path: Path) -> None:
     done = subprocess.run(

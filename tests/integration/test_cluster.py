@@ -65,6 +65,7 @@ async def none_keeps(peers: Peers, root: object) -> None:
         await asyncio.to_thread(wait_until, lambda peer=peer: not peer.keeps(str(root)), peer)
 
 
+@pytest.mark.slow
 async def test_a_pin_is_on_every_peer_under_the_reports_name(peers: Peers, tmp_path: Path) -> None:
     dag = report(1, 300_000)
     async with opened(peers, tmp_path) as store:
@@ -193,6 +194,7 @@ def test_a_wrong_password_or_another_server_is_refused_at_start(peers: Peers) ->
         assert "wrong" not in f"{caught.value} {caught.value.hint}"
 
 
+@pytest.mark.slow
 def test_a_vault_that_moves_to_kubo_is_pinned_through_the_cluster_as_it_arrives(
     peers: Peers, tmp_path: Path
 ) -> None:
@@ -226,6 +228,7 @@ def test_a_vault_that_moves_to_kubo_is_pinned_through_the_cluster_as_it_arrives(
 # -- the whole story, last: it kills a peer for good -------------------------------------------
 
 
+@pytest.mark.slow
 def test_everything_is_readable_and_goes_on_after_one_peer_and_its_kubo_were_killed(
     peers: Peers, tmp_path: Path
 ) -> None:

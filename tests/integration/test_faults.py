@@ -121,6 +121,7 @@ async def test_nothing_acknowledged_is_lost_and_the_server_recovers_by_itself(
         assert server.process.poll() is None
 
 
+@pytest.mark.slow
 def test_a_person_is_told_plainly_and_the_same_line_works_once_it_is_over(
     stores: Clinic, server: RunningServer, tmp_path: Path
 ) -> None:
@@ -136,6 +137,7 @@ def test_a_person_is_told_plainly_and_the_same_line_works_once_it_is_over(
     assert len(by(ana, "--json", "ls").json["reports"]) == 1
 
 
+@pytest.mark.slow
 def test_a_command_outlasts_a_short_outage(
     stores: Clinic, server: RunningServer, tmp_path: Path
 ) -> None:

@@ -79,6 +79,7 @@ async def test_bad_weather_is_unavailable_and_passes(
     assert await store.missing(dag.cids) == []
 
 
+@pytest.mark.slow
 async def test_a_frozen_kubo_is_given_up_before_a_slow_ones_time_is_over(
     store: BlockStore, kubo: KuboServer
 ) -> None:

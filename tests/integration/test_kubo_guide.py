@@ -91,6 +91,7 @@ async def test_a_private_node_fits_and_has_nobody_to_talk_to(
         server.stop()
 
 
+@pytest.mark.slow
 def test_nodes_of_ones_own_find_each_other_and_nobody_else(
     kubo_program: Path, tmp_path: Path
 ) -> None:

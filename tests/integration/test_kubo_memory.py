@@ -44,6 +44,7 @@ def peak_mib(server: RunningServer) -> float:
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["by its RPC", "by its gateway"])
 def test_memory_does_not_grow_with_the_file(kubo: KuboServer, tmp_path: Path, way: str) -> None:
     kubo.empty()

@@ -164,6 +164,7 @@ def read(gateway: str, root: str, name: str) -> bytes:
 # -- a node that freezes -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_a_frozen_kubo_is_said_to_be_away_in_time_and_found_again(
     api: Api, ada: Member, kubo: KuboServer
 ) -> None:

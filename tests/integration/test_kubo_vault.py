@@ -76,6 +76,7 @@ def collect_garbage(server: RunningServer, kubo: KuboServer) -> None:
     subprocess.run([COMMAND, "admin", "gc"], env=environment | settings, check=True, timeout=120)
 
 
+@pytest.mark.slow
 def test_a_report_is_read_whole_and_by_ranges_from_kubos_own_gateway(
     server: RunningServer, kubo: KuboServer, tmp_path: Path
 ) -> None:
@@ -94,6 +95,7 @@ def test_a_report_is_read_whole_and_by_ranges_from_kubos_own_gateway(
             assert read(address, Range=f"bytes={start}-{end}") == ours[start : end + 1]
 
 
+@pytest.mark.slow
 def test_the_nodes_pins_are_named_after_what_they_keep(
     server: RunningServer, kubo: KuboServer, tmp_path: Path
 ) -> None:
@@ -125,6 +127,7 @@ def test_a_payload_has_the_cid_that_ipfs_add_gives(
     assert added.strip() == str(payload.cid)
 
 
+@pytest.mark.slow
 def test_what_is_deleted_is_freed_and_nothing_that_others_need(
     server: RunningServer, kubo: KuboServer, tmp_path: Path
 ) -> None:
@@ -146,6 +149,7 @@ def test_what_is_deleted_is_freed_and_nothing_that_others_need(
     assert ben.start("get", report, "-o", str(tmp_path / "back")).returncode == 0
 
 
+@pytest.mark.slow
 def test_a_kubo_that_is_restarted_is_said_to_be_away_and_found_again(
     server: RunningServer, kubo: KuboServer, tmp_path: Path
 ) -> None:

@@ -31,6 +31,7 @@ def vault_of(server: RunningServer, folder: Path) -> dict[str, str]:
     return {report["file_name"]: by(ana, "cat", report["id"]).out for report in reports}
 
 
+@pytest.mark.slow
 @pytest.mark.servers
 def test_a_vault_moves_to_mongodb_and_back_while_its_server_runs(
     database: str, tmp_path: Path
@@ -79,6 +80,7 @@ def test_what_cannot_be_moved_is_said_in_one_line(tmp_path: Path, arguments: lis
     assert "hunter2" not in done.err
 
 
+@pytest.mark.slow
 def test_a_source_is_unlocked_by_its_operator(tmp_path: Path) -> None:
     with running_server(tmp_path / "data") as server:
         sign_up(server.address, tmp_path / "ana", "ana@example.org")

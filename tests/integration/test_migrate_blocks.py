@@ -67,6 +67,7 @@ def everything_is_there(server: RunningServer, folder: Path, name: str, more: in
     return ana
 
 
+@pytest.mark.slow
 @pytest.mark.servers
 def test_blocks_move_to_kubo_and_back_beneath_a_running_server(
     empty_kubo: KuboServer, tmp_path: Path
@@ -102,6 +103,7 @@ def test_blocks_move_to_kubo_and_back_beneath_a_running_server(
         assert checked.code == 0, checked.out
 
 
+@pytest.mark.slow
 @pytest.mark.servers
 def test_documents_and_blocks_move_together_and_a_killed_move_goes_on(
     database: str, empty_kubo: KuboServer, tmp_path: Path
@@ -171,6 +173,7 @@ def is_read_only(data: Path) -> bool:
     return was
 
 
+@pytest.mark.slow
 def test_what_cannot_be_reached_or_is_another_vaults_stops_nobody(tmp_path: Path) -> None:
     data, other = tmp_path / "data", tmp_path / "other"
     for folder in (data, other):

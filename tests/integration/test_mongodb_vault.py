@@ -34,6 +34,7 @@ def database(mongodb: MongoDb) -> Iterator[str]:
         yield address("vault")
 
 
+@pytest.mark.slow
 def test_a_vault_lives_on_mongodb(database: str, tmp_path: Path) -> None:
     data = tmp_path / "data"
     with running_server(data, documents=database) as server:
@@ -65,6 +66,7 @@ def admin(data: Path, documents: str, *arguments: str) -> Done:
     return run("admin", *arguments, environ=_without_settings() | ours)
 
 
+@pytest.mark.slow
 def test_a_start_that_cannot_be_is_one_line_and_exit_2(mongodb: MongoDb, tmp_path: Path) -> None:
     secret = "hunter2hunter2"
     place = mongodb.address("vault", serverSelectionTimeoutMS=1000).rpartition("@")[2]

@@ -59,16 +59,19 @@ def home(mongodb: MongoDb, kubo: KuboServer, tmp_path: Path) -> Iterator[Home]:
         yield Home(tmp_path, ana, stored, documents, kubo.address)
 
 
+@pytest.mark.slow
 def test_documents_move_to_mongodb(home: Home) -> None:
     home.run("documents")
     assert home.is_whole(documents=home.documents)
 
 
+@pytest.mark.slow
 def test_blocks_move_to_kubo(home: Home) -> None:
     home.run("blocks")
     assert home.is_whole(blocks=home.blocks)
 
 
+@pytest.mark.slow
 def test_both_move_and_come_back_into_a_new_folder(home: Home) -> None:
     home.run("both")
     assert home.is_whole(documents=home.documents, blocks=home.blocks)

@@ -81,6 +81,7 @@ def wait_for(server: RunningServer, status: int) -> dict[str, str]:
     raise AssertionError((server.data / "server.log").read_text(errors="replace")[-2000:])
 
 
+@pytest.mark.slow
 def test_no_acknowledged_report_is_lost_when_the_primary_is_killed_under_it(
     replicas: ReplicaSet, address: str, tmp_path: Path
 ) -> None:
@@ -123,6 +124,7 @@ def test_no_acknowledged_report_is_lost_when_the_primary_is_killed_under_it(
     assert not list((tmp_path / "data").glob("*.sqlite*"))
 
 
+@pytest.mark.slow
 def test_without_a_majority_nothing_is_changed_and_it_is_said(
     replicas: ReplicaSet, address: str, tmp_path: Path
 ) -> None:
@@ -150,6 +152,7 @@ def test_without_a_majority_nothing_is_changed_and_it_is_said(
         assert len(ana.run_json("ls")["reports"]) == 2
 
 
+@pytest.mark.slow
 async def test_no_acknowledged_write_is_lost_to_an_election(
     store: DocumentStore, replicas: ReplicaSet
 ) -> None:
@@ -163,6 +166,7 @@ async def test_no_acknowledged_write_is_lost_to_an_election(
     await counting.check()
 
 
+@pytest.mark.slow
 async def test_a_frozen_primary_is_voted_out(store: DocumentStore, replicas: ReplicaSet) -> None:
     await store.insert("things", "a", {}, unique="u")
     stopped = await asyncio.to_thread(replicas.primary)
@@ -196,6 +200,7 @@ def refusal(folder: Path, documents: str) -> str:
     return done.err
 
 
+@pytest.mark.slow
 def test_what_a_real_mongodb_refuses_is_one_line_and_exit_2(
     replicas: ReplicaSet, tmp_path: Path
 ) -> None:

@@ -208,6 +208,7 @@ def elsewhere(member: Member, server: RunningServer) -> Member:
     return replace(member, api=Api(server.address, None, member.api.http))  # type: ignore[arg-type]  # no app: another process
 
 
+@pytest.mark.slow
 async def test_nothing_is_lost_between_two_servers_that_are_killed(pair: Pair) -> None:
     enough, uploads, gone = asyncio.Event(), Uploads(connections_may_be_lost=True), set[str]()
     async with aiohttp.ClientSession() as http, sweepers(pair) as sweeping:
@@ -303,6 +304,7 @@ def has_done(sweeping: Sweeping, rounds: int) -> bool:
     return len(sweeping.told("round")) >= rounds
 
 
+@pytest.mark.slow
 async def test_a_sweeper_that_is_killed_is_followed_by_another(pair: Pair) -> None:
     enough, gone = asyncio.Event(), set[str]()
     async with aiohttp.ClientSession() as http:

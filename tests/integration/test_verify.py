@@ -200,6 +200,7 @@ def a_leaf(node: KuboServer, root: str) -> bytes:
     return node.read_block(max(sizes, key=lambda ref: sizes[ref]))
 
 
+@pytest.mark.slow
 @pytest.mark.servers
 @pytest.mark.parametrize("harm", [harm_by_losing, harm_by_damage], ids=["lost", "damaged"])
 def test_two_kubos_mend_each_other(
@@ -229,6 +230,7 @@ def test_two_kubos_mend_each_other(
     assert back.read_bytes() == (tmp_path / "scan.bin").read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.servers
 def test_what_both_have_lost_is_named_and_nothing_else(
     clinic: Vault, kubo: KuboServer, copy: KuboServer, tmp_path: Path
@@ -245,6 +247,7 @@ def test_what_both_have_lost_is_named_and_nothing_else(
     assert kept["id"] not in json.dumps(document["short"])
 
 
+@pytest.mark.slow
 @pytest.mark.servers
 def test_a_copy_that_is_away_is_told_so_and_harms_nothing(
     clinic: Vault, copy: KuboServer, tmp_path: Path

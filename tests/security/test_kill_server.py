@@ -83,6 +83,7 @@ def run_doomed(person: Person, doom: Doom, *arguments: str) -> bool:
     return done.exit_code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", MOMENTS, ids=("blocks", "commit", "index"))
 def test_nothing_acknowledged_is_lost_and_the_same_line_goes_on(
     tmp_path: Path, moment: tuple[str, str]
@@ -107,6 +108,7 @@ def test_nothing_acknowledged_is_lost_and_the_same_line_goes_on(
         server.admin("check")
 
 
+@pytest.mark.slow
 def test_a_change_that_was_acknowledged_is_there_and_another_can_be_made_again(
     tmp_path: Path,
 ) -> None:

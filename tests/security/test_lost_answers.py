@@ -72,6 +72,7 @@ def test_a_new_password_that_this_device_never_heard_of_is_one_to_sign_in_with(
     assert run_here(newcomer, "ls").exit_code == 0
 
 
+@pytest.mark.slow
 def test_a_new_password_is_told_where_the_index_could_not_follow(
     proxy: HostileProxy, newcomer: Person, passwd: tuple[str, ...]
 ) -> None:

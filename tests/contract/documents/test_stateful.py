@@ -218,6 +218,7 @@ class Machine(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
+@pytest.mark.slow
 def test_a_store_cannot_be_told_from_a_dictionary(
     open_store: Callable[[Path], Awaitable[DocumentStore]], clock: Clock
 ) -> None:

@@ -10,6 +10,8 @@ import argon2.low_level
 import pytest
 
 from hygieia.client import Device, Vault
+from hygieia.openpgp import sealing
+from hygieia.openpgp.locked_keys import COUNT_FOR_STRETCHED
 from tests.factories.servers import Api, running_api, settings_in
 from tests.factories.stretching import stretch_once
 from tests.unit.client.vaults import PASSWORD
@@ -19,8 +21,12 @@ Person = Callable[[str], Awaitable[Vault]]
 
 @pytest.fixture(autouse=True)
 def _stretched_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A third of these tests' time was passwords and safety numbers stretched over again."""
+    """A third of these tests' time was passwords and safety numbers stretched over again.
+
+    Another third were codes, at each sign-up: tests of the seals themselves use the true count.
+    """
     monkeypatch.setattr(argon2.low_level, "hash_secret_raw", stretch_once)
+    monkeypatch.setattr(sealing, "COUNT_FOR_CODE", COUNT_FOR_STRETCHED)
 
 
 @pytest.fixture
