@@ -4,6 +4,8 @@ SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-builtin-rules --no-print-directory
+# Where it is set, each of the thousands of processes that tests start compiles all it imports.
+unexport PYTHONDONTWRITEBYTECODE
 .DELETE_ON_ERROR:
 
 PORT ?= 8460

@@ -65,6 +65,7 @@ def answering(answers: dict[str, tuple[int, object]]) -> Iterator[int]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
+            self._read_body()  # what is left unread when it closes breaks the answer off
             path = urlsplit(self.path).path.removeprefix("/api/v0/")
             status, answer = answers.get(path, (400, {"Message": "an argument is required"}))
             body = json.dumps(answer).encode()
@@ -73,6 +74,13 @@ def answering(answers: dict[str, tuple[int, object]]) -> Iterator[int]:
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+
+        def _read_body(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if self.headers.get("Transfer-Encoding") == "chunked":
+                while size := int(self.rfile.readline(), 16):
+                    self.rfile.read(size + len(b"\r\n"))
+                self.rfile.readline()
 
         do_GET = do_POST  # noqa: N815  (the base class's way to name a method)
 

@@ -6,9 +6,19 @@ from pathlib import Path
 
 import pytest
 
+from hygieia.client import Vault
+from hygieia.vault.report_entry import ReportEntry
 from tests.unit.client.conftest import Person
 from tests.unit.client.delegating import opened_again
 from tests.unit.client.people import index_lost, stored, two_who_share
+
+
+async def edit_and_lose(
+    owner: Vault, entry: ReportEntry, monkeypatch: pytest.MonkeyPatch, category: str | None = None
+) -> None:
+    """Commit the title "Blood count" and lose the change of the index."""
+    with index_lost(monkeypatch):
+        await owner.edit(entry, title="Blood count", category=category)
 
 
 async def test_the_index_follows_and_no_revision_is_added(
@@ -16,8 +26,7 @@ async def test_the_index_follows_and_no_revision_is_added(
 ) -> None:
     ana = await person("Ana")
     entry = await stored(ana, tmp_path)
-    with index_lost(monkeypatch):
-        await ana.edit(entry, title="Blood count", category="lab")
+    await edit_and_lose(ana, entry, monkeypatch, category="lab")
     assert ana.find(entry.id).title == entry.title
     again = await ana.edit(ana.find(entry.id), title="Blood count", category="lab")
     listed = ana.find(entry.id)
@@ -31,8 +40,7 @@ async def test_a_device_that_opens_the_vault_anew_says_the_same_line_again(
 ) -> None:
     ana = await person("Ana")
     entry = await stored(ana, tmp_path)
-    with index_lost(monkeypatch):
-        await ana.edit(entry, title="Blood count")
+    await edit_and_lose(ana, entry, monkeypatch)
     await opened_again(ana)
     listed = ana.find(entry.id)
     assert listed.title == "Blood count"
@@ -44,8 +52,7 @@ async def test_another_title_is_a_revision_of_its_own(
 ) -> None:
     ana = await person("Ana")
     entry = await stored(ana, tmp_path)
-    with index_lost(monkeypatch):
-        await ana.edit(entry, title="Blood count")
+    await edit_and_lose(ana, entry, monkeypatch)
     again = await ana.edit(ana.find(entry.id), title="Blood count, March")
     assert again.revision == entry.revision + 2
     assert ana.find(entry.id) == again
@@ -56,7 +63,6 @@ async def test_who_reads_it_stays_entered(
 ) -> None:
     ana, _, entry = await two_who_share(person, tmp_path)
     before = await ana.index.readers(entry.id)
-    with index_lost(monkeypatch):
-        await ana.edit(entry, title="Blood count")
+    await edit_and_lose(ana, entry, monkeypatch)
     await ana.edit(ana.find(entry.id), title="Blood count")
     assert (await ana.index.readers(entry.id)).readers == before.readers
