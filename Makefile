@@ -25,7 +25,7 @@ NODE := $(patsubst %/package-lock.json,%/node_modules/.ready,$(wildcard tests/no
 # The web app's bundle is data of the Python package: the server needs no Node.
 BUNDLE := hygieia/web_dist/index.html
 WEB := $(shell find web/src web/public web/index.html web/vite.config.ts web/package-lock.json hygieia/limits.json -type f)
-VITEST := node_modules/.bin/vitest run --reporter=dot --reporter=junit
+VITEST := NO_COLOR=1 node_modules/.bin/vitest run --reporter=dot --reporter=junit
 
 .PHONY: help run web test test-web test-servers test-containers test-interop test-browser test-all test-rest \
         demo lint bench bench-web screens attack conformance format lock clean

@@ -7,7 +7,7 @@ export default defineConfig({
     environment: "node",
     testTimeout: 180_000,
     hookTimeout: 240_000,
-    fileParallelism: false,
+    maxWorkers: 2,
     // A page is laid out late on a busy machine: a second, the default, is too little.
     expect: { poll: { timeout: 15_000, interval: 100 } },
   },

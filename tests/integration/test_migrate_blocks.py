@@ -82,7 +82,8 @@ def test_blocks_move_to_kubo_and_back_beneath_a_running_server(
         assert moved.json["incomplete"] == []
         # Whoever was not told where the blocks are now may read what was there, and no more.
         (report, *_) = by(ana, "--json", "ls").json["reports"]
-        assert by(ana, "cat", report["id"]).code == 0
+        read = by(ana, "get", report["id"], "-o", str(tmp_path / "read"))
+        assert read.code == 0, read.err
         refused = by(ana, "--json", "edit", report["id"], "--title", "New")
         assert (refused.code, refused.error["code"]) == (1, "read-only")
     old = run("serve", "--port", "0", environ=environ(data))
