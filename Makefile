@@ -16,6 +16,8 @@ PYTEST := $(BIN)/python -m pytest -q
 # A file's tests share servers and stay together, in the order of tests/conftest.py: most slow tests first.
 # More than four processes start more than they run.
 SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# Two that wait for servers to start and stop leave half of two cores idle.
+THAT_WAIT := -n 3
 RESULTS := build/junit
 TEST_RESULTS := $(patsubst %,$(RESULTS)/%.xml,test web-unit web-server)
 REST_RESULTS := $(patsubst %,$(RESULTS)/%.xml,interop web-e2e web-screens web-servers servers containers)
@@ -101,7 +103,7 @@ test-servers: .venv/.dev $(NODE) $(BUNDLE) ## tests against real servers (Debian
 	  failed=0; \
 	  (cd web && $(VITEST) -c vitest.servers.config.ts --outputFile.junit=../$(RESULTS)/web-servers.xml) \
 	    || failed=1; \
-	  $(PYTEST) $(SIDE_BY_SIDE) -m servers --junit-xml=$(RESULTS)/servers.xml || failed=1; exit $$failed
+	  $(PYTEST) $(SIDE_BY_SIDE) $(THAT_WAIT) -m servers --junit-xml=$(RESULTS)/servers.xml || failed=1; exit $$failed
 
 test-containers: .venv/.dev ## tests of docker/ in real containers (Debian, root, Go; installs podman)
 	@mkdir -p $(RESULTS)
