@@ -6,6 +6,7 @@ export default defineConfig({
     include: ["tests/screens/**/*.test.ts"],
     // Pictures are for people: scripts/screens asks for them.
     exclude: process.env.SCREENS === undefined ? ["tests/screens/pictures.test.ts"] : [],
+    globalSetup: "tests/screens/serve.ts",
     environment: "node",
     testTimeout: 120_000,
     hookTimeout: 240_000,

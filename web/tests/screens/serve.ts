@@ -1,5 +1,5 @@
-// Builds the app over the test engine and serves it on this machine, page and workers each under the policy that the
-// real server sends for it.
+// Builds the app over the test engine, once for all files, and serves it on this machine, page and workers each under the
+// policy that the real server sends for it.
 
 import { execFile } from "node:child_process";
 import { createServer, type Server } from "node:http";
@@ -11,6 +11,7 @@ import { promisify } from "node:util";
 
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { build } from "vite";
+import type { TestProject } from "vitest/node";
 
 const run = promisify(execFile);
 const PYTHON = fileURLToPath(new URL("../../../.venv/bin/python", import.meta.url));
@@ -24,12 +25,15 @@ print(json.dumps({name: file.headers for name, file in web_app.load_bundle().ite
 
 type Headers = Readonly<Record<string, string>>;
 
-export interface Served {
-  readonly origin: string;
-  close(): Promise<void>;
+declare module "vitest" {
+  interface ProvidedContext {
+    /** Where the app stands. */
+    origin: string;
+  }
 }
 
-export async function serveScreens(): Promise<Served> {
+/** What Vitest runs before all files; it calls what this gives back after them. */
+export default async function serveScreens({ provide }: TestProject): Promise<() => Promise<void>> {
   const folder = await mkdtemp(join(tmpdir(), "hygieia-screens-"));
   const out = join(folder, "web_dist"); // what the server calls it in its package
   await buildInto(out);
@@ -46,14 +50,11 @@ export async function serveScreens(): Promise<Served> {
       () => response.writeHead(404).end(),
     );
   });
-  const port = await listen(server);
-  return {
-    origin: `http://localhost:${String(port)}`,
-    close: async () => {
-      server.close();
-      server.closeAllConnections();
-      await rm(folder, { recursive: true });
-    },
+  provide("origin", `http://localhost:${String(await listen(server))}`);
+  return async () => {
+    server.close();
+    server.closeAllConnections();
+    await rm(folder, { recursive: true });
   };
 }
 

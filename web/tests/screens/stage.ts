@@ -1,12 +1,11 @@
 // A browser that shows scenes, and watches that the page breaks no rule meanwhile.
 
 import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
-import { afterAll, beforeAll } from "vitest";
+import { afterAll, beforeAll, inject } from "vitest";
 
 import { hearBrokenRules } from "../e2e/broken-rules.ts";
 import type { Scene } from "./app/scene.ts";
 import { sceneOf } from "./app/scenes.ts";
-import { serveScreens, type Served } from "./serve.ts";
 
 const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const flags = [
@@ -30,22 +29,17 @@ export const phone: Size = { name: "phone", width: 390, height: 844, isPhone: tr
 
 /** The app in a browser of its own, with one window of each size that is asked for. */
 export class Stage {
-  private served: Served | undefined;
+  readonly origin = inject("origin");
   private browser: Browser | undefined;
   private readonly windows = new Map<Size, Promise<BrowserContext>>();
 
   async start(settings: readonly string[]): Promise<void> {
     const args = [...flags, ...settings];
-    [this.served, this.browser] = await Promise.all([serveScreens(), chromium.launch({ executablePath, args })]);
+    this.browser = await chromium.launch({ executablePath, args });
   }
 
   async close(): Promise<void> {
     await this.browser?.close();
-    await this.served?.close();
-  }
-
-  get origin(): string {
-    return this.served!.origin;
   }
 
   /** Show a scene in a new page, and do what a person does in it. */
