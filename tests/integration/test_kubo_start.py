@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import select
+import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -17,11 +20,12 @@ import pytest
 
 from hygieia.blocks.kubo import open_kubo
 from hygieia.blocks.kubo.books import Documents
+from hygieia.blocks.kubo.gateway import KuboGateway
 from hygieia.errors import ConfigError
 from tests.kubo import DURABLE, TOKEN, KuboServer, kubo_server
 from tests.running import COMMAND, free_port, running_server
 from tests.small_disk import filled_up, small_disk
-from tests.tcp_proxy import tcp_proxy
+from tests.tcp_proxy import TcpProxy, tcp_proxy
 
 PROFILE = {
     "CidVersion": 1,
@@ -213,6 +217,33 @@ def test_a_gateway_that_is_none_or_another_ones_is_refused(
         gateway = other.node.gateway
         said = started_with(kubo.address, tmp_path / "other", HYGIEIA_KUBO_GATEWAY=gateway)
     assert "does not have" in said
+
+
+@pytest.mark.servers
+def test_a_sweep_by_another_server_while_the_gateway_is_asked_is_no_refusal(
+    kubo: KuboServer,
+) -> None:
+    swept = threading.Event()
+    proxy = TcpProxy(kubo.gateway_port)
+
+    def sweep_before_the_first_answer() -> None:
+        select.select([proxy.listener], [], [])
+        kubo.ask("repo/gc")
+        swept.set()
+        proxy.serve()
+
+    serving = threading.Thread(target=sweep_before_the_first_answer, daemon=True)
+    serving.start()
+    gateway = KuboGateway(f"http://127.0.0.1:{proxy.port}")
+    try:
+        store = open_kubo(kubo.address, cast("Documents", None), gateway=gateway)
+        asyncio.run(store.close())
+        assert swept.is_set()
+    finally:
+        proxy.listener.shutdown(socket.SHUT_RDWR)
+        proxy.listener.close()
+        proxy.cut()
+        serving.join()
 
 
 @pytest.mark.servers

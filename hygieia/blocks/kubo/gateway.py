@@ -195,11 +195,16 @@ class KuboGateway:
             raise
         return connection, answer
 
-    def check(self, cid: CID, data: bytes) -> None:
-        """Whether it has a block that its Kubo has. Raises ``ConfigError``. Blocks: at start."""
+    def check(self, cid: CID, data: bytes, offer: Callable[[], None]) -> None:
+        """Whether it has a block that ``offer`` gave to its Kubo. Blocks: at start.
+
+        Raises ``ConfigError``, and what ``offer`` raises.
+        """
         hint = "Is it the gateway of the Kubo in HYGIEIA_BLOCKS, on port 8080?"
         found: list[bytes] = []
         for tries_left in reversed(range(START_TRIES)):
+            # Nothing pins it: another server's sweep may have come between.
+            offer()
             try:
                 found = self._blocks([cid], None, _Limit())
                 break
@@ -209,7 +214,9 @@ class KuboGateway:
                     words = "No gateway answers at HYGIEIA_KUBO_GATEWAY."
                     raise ConfigError(words, hint=hint) from None
                 time.sleep(START_PAUSE_SECONDS)
-            except (BlockMissing, BlockRefused):
+            except BlockMissing:
+                continue
+            except BlockRefused:
                 break
         if found != [data]:
             raise ConfigError(

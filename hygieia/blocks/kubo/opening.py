@@ -5,6 +5,7 @@ It is asked once, at start, in an event loop of its own: the one that will serve
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,7 +20,7 @@ from hygieia.ipld.block import UnverifiedBlock
 from hygieia.ipld.cid import CID, RAW
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from hygieia.blocks.kubo.books import Documents
     from hygieia.blocks.kubo.gateway import KuboGateway
@@ -71,14 +72,13 @@ def open_kubo(
     where = read_address(address)
     asked_apart(lambda: _check(where, reads_gateway=gateway is not None))
     if gateway is not None:
-        gateway.check(PROBE.cid, PROBE.data)
+        gateway.check(PROBE.cid, PROBE.data, lambda: asked_apart(lambda: _offer_probe(where)))
     store = KuboBlockStore(Rpc(where), documents, replicas, gateway, clock=clock)
     return VerifiedBlockStore(store, hashes_leaves=True)
 
 
 async def _check(address: Address, *, reads_gateway: bool) -> None:
-    rpc = Rpc(address)
-    try:
+    async with _asking(address) as rpc:
         _check_version(await rpc.identity())
         settings = await rpc.configuration()
         _check_settings(settings)
@@ -87,7 +87,19 @@ async def _check(address: Address, *, reads_gateway: bool) -> None:
         await _check_hashing(rpc)
         if reads_gateway:
             _check_gateway(settings.get("Gateway"))
-            await rpc.import_car([PROBE], PROBE.cid, pin=False)
+
+
+async def _offer_probe(address: Address) -> None:
+    async with _asking(address) as rpc:
+        await rpc.import_car([PROBE], PROBE.cid, pin=False)
+
+
+@contextlib.asynccontextmanager
+async def _asking(address: Address) -> AsyncIterator[Rpc]:
+    """A connection to the Kubo. Whatever it cannot do is a ``ConfigError``."""
+    rpc = Rpc(address)
+    try:
+        yield rpc
     except KuboError as error:
         raise _explain(error) from None
     except StorageFull:

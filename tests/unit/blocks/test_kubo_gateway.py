@@ -249,8 +249,12 @@ async def test_a_gateway_of_another_kubo_is_found_out(store: EmbeddedBlockStore)
     block = raw(1)
     async with read_through(*gateway_routes(store)) as gateway:
         with pytest.raises(ConfigError, match="does not have"):
-            await asyncio.to_thread(gateway.check, block.cid, block.data)
+            await asyncio.to_thread(gateway.check, block.cid, block.data, offer_nothing)
         await store.put([block])
-        await asyncio.to_thread(gateway.check, block.cid, block.data)
+        await asyncio.to_thread(gateway.check, block.cid, block.data, offer_nothing)
     with pytest.raises(ConfigError, match="No gateway answers"):
-        KuboGateway("http://127.0.0.1:1").check(block.cid, block.data)
+        KuboGateway("http://127.0.0.1:1").check(block.cid, block.data, offer_nothing)
+
+
+def offer_nothing() -> None:
+    """Its Kubo has, or lacks, the block anyway."""
