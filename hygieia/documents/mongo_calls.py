@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from pymongo.errors import OperationFailure
@@ -19,22 +20,27 @@ T = TypeVar("T")
 QUEUE_SECONDS: Final = 2.0
 """How long a call may wait for a thread of the driver's, when all wait for a server."""
 
-TRIES: Final = 5
+TRIES: Final = 7
 """How often a write is tried that the server takes back for another's sake."""
+
+FIRST_PAUSE_SECONDS: Final = 0.05
+"""The longest pause before its second try; twice that before its third, and so on."""
 
 
 async def until_kept(write: Callable[[], Awaitable[T]]) -> T:
     """Makes a write, and again where the server undid it to end a deadlock with another.
 
-    Of the writes that wait for each other one always goes through, so some try gets its turn.
+    Of the writes that wait for each other one always goes through, so some try gets its turn, if
+    they do not all come again at once: each waits for a while that is its own.
     The driver repeats no such write: to MongoDB itself, which repeats it, the error is unknown.
     """
-    for _ in range(TRIES - 1):
+    for past in range(TRIES - 1):
         try:
             return await write()
         except OperationFailure as error:
             if not is_undone(error):
                 raise
+        await asyncio.sleep(random.uniform(0, FIRST_PAUSE_SECONDS * 2**past))  # noqa: S311  (no secret)
     return await write()
 
 
