@@ -17,8 +17,9 @@ from hygieia.openpgp.times import now
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from datetime import datetime
 
-    from hygieia.documents.port import Body, DocumentStore
+    from hygieia.documents.port import Body, Document, DocumentStore
 
 COLLECTION: Final = "leases"
 
@@ -34,17 +35,14 @@ class Leases:
         """Give True if ``work`` is ours for at most ``seconds``, False if another has it."""
         expires = now() + timedelta(seconds=seconds)
         try:
-            lease = await self._documents.insert(COLLECTION, work, {}, expires=expires)
+            lease = await self._write(work, {}, expires)
         except Duplicate:
             yield False
             return
         try:
             yield True
         finally:
-            # Only this very lease: after its time another worker's may stand under the same id,
-            # and a new document starts at the same rev, so what has run over is left to expire.
-            if now() < expires:
-                await self._documents.delete(COLLECTION, work, rev=lease.rev)
+            await self._let_go(work, lease, expires)
 
     @asynccontextmanager
     async def keep(self, work: str, seconds: int) -> AsyncIterator[bool]:
@@ -56,7 +54,7 @@ class Leases:
         owner: Body = {"owner": secrets.token_hex(16)}
         expires = now() + timedelta(seconds=seconds)
         try:
-            await self._documents.insert(COLLECTION, work, owner, expires=expires)
+            await self._write(work, owner, expires)
         except Duplicate:
             yield False
             return
@@ -66,10 +64,31 @@ class Leases:
         finally:
             renewing.cancel()
             await asyncio.wait([renewing])
-            lease = await self._documents.get(COLLECTION, work)
-            if lease is not None and lease.body == owner:
-                with suppress(StaleRevision):
+            with suppress(Unavailable, StaleRevision):
+                lease = await self._documents.get(COLLECTION, work)
+                if lease is not None and lease.body == owner:
                     await self._documents.delete(COLLECTION, work, rev=lease.rev)
+
+    async def _write(self, work: str, body: Body, expires: datetime) -> Document:
+        """Write a lease down, or leave none: one that nobody knows of holds up all until it ends."""
+        writing = asyncio.create_task(
+            self._documents.insert(COLLECTION, work, body, expires=expires)
+        )
+        try:
+            return await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await asyncio.wait([writing])
+            with suppress(Duplicate, Unavailable):
+                await self._let_go(work, writing.result(), expires)
+            raise
+
+    async def _let_go(self, work: str, lease: Document, expires: datetime) -> None:
+        # Only this very lease: after its time another worker's may stand under the same id,
+        # and a new document starts at the same rev, so what has run over is left to expire. So is
+        # what cannot be removed now: an error here would take the place of the work's own end.
+        if now() < expires:
+            with suppress(Unavailable, StaleRevision, NotFound):
+                await self._documents.delete(COLLECTION, work, rev=lease.rev)
 
     async def _renew(self, work: str, owner: Body, seconds: int) -> None:
         while True:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -29,6 +29,12 @@ LONG = 3600
 
 class Clock(Protocol):
     now: datetime
+
+
+class Taking(Protocol):
+    def __call__(
+        self, leases: Leases, work: str, seconds: int, /
+    ) -> AbstractAsyncContextManager[bool]: ...
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +71,48 @@ async def test_a_lease_that_is_let_go_is_the_next_ones_at_once(
     async with Leases(store).keep("work", LONG) as work, Leases(other).claim("some", LONG) as some:
         assert work
         assert some
+
+
+@pytest.mark.parametrize("how", [Leases.claim, Leases.keep])
+async def test_who_is_stopped_while_taking_a_lease_leaves_none(
+    store: DocumentStore, other: DocumentStore, monkeypatch: pytest.MonkeyPatch, how: Taking
+) -> None:
+    written, told = asyncio.Event(), asyncio.Event()
+    insert = type(store).insert
+
+    async def insert_slowly(*arguments: object, **more: object) -> object:
+        document = await insert(*arguments, **more)  # type: ignore[arg-type]  # handed on
+        written.set()
+        await told.wait()
+        return document
+
+    async def take() -> None:
+        async with how(Leases(store), "work", LONG):
+            raise AssertionError("it was told of a lease")
+
+    monkeypatch.setattr(type(store), "insert", insert_slowly)
+    taking = asyncio.create_task(take())
+    await written.wait()
+    taking.cancel()
+    told.set()
+    with pytest.raises(asyncio.CancelledError):
+        await taking
+    async with how(Leases(other), "work", LONG) as ours:
+        assert ours
+
+
+@pytest.mark.parametrize("how", [Leases.claim, Leases.keep])
+async def test_the_works_own_end_is_told_when_the_lease_cannot_be_let_go(
+    store: DocumentStore, how: Taking
+) -> None:
+    async def work_until_stopped() -> None:
+        async with how(Leases(store), "work", LONG) as ours:
+            assert ours
+            await store.close()
+            raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await work_until_stopped()
 
 
 async def test_a_lease_is_renewed_while_the_work_goes_on(
