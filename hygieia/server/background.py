@@ -24,8 +24,7 @@ async def sweep_in_background(app: web.Application) -> AsyncIterator[None]:
     task = asyncio.create_task(_rounds(app[SERVICES]), name="sweeper")
     yield
     task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    await asyncio.wait([task])
 
 
 async def _tell_of_commits(services: Services) -> None:
@@ -43,9 +42,20 @@ async def _rounds(services: Services) -> None:
     while True:
         wanted.clear()
         await _round(services)
+        if is_ending():
+            return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(services.settings.sweep_minutes * 60):
                 await wanted.wait()
+
+
+def is_ending() -> bool:
+    """Whether the task that asks was cancelled, though it may never have seen the error.
+
+    A store that fails in the round's own clean-up puts another error in that one's place.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def _round(services: Services) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from hygieia.errors import HygieiaError
 from hygieia.openpgp.times import parse_time
+from hygieia.server.background import is_ending
 from hygieia.server.logs import get_log, places_of
 from hygieia.server.middleware import SERVICES
 
@@ -41,14 +42,15 @@ async def verify_in_background(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _rounds(services: Services) -> None:
-    await asyncio.sleep(FIRST_AFTER_SECONDS)
-    while True:
+    pause = FIRST_AFTER_SECONDS
+    while not is_ending():
+        await asyncio.sleep(pause)
         await verify_if_due(services)
-        await asyncio.sleep(LOOK_EVERY_SECONDS)
+        pause = LOOK_EVERY_SECONDS
 
 
 async def _rounds_of_the_new(services: Services) -> None:
-    while True:
+    while not is_ending():
         await asyncio.sleep(LOOK_AT_NEW_EVERY_SECONDS)
         with _told():
             await services.recent_checks.run()

@@ -32,6 +32,23 @@ async def test_a_running_server_sweeps_what_nothing_keeps(tmp_path: Path) -> Non
             await asyncio.sleep(0.02)
 
 
+async def test_a_server_stops_in_a_round_whose_store_fails_at_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    under_way = asyncio.Event()
+
+    async def sweep(_self: Sweeper) -> Sweep:
+        under_way.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise Unavailable("The database is away.")
+
+    monkeypatch.setattr(Sweeper, "sweep", sweep)
+    async with asyncio.timeout(PATIENCE_SECONDS), running_api(settings_in(tmp_path)):
+        await under_way.wait()
+
+
 @pytest.mark.parametrize("defect", [RuntimeError("a defect"), Unavailable("The disk is away.")])
 async def test_a_broken_round_ends_no_later_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, defect: Exception | HygieiaError
