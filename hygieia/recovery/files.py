@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, Self
 from hygieia import folders
 from hygieia.errors import Failed, StorageFull
 from hygieia.limits import MAX_FILE_NAME_BYTES
-from hygieia.vault.words import cut_utf8, safe_file_name
+from hygieia.vault.words import MAX_EXTENSION_BYTES, cut_utf8, safe_file_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +74,7 @@ def numbered(name: str, number: int) -> str:
     if number == 1:
         return name
     stem, dot, extension = name.rpartition(".")
-    if not dot or not stem:
+    if not dot or not stem or len(extension.encode()) > MAX_EXTENSION_BYTES:
         stem, extension = name, ""
     tail = f" ({number})" + (f".{extension}" if extension else "")
     return cut_utf8(stem, MAX_FILE_NAME_BYTES - len(tail.encode())) + tail

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 DEFAULT_CATEGORY: Final = "other"
+MAX_EXTENSION_BYTES: Final = 32
+"""What follows a name's last dot is an extension up to here, and part of the name beyond."""
 
 CATEGORIES: Final = (
     "allergy",
@@ -88,7 +90,6 @@ _DEVICE = re.compile(
     r"(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(?:\..*)?\Z",
     re.IGNORECASE | re.DOTALL,
 )
-_MAX_EXTENSION_BYTES: Final = 32
 
 
 # -- titles and file names -------------------------------------------------------------------
@@ -141,7 +142,7 @@ def clean_title(text: str) -> str:
 def title_from_file_name(name: str) -> str:
     """The title a report gets when nobody gave one: its file's name without the extension."""
     stem, dot, extension = clean_file_name(name).rpartition(".")
-    plain = stem if dot and stem and len(extension) <= _MAX_EXTENSION_BYTES else name
+    plain = stem if dot and stem and len(extension) <= MAX_EXTENSION_BYTES else name
     return clean_title(plain)
 
 
@@ -185,7 +186,7 @@ def _fit(name: str, limit_bytes: int) -> str:
     if len(name.encode()) <= limit_bytes:
         return name
     stem, dot, extension = name.rpartition(".")
-    if not dot or len(extension.encode()) > _MAX_EXTENSION_BYTES:
+    if not dot or len(extension.encode()) > MAX_EXTENSION_BYTES:
         return cut_utf8(name, limit_bytes).rstrip(" .")
     room = limit_bytes - len(extension.encode()) - 1
     return f"{cut_utf8(stem, room)}.{extension}"
