@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -83,6 +84,35 @@ async def test_a_root_is_committed_once(ada: Member, bob: Member) -> None:
         reply = await member.commit(upload, [(new_id(), dag.root)])
         assert reply.status == 207
         assert reply.json["reports"][0]["error"]["code"] == "duplicate"
+
+
+@pytest.mark.parametrize("kind", ["update", "rekey"])
+async def test_no_report_is_changed_to_a_root_committed_before(
+    ada: Member, bob: Member, kind: str
+) -> None:
+    bobs, other, earlier, current = dags = [new_report() for _ in range(4)]
+    await bob.upload(bobs)
+    _, report = await ada.upload(other, earlier)
+    report = (await ada.change(report, current, "update")).json
+    before = await held(ada, bob)
+    for dag in dags:
+        reply = await ada.change(report, dag, kind)
+        assert (reply.status, reply.code) == (409, "duplicate")
+        assert await held(ada, bob) == before
+        assert all([await ada.api.services.stores.blocks.is_pinned(dag.root) for dag in dags])
+    assert (await ada.change(report, new_report(), kind)).status == 200
+
+
+async def held(*members: Member) -> list[Any]:
+    """All that they have: reports, with their versions, and the room that these take."""
+    found = []
+    for member in members:
+        reports = (await member.call("GET", "/api/v1/reports")).json["items"]
+        for report in reports:
+            path = f"/api/v1/reports/{report['id']}/versions"
+            found.append((report, (await member.call("GET", path)).json["items"]))
+        found.append((await member.call("GET", "/api/v1/account")).json["quota"])
+    return found
 
 
 async def test_an_id_in_use_is_refused_and_anothers_is_as_absent(ada: Member, bob: Member) -> None:
