@@ -32,6 +32,11 @@ pytestmark = [pytest.mark.servers, pytest.mark.slow]
 GUIDE = Path(__file__).parents[2] / "docs/guide/open-without-hygieia.md"
 PASSWORD = "sieben Raben ziehen nach Norden"
 RECORDS = 50
+# Names as long as a disk takes, and what is left of them beside an id.
+LONG_NAMES = {
+    "Befund " + "x" * 244 + ".pdf": "x" * 218 + ".pdf",
+    "診" * 83 + "é.pdf": "診" * 72 + "é.pdf",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,8 @@ def lost_vault(kubo_program: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     folder = tmp_path_factory.mktemp("vault")
     records = make_records(folder / "records", RECORDS)
     digests = sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in records)
+    for path, name in zip(records, LONG_NAMES, strict=False):
+        path.rename(path.with_name(name))
     with kubo_node(kubo_program, tmp_path_factory.mktemp("kubo")) as node:
         with running_server(folder / "server") as server:
             person = server.person(folder / "client", PASSWORD)
@@ -117,6 +124,8 @@ def test_every_record_comes_back(lost_vault: LostVault, elsewhere: Chroot, caref
     assert "No name found" not in said
     assert opened(elsewhere) == lost_vault.digests
     assert f"\n{RECORDS}\n" in said
+    names = {path.name[33:] for path in (elsewhere.folder / "vault").iterdir()}
+    assert names >= set(LONG_NAMES.values())
 
 
 def test_a_wrong_password_stops_before_anything_is_fetched(
