@@ -18,17 +18,19 @@ SHELL_SECONDS = 300
 _FENCE = re.compile(r"^```sh ?(\w*)\n(.*?)^```$", re.M | re.S)
 
 
-def shell_lines(guide: Path, *, careful: bool) -> str:
+def shell_lines(guide: Path, *, careful: bool, secret: str = "password") -> str:
     """All of a guide's blocks in order.
 
-    Blocks marked ``careful`` are the ones to be pasted right after the one marked ``setup``; the
+    Blocks marked ``careful`` are the ones to be pasted right after the one marked ``setup``; of
+    those marked ``password`` or ``code``, only those of the ``secret`` that one has are pasted; the
     one marked ``cleanup`` is for people alone.
     """
+    left_out = {"careful", "cleanup", "password", "code"} - {secret}
     blocks = _FENCE.findall(guide.read_text("utf-8"))
     extra = "".join(text for mark, text in blocks if mark == "careful")
     lines = []
     for mark, text in blocks:
-        if mark in {"careful", "cleanup"}:
+        if mark in left_out:
             continue
         lines.append(text)
         if mark == "setup" and careful:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import html
 import http.server
 import json
 import re
@@ -41,11 +42,27 @@ LONG_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class LostVault:
-    """What is left of a vault: a kit, a node with its blocks, and what it must give back."""
+    """What is left of a vault: a kit, a node with its blocks, and what it must give back.
+
+    ``page`` is what was printed with the kit, and ``server`` the address that is no more.
+    """
 
     kit: bytes
+    page: str
+    server: str
     node: KuboNode
     digests: list[str]
+
+    @property
+    def code(self) -> str:
+        """The recovery code as it is printed."""
+        found = re.search(r'data-code="([^"]+)"', self.page)
+        assert found is not None
+        return found[1]
+
+    def secret(self, kind: str) -> str:
+        """The one of the two secrets that somebody has."""
+        return {"password": PASSWORD, "code": self.code}[kind]
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +78,10 @@ def lost_vault(kubo_program: Path, tmp_path_factory: pytest.TempPathFactory) -> 
             person.run("signup", "ana@example.org", "--name", "Ana Probst", "--kit", str(folder))
             person.run("put", str(folder / "records"))
             kit = (folder / "hygieia-kit.json").read_bytes()
+            page = (folder / "hygieia-code.html").read_text("utf-8")
             take_over(node, server.address, json.loads(kit)["ipns_name"], person.roots(), folder)
         shutil.rmtree(folder)
-        yield LostVault(kit, node, digests)
+        yield LostVault(kit, page, server.address, node, digests)
 
 
 def take_over(node: KuboNode, server: str, name: str, roots: list[str], folder: Path) -> None:
@@ -95,7 +113,8 @@ def open_by_hand(
     vault: LostVault,
     *,
     careful: bool = False,
-    password: str = PASSWORD,
+    secret: str = "password",
+    typed: str | None = None,
     gateway: str | None = None,
     **changes: Any,  # noqa: ANN401  (any field of a kit)
 ) -> str:
@@ -103,8 +122,8 @@ def open_by_hand(
     kit = json.loads(vault.kit) | changes
     (chroot.folder / "hygieia-kit.json").write_text(json.dumps(kit), encoding="utf-8")
     done = chroot.bash(
-        shell_lines(GUIDE, careful=careful),
-        stdin=f"{password}\n",
+        shell_lines(GUIDE, careful=careful, secret=secret),
+        stdin=f"{typed or vault.secret(secret)}\n",
         GATEWAY=gateway or vault.node.gateway,
     )
     said = done.stdout + done.stderr
@@ -118,9 +137,15 @@ def opened(chroot: Chroot) -> list[str]:
     return sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in files)
 
 
-@pytest.mark.parametrize("careful", [False, True], ids=["own gateway", "a stranger's gateway"])
-def test_every_record_comes_back(lost_vault: LostVault, elsewhere: Chroot, careful: bool) -> None:
-    said = open_by_hand(elsewhere, lost_vault, careful=careful)
+@pytest.mark.parametrize(
+    ("careful", "secret"),
+    [(False, "password"), (True, "code")],
+    ids=["password and own gateway", "code and a stranger's gateway"],
+)
+def test_every_record_comes_back(
+    lost_vault: LostVault, elsewhere: Chroot, careful: bool, secret: str
+) -> None:
+    said = open_by_hand(elsewhere, lost_vault, careful=careful, secret=secret)
     assert "No name found" not in said
     assert opened(elsewhere) == lost_vault.digests
     assert f"\n{RECORDS}\n" in said
@@ -128,19 +153,43 @@ def test_every_record_comes_back(lost_vault: LostVault, elsewhere: Chroot, caref
     assert names >= set(LONG_NAMES.values())
 
 
-def test_a_wrong_password_stops_before_anything_is_fetched(
-    lost_vault: LostVault, elsewhere: Chroot
+@pytest.mark.parametrize("secret", ["password", "code"])
+def test_a_wrong_secret_stops_before_anything_is_fetched(
+    lost_vault: LostVault, elsewhere: Chroot, secret: str
 ) -> None:
-    said = open_by_hand(elsewhere, lost_vault, password="something else")
-    assert "STOP: wrong password" in said
+    said = open_by_hand(elsewhere, lost_vault, secret=secret, typed="something else")
+    assert f"STOP: wrong {secret}" in said
     assert not (elsewhere.folder / "index.pgp").exists()
 
 
-@pytest.mark.parametrize("field", ["certificate", "sealed_key", "email", "seal_mac"])
-def test_a_changed_kit_stops(lost_vault: LostVault, elsewhere: Chroot, field: str) -> None:
-    changed = json.loads(lost_vault.kit)[field].replace("a", "b")
-    assert "STOP" in open_by_hand(elsewhere, lost_vault, **{field: changed})
+@pytest.mark.parametrize(
+    ("secret", "field"),
+    [
+        *(("password", field) for field in ("certificate", "sealed_key", "email", "seal_mac")),
+        *(("code", field) for field in ("certificate", "recovery_key", "recovery_mac")),
+    ],
+)
+def test_a_changed_kit_stops(
+    lost_vault: LostVault, elsewhere: Chroot, secret: str, field: str
+) -> None:
+    changed = json.loads(lost_vault.kit)[field][::-1]
+    assert "STOP" in open_by_hand(elsewhere, lost_vault, secret=secret, **{field: changed})
     assert not opened(elsewhere)
+
+
+def test_the_lines_on_the_printed_page_make_the_key_and_find_the_vault(
+    lost_vault: LostVault, elsewhere: Chroot
+) -> None:
+    [lines] = re.findall(r"<pre>(.*?)</pre>", lost_vault.page, re.DOTALL)
+    # What is printed names the server, which has gone.
+    lines = html.unescape(lines).replace(lost_vault.server, lost_vault.node.gateway)
+    by_hand = [line for line in lines.splitlines() if not line.startswith("hygieia ")]
+    (elsewhere.folder / "hygieia-kit.json").write_bytes(lost_vault.kit)
+    done = elsewhere.bash("\n".join(["set -e", *by_hand]), stdin=f"{lost_vault.code}\n")
+    assert re.fullmatch(r"/ipfs/b[a-z2-7]{58}\n", done.stdout), done.stdout + done.stderr
+    index = f"{lost_vault.node.gateway}{done.stdout.strip()}/index.pgp"
+    done = elsewhere.bash(f"curl -s {index} | sq decrypt --recipient-file key.pgp", stdin="")
+    assert "hygieia index 1" in done.stdout, done.stderr
 
 
 def test_an_index_older_than_the_kit_stops(lost_vault: LostVault, elsewhere: Chroot) -> None:

@@ -171,14 +171,17 @@ class TestPage:
         everything = "\n".join([*page.instructions, *page.by_hand])
         assert kit().sealed_key not in everything
         assert "hygieia recover" in everything
+        assert "docs/guide/open-without-hygieia.md" in everything
 
     def test_addresses_that_the_server_named_are_quoted_for_the_shell(self) -> None:
         hostile = "https://gateway.example/;reboot$(reboot)"
         page = kit_page(replace(kit(), gateways=(hostile,), server=hostile), sealed().code)
-        for line in page.by_hand:
-            words = shlex.split(line)
+        named = [line for line in page.by_hand if "gateway.example" in line]
+        assert len(named) == 3
+        for line in named:
+            words = shlex.split(line.partition(" | ")[0])
             assert any(word.startswith(hostile) for word in words)
-            assert shlex.join(words) == line
+            assert line.startswith(shlex.join(words))
 
     def test_a_mistyped_code_makes_no_page(self) -> None:
         with pytest.raises(InvalidInput):

@@ -145,10 +145,14 @@ export async function checkAgainst(kit: KitFile, keys: KeysFile, owner: Certific
 /** Lines for a shell that need no page of ours; the server names the gateways, so they are quoted. */
 export function kitLines(kit: KitFile): string[] {
   const gateway = kit.gateways[0] ?? kit.server;
+  const record = quoted(`${gateway}/ipns/${kit.ipns_name}?format=ipns-record`);
   return [
     `hygieia --server ${quoted(kit.server)} reset-password ${KIT_FILE_NAME}`,
     `hygieia recover ${KIT_FILE_NAME} --gateway ${quoted(gateway)} --out vault`,
-    `curl ${quoted(`${gateway}/ipns/${kit.ipns_name}?format=ipns-record`)}`,
+    `jq -j .recovery_key ${KIT_FILE_NAME} > locked.pgp`,
+    `read -r code && printf %s "$code" > code`,
+    "sq key password --cert-file locked.pgp --password-file code --clear-password --output key.pgp",
+    `curl -s ${record} | grep -aoE '/ipfs/b[a-z2-7]{58}' | head -1`,
   ];
 }
 

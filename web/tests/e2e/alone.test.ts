@@ -268,7 +268,7 @@ test("a new kit is printed, and opens the vault from then on", async () => {
 async function onlyTheKitIsPrinted(): Promise<void> {
   await page.emulateMedia({ media: "print" });
   const whereTo = `open ${origin}/reset, choose your kit file, and type this code.`;
-  for (const words of [`Vault of ${email} at ${origin}`, whereTo, "With the hygieia command, on any computer:"]) {
+  for (const words of [`Vault of ${email} at ${origin}`, whereTo, "With the hygieia command, on any computer."]) {
     await page.getByText(words).waitFor();
   }
   expect(await page.locator(".kit-code .code").first().isVisible()).toBe(true);
