@@ -18,6 +18,8 @@ from tests.running import Person, _without_settings, free_port
 
 ROOT = Path(__file__).parents[2]
 WEB = ROOT / "web"
+# What says which packages there are to be.
+PACKAGES = ("requirements.lock", "requirements-build.lock", "pyproject.toml")
 # The web app is built from nothing, on however busy a machine.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -82,6 +84,37 @@ def server_of(make: subprocess.Popen[str]) -> int:
     return int(child)
 
 
+def made(clone: Path, *arguments: str) -> None:
+    """Run make in the clone, which must succeed."""
+    done = subprocess.run(
+        ["make", *arguments],
+        cwd=clone,
+        env=_without_settings(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_packages_are_installed_once_and_again_when_others_are_wanted(clone: Path) -> None:
+    # In the place of the one that fetches them.
+    (clone / "scripts" / "environment").write_text('#!/bin/sh\necho "$1" >>asked\n')
+    stamp = clone / ".venv" / ".run"
+    stamp.unlink()
+    sources = [clone / name for name in PACKAGES]
+    for changed in (None, *sources):
+        for source in sources:
+            os.utime(source, (1, 1))
+        if changed is not None:
+            os.utime(stamp, (2, 2))
+            os.utime(changed, (3, 3))
+        (clone / "asked").write_text("")
+        for _ in range(2):
+            made(clone, ".venv/.run")
+        assert (clone / "asked").read_text() == "run\n", changed
+
+
 def test_a_clone_runs_shows_its_app_takes_what_it_says_is_next_and_stops(
     running: tuple[subprocess.Popen[str], int], clone: Path, tmp_path: Path
 ) -> None:
@@ -106,5 +139,7 @@ def test_a_clone_runs_shows_its_app_takes_what_it_says_is_next_and_stops(
     os.kill(server_of(make), signal.SIGTERM)
     rest, _ = make.communicate()
     assert make.returncode == 0, rest
+    # The second time nothing is installed or built.
+    made(clone, "--question", ".venv/.run", "hygieia/web_dist/index.html")
     with pytest.raises(ProcessLookupError):
         os.killpg(make.pid, 0)
