@@ -8,8 +8,9 @@ threats MS-01 to MS-07).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from hygieia.client import answers
 from hygieia.client.refusals import Refusals
@@ -29,6 +30,9 @@ from hygieia.errors import (
     KeyMismatch,
     Rollback,
     SealedKeyRefused,
+    TooManyAttempts,
+    Unavailable,
+    Unreachable,
 )
 from hygieia.openpgp.certificates import Certificate
 from hygieia.openpgp.kdf import KdfParams, Stretched, normalise_email, stretch
@@ -38,6 +42,8 @@ from hygieia.openpgp.sealing import SealedKey, unseal_key
 if TYPE_CHECKING:
     from hygieia.client.transport import Transport
     from hygieia.openpgp.keys import UnlockedKey
+
+_PARAMETERS: Final = "/sign-in/parameters"
 
 
 async def sign_in(
@@ -49,14 +55,16 @@ async def sign_in(
         CredentialsError: email or password are wrong: which one is not told.
         KdfRefused: the server asks for other stretching than it may.
         SealedKeyRefused, KeyMismatch: the server answered with another sealed key or certificate.
-        TooManyAttempts: wait as long as it says.
+        TooManyAttempts: wait as long as it says. What others ask holds up no device that has
+            been signed in on at this server.
     """
     email = normalise_email(email)
     refuse_other_account(store, email)
     refusals = Refusals(store)
     refusals.check()
     pinned = store.load()
-    account, params = await _parameters(transport, email, pinned)
+    document, limit = await _ask(transport, email, pinned)
+    account, params = _parameters(document, pinned)
     stretched = await asyncio.to_thread(stretch, password, email, account, params)
     body: dict[str, Any] = {
         "email": email,
@@ -66,7 +74,7 @@ async def sign_in(
     device = _device_token(pinned, transport.server, stretched)
     if device is not None:
         body["device"] = device
-    answer = (await transport.call("POST", "/sessions", body=body)).document
+    answer = await _begin(transport, body, limit)
     try:
         session = await _accept(store, transport, email, account, stretched, answer, pinned)
     except (SealedKeyRefused, KeyMismatch):
@@ -76,13 +84,46 @@ async def sign_in(
     return session
 
 
-async def _parameters(
+async def _ask(
     transport: Transport, email: str, pinned: Profile | None
-) -> tuple[str, KdfParams]:
-    """Ask how to stretch, and refuse what only a lying server would answer (MS-01 to MS-03)."""
-    document = (
-        await transport.call("POST", "/sign-in/parameters", body={"email": email}, repeatable=True)
-    ).document
+) -> tuple[dict[str, Any], TooManyAttempts | None]:
+    """How to stretch: the server's answer, or what is pinned where a limit keeps it back.
+
+    Until the password is stretched, nothing can show the server that it knows this device. So this
+    question counts for the network, where others can use up what there is.
+    """
+    known = pinned if pinned is not None and pinned.server == transport.server else None
+    body = {"email": email}
+    try:
+        if known is not None:
+            # Not repeated: a limit that others use up again and again is not to be waited for.
+            with contextlib.suppress(Unavailable, Unreachable):
+                return (await transport.call("POST", _PARAMETERS, body=body)).document, None
+        answer = await transport.call("POST", _PARAMETERS, body=body, repeatable=True)
+    except TooManyAttempts as limit:
+        if known is None:
+            raise
+        return {"account": known.account, "kdf": known.kdf}, limit
+    return answer.document, None
+
+
+async def _begin(
+    transport: Transport, body: dict[str, Any], limit: TooManyAttempts | None
+) -> dict[str, Any]:
+    """Begin a session; ``limit`` is why the server could not say how to stretch."""
+    try:
+        return (await transport.call("POST", "/sessions", body=body)).document
+    except CredentialsError as error:
+        if limit is not None:
+            error.hint = (
+                "Was the password changed on another device? Then try again in "
+                f"{limit.retry_after_seconds} s: too many are asking the server just now."
+            )
+        raise
+
+
+def _parameters(document: dict[str, Any], pinned: Profile | None) -> tuple[str, KdfParams]:
+    """Refuse what only a lying server would answer (MS-01 to MS-03)."""
     kdf = document.get("kdf")
     if not isinstance(kdf, dict) or set(kdf) != {"m", "t", "p"}:
         raise KdfRefused("The server's parameters for password stretching are not understood.")

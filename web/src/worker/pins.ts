@@ -1,11 +1,11 @@
 /** What a device has pinned of an account, held against what the server says of it (threat MS-07). */
-import type { Answer } from "../api/transport.ts";
+import type { Answer, Transport } from "../api/transport.ts";
 import { hex } from "../bytes.ts";
 import { Certificate } from "../crypto/certificates.ts";
 import type { UnlockedKey } from "../crypto/keys.ts";
 import type { SealedKey } from "../crypto/seals.ts";
 import type { StateKey } from "../crypto/state-key.ts";
-import { refusal } from "../refusal.ts";
+import { isRefusal, refusal } from "../refusal.ts";
 import type { Profile } from "./store.ts";
 
 /** Context under which this device's token is sealed. */
@@ -47,6 +47,27 @@ export function pinnedSeal(profile: Profile): SealedKey {
     mac: profile.sealMac,
     params: profile.kdf,
   };
+}
+
+/**
+ * How to stretch the password of `email`: the server's answer, or what is pinned where a limit keeps it back.
+ * Until the password is stretched, nothing can show the server that it knows this device. So this question
+ * counts for the network, where others can use up what there is.
+ */
+export async function askParameters(transport: Transport, email: string, known: Profile | null): Promise<Answer> {
+  const ask = (isRepeatable: boolean): Promise<Answer> =>
+    transport.call("POST", "/sign-in/parameters", { body: { email }, isRepeatable });
+  if (known === null) return ask(true);
+  try {
+    // Not repeated: a limit that others use up again and again is not to be waited for.
+    return await ask(false).catch((error: unknown) => {
+      if (isRefusal(error, "unreachable", "unavailable")) return ask(true);
+      throw error;
+    });
+  } catch (error) {
+    if (!isRefusal(error, "too-many-attempts")) throw error;
+    return { account: known.account, kdf: known.kdf };
+  }
 }
 
 /** The key, if the server's answer is about the account that this device knows; throws `key-mismatch`, `rollback`. */

@@ -22,7 +22,7 @@ import type { RecoveryParts } from "../vault/index/keys.ts";
 import { IpnsKey } from "../vault/ipns-key.ts";
 import { makeId } from "../vault/words.ts";
 import { checkStrength } from "./password-strength.ts";
-import { agreeWithPins, DEVICE, deviceToken, pinned, pinnedSeal } from "./pins.ts";
+import { agreeWithPins, askParameters, DEVICE, deviceToken, pinned, pinnedSeal } from "./pins.ts";
 import type { Profile, Store } from "./store.ts";
 
 const FIRST_INDEX = "first index 1";
@@ -102,7 +102,7 @@ export class Sessions {
   private async earlierAttempt(email: string, password: string, report: Report): Promise<Session | null> {
     const attempts = await this.store.attempts(email);
     if (attempts.length === 0) return null;
-    const { account } = await this.transport.call("POST", "/sign-in/parameters", { body: { email }, isRepeatable: true });
+    const { account } = await askParameters(this.transport, email, null);
     if (!attempts.some((each) => each.account === account)) return null;
     try {
       return await this.signIn({ email, password }, report);
@@ -160,7 +160,7 @@ export class Sessions {
 
   /** Asks how to stretch, and refuses what only a lying server would answer (MS-01 to MS-03). */
   private async parameters(email: string, { profile, attempts }: Known): Promise<[string, KdfParams]> {
-    const answer = await this.transport.call("POST", "/sign-in/parameters", { body: { email }, isRepeatable: true });
+    const answer = await askParameters(this.transport, email, profile);
     const params = checkKdf(answer["kdf"]);
     const { account } = answer;
     if (!isAccountId(account)) {
