@@ -153,7 +153,9 @@ class Settings:
     )
     sign_in_window_minutes: int = _setting("15", read.whole(1, 1440), "Length of that window.")
     trash_days: int = _setting(
-        str(limits.TRASH_DAYS), read.whole(1, 3650), "Days a deleted report can be restored."
+        str(limits.TRASH_DAYS),
+        read.whole(limits.TRASH_DAYS, 3650),
+        "Days a deleted report can be restored, 30 at least: that is what people are told.",
     )
     upload_lease_hours: int = _setting(
         str(limits.UPLOAD_LEASE_SECONDS // 3600),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,7 @@ from hygieia.domain.sweeper import DROP_ACCOUNT_JOB, Rules, Sweep, Sweeper
 from hygieia.errors import StorageFull, Unavailable
 from hygieia.openpgp.times import now
 from tests.factories.dags import new_report
-from tests.factories.servers import Api, Member
+from tests.factories.servers import Api, Member, running_api, settings_in
 from tests.people import ADA
 
 MINUTE = timedelta(minutes=1)
@@ -96,6 +97,23 @@ async def test_a_longer_time_holds_for_what_is_in_the_trash_already(ada: Member,
     assert await visible(ada, report["id"])
     await jobs_after(api, timedelta(days=61), keep_days=60)
     assert not await visible(ada, report["id"])
+
+
+@pytest.mark.parametrize("days", [30, 60])
+async def test_the_server_as_it_is_started_keeps_the_trash_for_as_long_as_is_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: int
+) -> None:
+    async with running_api(settings_in(tmp_path, trash_days=days)) as api:
+        ada = await api.sign_up()
+        (report,) = await ada.upload(new_report())
+        await ada.call("DELETE", f"/api/v1/reports/{report['id']}")
+        kept = timedelta(days=days)
+        for passed, is_kept in ((kept - MINUTE, True), (kept + MINUTE, False)):
+            later = now() + passed
+            for part in (api.services.trash, api.services.sweeper):
+                monkeypatch.setattr(part, "_now", lambda later=later: later)
+            assert (await api.services.sweeper.do_jobs()).failed_jobs == ()
+            assert await visible(ada, report["id"]) == is_kept
 
 
 async def test_a_stale_deletion_does_not_put_the_purge_off(ada: Member, api: Api) -> None:

@@ -67,11 +67,11 @@ def test_every_default_uncommented_gives_the_defaults(tmp_path: Path) -> None:
 def test_the_command_line_is_stronger_than_the_environment_and_that_than_the_file(
     tmp_path: Path,
 ) -> None:
-    file = env_file(tmp_path, "HYGIEIA_PORT=1001\nHYGIEIA_HOST=127.0.0.2\nHYGIEIA_TRASH_DAYS=3\n")
+    file = env_file(tmp_path, "HYGIEIA_PORT=1001\nHYGIEIA_HOST=127.0.0.2\nHYGIEIA_TRASH_DAYS=60\n")
     settings = load_settings(
         {"HYGIEIA_PORT": "1002", "HYGIEIA_HOST": "127.0.0.3"}, file, {"port": 1003, "host": None}
     )
-    assert (settings.port, settings.host, settings.trash_days) == (1003, "127.0.0.3", 3)
+    assert (settings.port, settings.host, settings.trash_days) == (1003, "127.0.0.3", 60)
 
 
 def test_settings_never_change() -> None:
@@ -104,6 +104,7 @@ def test_settings_never_change() -> None:
         ("TRUSTED_PROXIES", "proxy.example"),
         ("LOG_FORMAT", "xml"),
         ("TRASH_DAYS", "0"),
+        ("TRASH_DAYS", "29"),
     ],
 )
 def test_a_wrong_value_is_one_clear_line_that_names_the_setting(name: str, value: str) -> None:
