@@ -1,9 +1,11 @@
 """What emails without an account are answered (docs/spec/09-accounts.md §4, threat WB-06).
 
-Always the same for an email, and of the same kind as for one with an account: an id made with the
-server's secret, and the stretching parameters of the account that lies next to that id. So
-parameters that real accounts have are met among made-up ones as often, whatever the defaults were
-when those accounts were made.
+Of the same kind as for an email with an account: an id made with the server's secret, always the
+same, and the stretching parameters of the account that lies next, by id, to another digest made
+with it. So parameters that real accounts have are met among made-up ones as often, whatever the
+defaults were when those accounts were made. They change when that account does, or another comes
+to lie between: of any one account's coming, change or going, few strangers' answers change, as
+those of real accounts do with a new password.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ import pytest
 from hygieia.documents.port import DocumentStore
 from hygieia.documents.sqlite import open_sqlite
 from hygieia.domain.login_hashing import LoginHasher
-from hygieia.domain.sign_in import Origin
+from hygieia.domain.sign_in import Origin, Parameters
 from hygieia.errors import HygieiaError
 from hygieia.openpgp.parameters import DEFAULT_KDF, KdfParams
 from tests.people import ADA, HOME, Clock, House, Person, login_secret, make_house
@@ -155,11 +155,8 @@ async def test_made_up_accounts_differ_between_servers(tmp_path: Path) -> None:
     await documents.close()
 
 
-async def test_made_up_parameters_are_as_varied_as_real_ones(
-    counted: tuple[House, CountingStore],
-) -> None:
-    """After a change of defaults, an old cost does not give an account away."""
-    house, _ = counted
+async def neighbours(house: House) -> KdfParams:
+    """Forty accounts, every other one of an older cost; which that is."""
     heavier = KdfParams(131072, 3, 1)
     account = await house.identity.accounts.get(ADA.account)
     for number in range(40):
@@ -168,14 +165,37 @@ async def test_made_up_parameters_are_as_varied_as_real_ones(
         await house.documents.insert(
             "accounts", like_ada.id, replace(like_ada, kdf=kdf).body(), unique=like_ada.email
         )
-    met = Counter(
-        [
-            (await house.identity.sign_in.parameters(f"x{n}@example.org", HOME)).kdf
-            for n in range(60)
-        ]
-    )
+    return heavier
+
+
+async def answers_to_strangers(house: House) -> list[Parameters]:
+    sign_in = house.identity.sign_in
+    return [await sign_in.parameters(f"x{n}@example.org", HOME) for n in range(60)]
+
+
+async def test_made_up_parameters_are_as_varied_as_real_ones(
+    counted: tuple[House, CountingStore],
+) -> None:
+    """After a change of defaults, an old cost does not give an account away."""
+    house, _ = counted
+    heavier = await neighbours(house)
+    met = Counter(answer.kdf for answer in await answers_to_strangers(house))
     assert set(met) == {DEFAULT_KDF, heavier}
     assert min(met.values()) > 10
+
+
+async def test_one_account_that_goes_changes_few_strangers_answers(
+    counted: tuple[House, CountingStore],
+) -> None:
+    house, _ = counted
+    await neighbours(house)
+    before = await answers_to_strangers(house)
+    assert await answers_to_strangers(house) == before
+    await house.documents.delete("accounts", f"{20 * 6:02x}" * 16)
+    after = await answers_to_strangers(house)
+    assert [answer.account for answer in after] == [answer.account for answer in before]
+    changed = sum(one != other for one, other in zip(before, after, strict=True))
+    assert changed <= 6, "each of forty accounts is the next one to some sixty fortieths of them"
 
 
 async def test_a_house_without_any_account_answers_too(tmp_path: Path) -> None:

@@ -94,8 +94,8 @@ async def sign_up(call: Call, body: SignUp) -> Answer:
 async def sign_in_parameters(call: Call, body: ParametersIn) -> ParametersOut:
     """Tell the stretching parameters of an email.
 
-    An unknown email gets parameters too, always the same ones: the answer does not tell who has an
-    account.
+    An unknown email gets an account id too, always the same one, and parameters that some account
+    has: the answer does not tell who has an account.
     """
     origin = origin_of(call, device=body.device)
     parameters = await call.services.identity.sign_in.parameters(body.email, origin)
