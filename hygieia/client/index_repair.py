@@ -33,7 +33,7 @@ from hygieia.vault.share_note import Readers
 from hygieia.vault.sharing import own_packets
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from hygieia.errors import HygieiaError
     from hygieia.vault.people import People
@@ -57,11 +57,14 @@ class Repaired:
     taken_off: list[TakenOff] = field(default_factory=list)
 
 
-async def repair(sync: IndexSync) -> Repaired:
+async def repair(
+    sync: IndexSync, remember: Callable[[Sequence[ReportEntry]], object] | None = None
+) -> Repaired:
     """Read the server's changes since the index's cursor and enter what is missing.
 
-    Raises ``Unreachable`` and what ``IndexSync.change`` raises; a report that does not verify is
-    in ``refused`` and stops nothing.
+    ``remember`` is told what is about to be entered: once it is, no later call finds it, whatever
+    becomes of this one. Raises ``Unreachable`` and what ``IndexSync.change`` raises; a report that
+    does not verify is in ``refused`` and stops nothing.
     """
     done = Repaired()
     people = await asyncio.to_thread(sync.state.people, sync.key.certificate)
@@ -88,6 +91,8 @@ async def repair(sync: IndexSync) -> Repaired:
     if changes or skipped > _SKIPPED_WORTH_A_CURSOR:
         if settled is not None:
             changes.append(SetCursor(settled))
+        if remember is not None and done.entered:
+            remember(done.entered)
         await sync.change(changes)
     sync.refused, sync.taken_off = tuple(done.refused), tuple(done.taken_off)
     return done

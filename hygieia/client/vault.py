@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hygieia.blocks.gateway import GatewayReader
@@ -13,7 +14,7 @@ from hygieia.client.index_sync import IndexSync
 from hygieia.client.session import Session
 from hygieia.client.sign_in import sign_in
 from hygieia.client.sign_up import FirstIndex, Recovery, sign_up
-from hygieia.client.welcome import welcome
+from hygieia.client.welcome import remember_stored, welcome
 from hygieia.errors import CredentialsError, HygieiaError, KdfRefused, KeyMismatch, NotFound
 from hygieia.limits import MAX_GATEWAYS
 from hygieia.openpgp.kdf import KdfParams, normalise_email
@@ -110,7 +111,7 @@ async def open_vault(
         if index.ipns_key.name != session.profile.ipns_name:
             raise KeyMismatch("The server names another vault index than this key's.")
         if not gateways:
-            repaired = await repair(index)
+            repaired = await repair(index, partial(remember_stored, session, index))
             await welcome(session, index, reader, repaired.entered)
         yield index, reader
 

@@ -34,15 +34,9 @@ async def welcome(
 
     ``index.not_given`` tells then what became of the delegates.
     """
-    to_do = ToDo(session)
-    people = index.state.people(session.key.certificate)
-    stored = [
-        each.id for each in entered if people.is_me(each.owner) and not people.is_me(each.author)
-    ]
-    # First of all: they are in the index already, and nobody names them once more.
-    with contextlib.suppress(HygieiaError):
-        to_do.add(reports=stored)
-    waiting = to_do.read()
+    # Once more: another opening on this device may have had an index without them, and let them go.
+    stored = remember_stored(session, index, entered)
+    waiting = ToDo(session).read()
     if waiting["permissions"]:
         with contextlib.suppress(HygieiaError):
             await Delegator(session, index, source).settle()
@@ -58,6 +52,24 @@ async def welcome(
     with contextlib.suppress(HygieiaError):
         applied = await delegates.apply_to_new()
         index.not_given = NotGiven(applied.left_out, tuple(applied.failed))
+
+
+def remember_stored(
+    session: Session, index: IndexSync, entries: Sequence[ReportEntry]
+) -> list[str]:
+    """Keep in mind, and answer, the ids of those of ``entries`` that somebody else stored for her.
+
+    Before they are entered: of one that the index has, nothing tells again that her delegates are
+    to be given it. One that never comes to be entered is let go, and found again by the next repair.
+    """
+    people = index.state.people(session.key.certificate)
+    stored = [
+        each.id for each in entries if people.is_me(each.owner) and not people.is_me(each.author)
+    ]
+    if stored:
+        with contextlib.suppress(HygieiaError):
+            ToDo(session).add(reports=stored)
+    return stored
 
 
 async def _take_in(session: Session, index: IndexSync, source: GatewayReader) -> None:

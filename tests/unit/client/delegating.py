@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from hygieia.client import Labels, Vault
 from hygieia.client.delegation_inbox import TakenIn
 from hygieia.client.index_repair import repair
 from hygieia.client.messages import Messages
-from hygieia.client.welcome import welcome
+from hygieia.client.welcome import remember_stored, welcome
 from hygieia.vault.delegation import Delegation, Right, Scope
 from hygieia.vault.report_entry import ReportEntry
 from tests.unit.client.people import meet
@@ -64,7 +65,8 @@ async def with_doctor_and_delegate(
 async def opened_again(vault: Vault) -> None:
     """What the next opening of the vault does."""
     await vault.index.refresh()
-    repaired = await repair(vault.index)
+    remember = partial(remember_stored, vault.session, vault.index)
+    repaired = await repair(vault.index, remember)
     await welcome(vault.session, vault.index, vault.reader, repaired.entered)
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from hygieia.client import Vault
+from hygieia.client import Device, Vault, index_sync
 from hygieia.client.changing import Changer
 from hygieia.client.delegates import Applied
-from hygieia.errors import BlockMissing
+from hygieia.client.welcome import remember_stored, welcome
+from hygieia.errors import BlockMissing, Unreachable
 from hygieia.vault.index import PutContact
 from hygieia.vault.people import ContactState
 from hygieia.vault.report_entry import ReportEntry
@@ -25,7 +26,8 @@ from tests.unit.client.delegating import (
     readers,
     with_doctor_and_delegate,
 )
-from tests.unit.client.people import contact_of, meet
+from tests.unit.client.people import contact_of, index_lost, meet
+from tests.unit.client.vaults import PASSWORD
 
 
 async def set_state(vault: Vault, other: Vault, state: ContactState) -> None:
@@ -91,4 +93,43 @@ async def test_one_report_that_cannot_be_had_stops_no_other(
     assert [*applied.failed] == [lost.id]
     again = await ana.delegates.apply()
     assert [each.id for each in again.changed] == [lost.id]
+    assert not any(ana.delegates.to_do.read().values())
+
+
+@pytest.mark.parametrize("error", [Unreachable("No way."), KeyboardInterrupt()])
+async def test_what_a_doctor_stored_is_given_though_the_opening_that_entered_it_was_cut_short(
+    person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    ana, boris, cleo, reads = await with_doctor_and_delegate(person)
+    entry = await put(boris, tmp_path, "letter", owner=email(ana))
+    device = Device(tmp_path / "home-Ana")
+
+    async def fails(*_: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patched:
+        # The server has taken the index by then.
+        patched.setattr(index_sync, "read_back", fails)
+        with pytest.raises(type(error)):
+            async with device.open(PASSWORD):
+                pass
+    async with device.open(PASSWORD) as opened:
+        assert await readers(opened, entry) == {key(boris): None, key(cleo): reads.id}
+        assert not any(opened.delegates.to_do.read().values())
+
+
+async def test_what_a_doctor_stored_and_never_was_entered_is_let_go_and_found_again(
+    person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana, boris, cleo, reads = await with_doctor_and_delegate(person)
+    entry = await put(boris, tmp_path, "letter", owner=email(ana))
+    with index_lost(monkeypatch):
+        await opened_again(ana)
+    assert ana.delegates.to_do.read()["reports"] == [entry.id]
+    # As where the server's list does not name it this time.
+    await welcome(ana.session, ana.index, ana.reader, [])
+    assert not any(ana.delegates.to_do.read().values())
+    await opened_again(ana)
+    assert await readers(ana, entry) == {key(boris): None, key(cleo): reads.id}
+    assert remember_stored(ana.session, ana.index, [await put(ana, tmp_path, "own")]) == []
     assert not any(ana.delegates.to_do.read().values())
