@@ -168,7 +168,8 @@ class Delegates:
         """The user's own reports outside the trash that are wanted, but for those that are done.
 
         Any of the delegations may act on them: the index says no profession, so whether it matches
-        shows once the report is read. Done are those whom it lists for all of the delegates.
+        shows once the report is read. Done are those that it lists for each of the delegates by
+        the key that is hers now: who lost the one before reads nothing by it.
         """
         index, people = self.changer.index, self.changer.people
         table = await asyncio.to_thread(delegations_of, index.state, self.changer.session)
@@ -184,10 +185,10 @@ class Delegates:
         ]
         loading = load_for(index.state, [PutReaders(Readers(each.id)) for each in entries])
         index.state = state = await read_from(loading, index.source)
-        persons = {people.person(each.receiver) for each in wanted.acting}
+        keys = {people.person(each.receiver) for each in wanted.acting}
         return [
             entry
             for entry in entries
             if entry.id in wanted.stored
-            or not persons <= {people.person(one.key) for one in state.readers(entry.id).readers}
+            or not keys <= {one.key for one in state.readers(entry.id).readers}
         ]

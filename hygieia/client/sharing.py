@@ -303,6 +303,10 @@ def _not_yet(
 
 
 def _absent(chosen: Chosen, readers: Readers, people: People) -> tuple[LeftOut, ...]:
-    """Of the delegates who cannot be encrypted to now those who do not read the report already."""
-    now_left = replace(chosen, lapsed=())
-    return delegates_left_out(now_left, readers, people, (), [each.key for each in readers.readers])
+    """Of the delegates who cannot be encrypted to now those who do not read the report already.
+
+    By a key that she has no more nobody reads it.
+    """
+    reading = [each.key for each in readers.readers if not people.is_former(each.key)]
+    now_left, taken_off = replace(chosen, lapsed=()), replace(readers, readers=())
+    return delegates_left_out(now_left, taken_off, people, (), reading)

@@ -60,3 +60,18 @@ async def person(api: Api, tmp_path: Path) -> AsyncIterator[Person]:
             return await stack.enter_async_context(device.open(PASSWORD))
 
         yield sign_up
+
+
+@pytest.fixture
+async def new_key(api: Api, tmp_path: Path) -> AsyncIterator[Person]:
+    """Who lost her key signs up again under the same email, with the code of the host's reset."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def again(name: str) -> Vault:
+            services, email = api.services, f"{name.lower()}@example.org"
+            code = await services.identity.accounts.vacate(email, services.indexes.forget)
+            device = Device(tmp_path / f"new-{code[-8:]}")
+            await device.sign_up(api.url, email=email, name=name, password=PASSWORD, invite=code)
+            return await stack.enter_async_context(device.open(PASSWORD))
+
+        yield again

@@ -26,7 +26,7 @@ from tests.unit.client.delegating import (
     readers,
     with_doctor_and_delegate,
 )
-from tests.unit.client.people import contact_of, index_lost, meet
+from tests.unit.client.people import contact_of, content_of, index_lost, meet, received, unshare
 from tests.unit.client.vaults import PASSWORD
 
 
@@ -133,3 +133,29 @@ async def test_what_a_doctor_stored_and_never_was_entered_is_let_go_and_found_ag
     assert await readers(ana, entry) == {key(boris): None, key(cleo): reads.id}
     assert remember_stored(ana.session, ana.index, [await put(ana, tmp_path, "own")]) == []
     assert not any(ana.delegates.to_do.read().values())
+
+
+async def test_a_delegate_with_a_new_key_is_given_the_past_under_it(
+    person: Person, new_key: Person, tmp_path: Path
+) -> None:
+    ana, before = await person("Ana"), await person("Boris")
+    await meet(ana, before)
+    delegation = await give(ana, before)
+    past, taken_off = [await put(ana, tmp_path, name) for name in ("past", "taken off")]
+    await unshare(ana, taken_off, before)
+    boris = await new_key("Boris")
+    await ana.contacts.accept(email(boris))
+    await meet(ana, boris)
+    await set_state(ana, boris, ContactState.UNVERIFIED)
+    for applied in (await ana.delegates.apply([delegation.id]), await ana.delegates.apply()):
+        assert said(applied) == [(key(boris), Why.UNVERIFIED)]
+        assert applied.changed == ()
+    await set_state(ana, boris, ContactState.VERIFIED)
+    assert [each.id for each in (await ana.delegates.apply()).changed] == [past.id]
+    given = {key(before): delegation.id, key(boris): delegation.id}
+    assert await readers(ana, past) == given
+    assert await content_of(boris, await received(boris), tmp_path) == b"past"
+    again = await ana.delegates.apply([delegation.id])
+    assert (again.changed, said(again)) == ((), [])
+    assert await readers(ana, past) == given
+    assert await readers(ana, taken_off) == {}

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from hygieia.client import Device, Vault
+from hygieia.client import Vault
 from hygieia.client.index_repair import repair
 from hygieia.errors import CertificateChanged, InvalidInput, NotFound, StaleRevision
 from hygieia.openpgp.keys import UnlockedKey
@@ -17,10 +15,9 @@ from hygieia.openpgp.notes import Verdict
 from hygieia.vault.index import PutContact, PutReport
 from hygieia.vault.people import ContactState
 from hygieia.vault.share_note import Readers
-from tests.factories.servers import Api
 from tests.unit.client.conftest import Person
 from tests.unit.client.people import contact_of, content_of, meet, share, stored, unshare
-from tests.unit.client.vaults import PASSWORD, file_in
+from tests.unit.client.vaults import file_in
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -45,28 +42,8 @@ class Lost:
         return number
 
 
-NewKey = Callable[[], Awaitable[Vault]]
-
-
 @pytest.fixture
-async def new_key(api: Api, tmp_path: Path) -> AsyncIterator[NewKey]:
-    """Ingrid signs up again under the same email, with the code of the host's reset."""
-    async with contextlib.AsyncExitStack() as stack:
-
-        async def again() -> Vault:
-            services = api.services
-            code = await services.identity.accounts.vacate(EMAIL, services.indexes.forget)
-            device = Device(tmp_path / f"new-{code[-8:]}")
-            await device.sign_up(
-                api.url, email=EMAIL, name="Ingrid", password=PASSWORD, invite=code
-            )
-            return await stack.enter_async_context(device.open(PASSWORD))
-
-        yield again
-
-
-@pytest.fixture
-async def lost(person: Person, new_key: NewKey, tmp_path: Path) -> Lost:
+async def lost(person: Person, new_key: Person, tmp_path: Path) -> Lost:
     before, boris = await person("Ingrid"), await person("Boris")
     await meet(before, boris)
     entries = [await stored(before, tmp_path, content) for content in (b"one!", b"two!", b"six!")]
@@ -74,7 +51,7 @@ async def lost(person: Person, new_key: NewKey, tmp_path: Path) -> Lost:
         await share(before, entry, boris)
     await boris.inbox.look()
     ids = [entry.id for entry in entries]
-    return Lost(await new_key(), boris, before.session.key, ids[:2], ids[2])
+    return Lost(await new_key("Ingrid"), boris, before.session.key, ids[:2], ids[2])
 
 
 async def test_she_reads_exactly_what_he_held_and_owns_it_again(lost: Lost, tmp_path: Path) -> None:
@@ -162,7 +139,7 @@ async def test_what_was_given_back_is_changed_shared_and_re_keyed_under_the_new_
 
 
 async def test_a_server_that_only_pretends_a_lost_key_gets_nothing(
-    person: Person, new_key: NewKey, tmp_path: Path
+    person: Person, new_key: Person, tmp_path: Path
 ) -> None:
     """The true Ingrid reads out her number; the server's key has another."""
     ingrid, boris = await person("Ingrid"), await person("Boris")
@@ -172,7 +149,7 @@ async def test_a_server_that_only_pretends_a_lost_key_gets_nothing(
     true_number = await ingrid.contacts.safety_number(
         await ingrid.contacts.look_up("boris@example.org")
     )
-    thief = await new_key()  # the server's own, under her email
+    thief = await new_key("Ingrid")  # the server's own, under her email
     [request] = await boris.giving_back.requests()
     assert request.contact.key == ingrid.session.key.key_id, "the pin stays"
     for number, error in (

@@ -155,9 +155,12 @@ function absent({ leftOut, lapsed }: Chosen, readers: Readers, people: People, k
   return [...found.values()];
 }
 
-/** Of those whom delegations want among the readers of a report now: who cannot be encrypted to, and does not read it. */
+/**
+ * Of those whom delegations want among the readers of a report now: who cannot be encrypted to, and does not
+ * read it by the key of now.
+ */
 export function leftOutNow(chosen: Chosen, readers: Readers, people: People): LeftOut[] {
-  const reading = readers.readers.map(({ key }) => key);
+  const reading = readers.readers.map(({ key }) => key).filter((key) => !people.isFormer(key));
   return absent({ ...chosen, lapsed: [] }, { ...readers, readers: [] }, people, reading);
 }
 
