@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hygieia.client import answers
 from hygieia.client.contacts import Contacts, Seen
-from hygieia.client.readers import notes_of
+from hygieia.client.readers import notes_of, readers_of
 from hygieia.client.received import Inbox
 from hygieia.client.sharing import Shared, Sharer
 from hygieia.errors import (
@@ -22,24 +22,27 @@ from hygieia.errors import (
     IntegrityError,
     InvalidInput,
     NotFound,
+    NotSignedIn,
+    Unreachable,
 )
 from hygieia.ipld.cid import CID
 from hygieia.openpgp.certificates import Certificate
 from hygieia.recovery.driving import read_from
 from hygieia.vault.contacts import compared, find_contact
 from hygieia.vault.give_back import GivenBack, check_given_back, keys_before, theirs
-from hygieia.vault.index import Change, PutContact, PutFormerKey, PutReaders, PutReport
+from hygieia.vault.index import Change, PutContact, PutFormerKey, PutReport
 from hygieia.vault.listing import MIN_PREFIX
 from hygieia.vault.people import Contact, ContactState, FormerKey
-from hygieia.vault.report import Expected
+from hygieia.vault.report import Expected, Report
 from hygieia.vault.report_entry import ReportEntry
 from hygieia.vault.report_read import read_report
+from hygieia.vault.share_note import Readers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
     from hygieia.vault.people import People
-    from hygieia.vault.share_note import Readers, VerifiedShare
+    from hygieia.vault.share_note import VerifiedShare
 
 _PAGE_ITEMS: Final = 200
 _MOST_PAGES: Final = 500
@@ -69,6 +72,15 @@ class Found:
     former: FormerKey
     givers: tuple[Contact, ...]
     reports: tuple[ReportEntry, ...]
+    opened: tuple[Report, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """What is the user's again, and by report id what still waits, and why."""
+
+    reports: tuple[ReportEntry, ...]
+    failed: Mapping[str, HygieiaError] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -212,15 +224,28 @@ class GivingBack:
                 by_key.setdefault(given.former.key, []).append(given)
         return [_found(each) for each in by_key.values()]
 
-    async def confirm(self, found: Found) -> Sequence[ReportEntry]:
-        """Enter that the former key was the user's own, what is hers again, and who reads it."""
+    async def confirm(self, found: Found) -> Confirmed:
+        """Enter that the former key was the user's own, what is hers again, and who reads it.
+
+        In one change: what the index has is not found any more, so a report that was entered
+        without its readers would stay so. One whose readers cannot be had now stops no other: it
+        goes on waiting. Raises ``Unreachable``, ``NotSignedIn``: then nothing is entered.
+        """
         changes: list[Change] = [PutFormerKey(found.former)]
-        changes += [PutReport(entry) for entry in found.reports]
+        entries: list[ReportEntry] = []
+        failed: dict[str, HygieiaError] = {}
+        for report in found.opened:
+            try:
+                change = await self._hers_again(report, found.former)
+            except (Unreachable, NotSignedIn):
+                raise
+            except HygieiaError as error:
+                failed[report.meta.id] = error
+            else:
+                changes.append(change)
+                entries.append(change.entry)
         await self.contacts.index.change(changes)
-        # Only now do the notes count that her former key signed.
-        readers = [await self._readers(entry) for entry in found.reports]
-        await self.contacts.index.change([PutReaders(each) for each in readers])
-        return found.reports
+        return Confirmed(tuple(entries), failed)
 
     async def take_out(self, name: str) -> str:
         """Take a report that this vault does not have out of the user's trash; returns its id.
@@ -239,10 +264,17 @@ class GivingBack:
         await self.contacts.session.transport.call("POST", path, body={}, repeatable=True)
         return chosen[0]
 
-    async def _readers(self, entry: ReportEntry) -> Readers:
-        changer = self.sharer.changer
-        listed = await self.contacts.index.readers(entry.id)
-        return await changer.readers(await changer.current(entry), listed)
+    async def _hers_again(self, found: Report, former: FormerKey) -> PutReport:
+        """A report as it is now and who reads it: notes that her former key signed count as well."""
+        index, transport = self.contacts.index, self.contacts.session.transport
+        people, report = self._people(former), found
+        answer = (await transport.call("GET", f"/reports/{found.meta.id}")).document
+        root = answers.text(answer, "root")
+        if root != str(found.encrypted.root):
+            report = await self._read(root, people, Expected(entry=_entry(found)))
+        known = index.state.find(found.meta.id) is not None
+        listed = await index.readers(found.meta.id) if known else Readers(found.meta.id)
+        return PutReport(_entry(report), await readers_of(transport, report, listed, people))
 
     async def _candidates(self) -> AsyncIterator[tuple[str, str]]:
         """Reports that the server names: her own that wait, and shared ones not in the index."""
@@ -288,11 +320,14 @@ class GivingBack:
     async def _judge(self, root: str, said: VerifiedShare, former: FormerKey) -> GivenBack:
         key, contacts = self.contacts.session.key, list(self.contacts.list())
         expected = Expected(id=said.share.report)
-        reading = read_report(CID.parse(root), key, self._people(former), expected)
-        report = await read_from(reading, self.inbox.source)
+        report = await self._read(root, self._people(former), expected)
         return await asyncio.to_thread(
             check_given_back, report, said, key.certificate, self._people(), contacts
         )
+
+    async def _read(self, root: str, people: People, expected: Expected) -> Report:
+        reading = read_report(CID.parse(root), self.contacts.session.key, people, expected)
+        return await read_from(reading, self.inbox.source)
 
     def _people(self, former: FormerKey | None = None) -> People:
         """Whom the user knows; ``former`` as if it were confirmed, to judge what it signed."""
@@ -310,14 +345,13 @@ def _is_of(certificate: str, key_id: str) -> bool:
 
 def _found(given: Sequence[GivenBack]) -> Found:
     givers = {each.giver.key: each.giver for each in given}
-    entries = []
-    for each in given:
-        encrypted = each.report.encrypted
-        entries.append(
-            ReportEntry.of(
-                each.report.meta,
-                cid=str(encrypted.root),
-                meta_payload_cid=str(encrypted.meta.cid),
-            )
-        )
-    return Found(given[0].former, tuple(givers.values()), tuple(entries))
+    opened = tuple(each.report for each in given)
+    entries = tuple(_entry(report) for report in opened)
+    return Found(given[0].former, tuple(givers.values()), entries, opened)
+
+
+def _entry(report: Report) -> ReportEntry:
+    encrypted = report.encrypted
+    return ReportEntry.of(
+        report.meta, cid=str(encrypted.root), meta_payload_cid=str(encrypted.meta.cid)
+    )

@@ -9,10 +9,11 @@ import click
 from hygieia.cli.options import command
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from hygieia.cli.invocation import Invocation
-    from hygieia.client.giving_back import Done, Found, Request
+    from hygieia.client.giving_back import Confirmed, Done, Found, Request
+    from hygieia.errors import HygieiaError
 
 _REQUEST = (
     "{email} made a new key: you could give back access to {count}. Call first, on a number you "
@@ -113,10 +114,7 @@ def _give(invocation: Invocation, email: str, number: str | None) -> None:
     document: dict[str, Any] = {
         "email": done.contact.email,
         "reports": [describe(entry) for entry in entries],
-        "failed": [
-            {"id": report, "code": error.code, "message": str(error)}
-            for report, error in done.failed.items()
-        ],
+        "failed": _failed(done.failed),
     }
     if done.failed:
         for report, error in done.failed.items():
@@ -138,9 +136,10 @@ def _give(invocation: Invocation, email: str, number: str | None) -> None:
 def _confirm(invocation: Invocation, key: str) -> None:
     from hygieia.cli.reports import describe, report_table
     from hygieia.cli.sessions import opened_vault, run
-    from hygieia.errors import InvalidInput, NotFound
+    from hygieia.cli.text import counted
+    from hygieia.errors import Failed, InvalidInput, NotFound
 
-    async def work() -> Found:
+    async def work() -> tuple[Found, Confirmed]:
         async with opened_vault(invocation) as vault:
             found = await vault.giving_back.found()
             chosen = [each for each in found if each.former.key.startswith(key.lower())]
@@ -151,19 +150,35 @@ def _confirm(invocation: Invocation, key: str) -> None:
                     "Nobody gave anything back that belonged to this key.",
                     hint="See: hygieia give-back",
                 )
-            await vault.giving_back.confirm(chosen[0])
-            return chosen[0]
+            return chosen[0], await vault.giving_back.confirm(chosen[0])
 
-    found = run(work())
+    found, done = run(work())
     document = {
         "former_key": found.former.key,
-        "reports": [describe(entry) for entry in found.reports],
+        "reports": [describe(entry) for entry in done.reports],
+        "failed": _failed(done.failed),
     }
-    invocation.result(document, lambda: report_table(found.reports))
+    if done.failed:
+        for report, error in done.failed.items():
+            todo = f" {error.hint}" if error.hint else ""
+            invocation.warn(f"report {report[:8]} is not yours again yet: {error}{todo}")
+        error = Failed(
+            f"{counted(len(done.failed), 'report')} could not be made yours again.",
+            hint="Run it again to go on.",
+        )
+        invocation.incomplete(document, lambda: report_table(done.reports), error)
+    invocation.result(document, lambda: report_table(done.reports))
     invocation.message(_CONFIRMED)
 
 
 _SHORTEST = 8
+
+
+def _failed(failed: Mapping[str, HygieiaError]) -> list[dict[str, str]]:
+    return [
+        {"id": report, "code": error.code, "message": str(error)}
+        for report, error in failed.items()
+    ]
 
 
 def _describe_request(request: Request) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,7 +11,15 @@ import pytest
 
 from hygieia.client import Vault
 from hygieia.client.index_repair import repair
-from hygieia.errors import CertificateChanged, InvalidInput, NotFound, StaleRevision
+from hygieia.client.transport import Answer, Transport
+from hygieia.errors import (
+    CertificateChanged,
+    HygieiaError,
+    InvalidInput,
+    NotFound,
+    StaleRevision,
+    Unreachable,
+)
 from hygieia.openpgp.keys import UnlockedKey
 from hygieia.openpgp.notes import Verdict
 from hygieia.vault.index import PutContact, PutReport
@@ -199,6 +209,78 @@ async def test_what_fails_is_named_and_giving_back_again_goes_on_with_it(
     assert ([each.entry.id for each in again.shared], again.failed) == ([lost.shared[0]], {})
     [found] = await lost.ingrid.giving_back.found()
     assert {entry.id for entry in found.reports} == set(lost.shared)
+
+
+@contextlib.contextmanager
+def no_readers(report: str, error: HygieiaError, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Meanwhile the server does not say who reads ``report``."""
+    call = Transport.call
+
+    async def failing(self: Transport, method: str, path: str, **rest: object) -> Answer:
+        if path == f"/reports/{report}/shares":
+            raise error
+        return await call(self, method, path, **rest)  # type: ignore[arg-type]  # as it came
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Transport, "call", failing)
+        yield
+
+
+async def readers_by_index(vault: Vault) -> dict[str, set[str]]:
+    """Keys of who reads each report besides its owner, as the index names them."""
+    ids = [entry.id for entry in vault.list().reports]
+    return {each: {one.key for one in (await vault.index.readers(each)).readers} for each in ids}
+
+
+async def test_confirming_that_was_cut_is_done_by_saying_it_again(
+    lost: Lost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingrid = lost.ingrid
+    await lost.boris.giving_back.give_back(EMAIL, await lost.compared())
+    [found] = await ingrid.giving_back.found()
+    last = found.reports[-1].id
+    with no_readers(last, Unreachable("the line was cut"), monkeypatch), pytest.raises(Unreachable):
+        await ingrid.giving_back.confirm(found)
+    assert list(ingrid.list().reports) == []
+    [again] = await ingrid.giving_back.found()
+    assert {entry.id for entry in again.reports} == set(lost.shared)
+    assert (await ingrid.giving_back.confirm(again)).failed == {}
+    his = {lost.boris.session.key.key_id}
+    assert await readers_by_index(ingrid) == dict.fromkeys(lost.shared, his)
+
+
+async def test_one_report_whose_readers_cannot_be_had_keeps_no_other_from_coming_back(
+    lost: Lost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingrid, (missing, other) = lost.ingrid, lost.shared
+    await lost.boris.giving_back.give_back(EMAIL, await lost.compared())
+    [found] = await ingrid.giving_back.found()
+    with no_readers(missing, NotFound("not now"), monkeypatch):
+        done = await ingrid.giving_back.confirm(found)
+    assert ([entry.id for entry in done.reports], set(done.failed)) == ([other], {missing})
+    his = {lost.boris.session.key.key_id}
+    assert await readers_by_index(ingrid) == {other: his}
+    [rest] = await ingrid.giving_back.found()
+    assert [entry.id for entry in rest.reports] == [missing]
+    assert (await ingrid.giving_back.confirm(rest)).failed == {}
+    assert await readers_by_index(ingrid) == dict.fromkeys(lost.shared, his)
+    assert await ingrid.giving_back.found() == []
+
+
+async def test_who_was_added_since_she_looked_reads_it_by_her_index_too(
+    lost: Lost, person: Person
+) -> None:
+    ingrid, boris = lost.ingrid, lost.boris
+    await boris.giving_back.give_back(EMAIL, await lost.compared())
+    [found] = await ingrid.giving_back.found()
+    cleo = await person("Cleo")
+    await meet(boris, cleo)
+    first, second = lost.shared
+    entry = await share(boris, boris.find(first), cleo)
+    done = await ingrid.giving_back.confirm(found)
+    assert {each.id: each.cid for each in done.reports}[first] == entry.cid
+    his, hers = boris.session.key.key_id, cleo.session.key.key_id
+    assert await readers_by_index(ingrid) == {first: {his, hers}, second: {his}}
 
 
 async def test_what_lies_in_her_trash_is_given_back_once_she_has_taken_it_out(lost: Lost) -> None:

@@ -6,12 +6,12 @@
 import * as answers from "../api/answers.ts";
 import type { Answer } from "../api/transport.ts";
 import type { Request, ShareOutcome, ShareProgress } from "../engine/interface.ts";
-import { isIntegrity, isRefusal, refusal } from "../refusal.ts";
+import { EngineError, isIntegrity, isRefusal, refusal } from "../refusal.ts";
 import { hasChanged, usableCertificate } from "../vault/contacts.ts";
 import { checkGivenBack, isTakenOff, keysBefore, theirs, type GivenBack } from "../vault/give-back.ts";
 import type { Change } from "../vault/index/changes.ts";
 import { contactsOf, findReport, isPurged, peopleOf, reportsOf } from "../vault/index/state.ts";
-import { isHeldBack, supersededOf, type ContactRow, type FormerKey } from "../vault/people.ts";
+import { isHeldBack, supersededOf, type ContactRow, type FormerKey, type People } from "../vault/people.ts";
 import type { ReportEntry } from "../vault/report-entry.ts";
 import { readReport, type Report } from "../vault/report.ts";
 import type { OpenedShare } from "../vault/share-note.ts";
@@ -19,7 +19,7 @@ import { Contacts, shown } from "./contacts.ts";
 import { notesOf } from "./notes.ts";
 import { readersNow } from "./readers.ts";
 import { entryNow } from "./revisions.ts";
-import { Sharer } from "./sharer.ts";
+import { isOutage, outcome, Sharer } from "./sharer.ts";
 import type { Vault } from "./vault.ts";
 
 const PAGE_ITEMS = 1000;
@@ -88,8 +88,7 @@ export class GivingBack {
     onProgress: ((progress: ShareProgress) => void) | undefined,
   ): Promise<ShareOutcome[]> {
     if (id.startsWith(GIVE)) return this.giveBack(id.slice(GIVE.length), onProgress);
-    await this.confirm(id.slice(FORMER.length));
-    return [];
+    return this.confirm(id.slice(FORMER.length), onProgress);
   }
 
   /**
@@ -216,31 +215,62 @@ export class GivingBack {
   }
 
   private async judge(id: string, said: OpenedShare, former: FormerKey): Promise<GivenBack> {
-    const { key, gateways, index, transport } = this.vault;
-    const root = answers.text(await transport.call("GET", `/reports/${id}`), "root");
-    const me = key.certificate;
-    // The former key as if it were confirmed, to judge what it signed.
-    const asIf = peopleOf(index.state, me, [former]);
-    const report = await readReport(gateways, root, key, asIf, { id });
+    const { key, gateways, index } = this.vault;
+    const report = await readReport(gateways, await this.rootOf(id), key, this.asIf(former), { id });
     const contacts = contactsOf(index.state);
-    return checkGivenBack(report, said, { me, people: this.vault.people(), contacts });
+    return checkGivenBack(report, said, { me: key.certificate, people: this.vault.people(), contacts });
   }
 
-  /** Enters that the former key was the user's own, the reports that are hers again, and who reads them. */
-  private async confirm(key: string): Promise<void> {
+  private async rootOf(id: string): Promise<string> {
+    return answers.text(await this.vault.transport.call("GET", `/reports/${id}`), "root");
+  }
+
+  /** Whom the user knows, with the former key as if it were confirmed: to judge what it signed. */
+  private asIf(former: FormerKey): People {
+    return peopleOf(this.vault.index.state, this.vault.key.certificate, [former]);
+  }
+
+  /**
+   * Enters that the former key was the user's own, the reports that are hers again, and who reads them: in one
+   * change, as what the index has is not found any more and would stay without its readers. A report whose
+   * readers cannot be had now stops no other, and goes on waiting; in an outage nothing is entered.
+   */
+  private async confirm(
+    key: string,
+    onProgress: ((progress: ShareProgress) => void) | undefined,
+  ): Promise<ShareOutcome[]> {
     const found = this.found.get(key);
     if (found === undefined) throw refusal("not-found", "There is no such request.");
-    const { index } = this.vault;
-    const entering: Change[] = found.reports.map((report) => ({ kind: "put-report", entry: entryNow(report) }));
-    await index.change([{ kind: "put-former-key", former: found.former }, ...entering]);
-    // Only now do the notes count that her former key signed.
-    const reading: Change[] = [];
+    const changes: Change[] = [{ kind: "put-former-key", former: found.former }];
+    const outcomes: ShareOutcome[] = [];
+    const waiting: Report[] = [];
     for (const report of found.reports) {
-      const readers = await readersNow(this.vault, report, await index.readersOf(report.meta.id));
-      reading.push({ kind: "put-readers", readers });
+      try {
+        changes.push(await this.hersAgain(report, found.former));
+        outcomes.push(outcome(entryNow(report), "done"));
+      } catch (error) {
+        if (!(error instanceof EngineError) || isOutage(error)) throw error;
+        outcomes.push(outcome(entryNow(report), "failed", { error }));
+        waiting.push(report);
+      }
+      onProgress?.({ done: outcomes.length, total: found.reports.length });
     }
-    await index.change(reading);
-    this.found.delete(key);
+    await this.vault.index.change(changes);
+    if (waiting.length > 0) this.found.set(key, { ...found, reports: waiting });
+    else this.found.delete(key);
+    return outcomes;
+  }
+
+  /** A report as it is now, and who reads it: notes that her former key signed count as well. */
+  private async hersAgain(found: Report, former: FormerKey): Promise<Change> {
+    const { gateways, index, key } = this.vault;
+    const { id } = found.meta;
+    const people = this.asIf(former);
+    const root = await this.rootOf(id);
+    const isSame = root === found.encrypted.root;
+    const report = isSame ? found : await readReport(gateways, root, key, people, { entry: entryNow(found) });
+    const readers = await readersNow(this.vault, report, await index.readersOf(id), people);
+    return { kind: "put-report", entry: entryNow(report), readers };
   }
 }
 

@@ -2,14 +2,19 @@
 import * as answers from "../api/answers.ts";
 import type { Answer } from "../api/transport.ts";
 import { isRefusal } from "../refusal.ts";
+import type { People } from "../vault/people.ts";
 import { openShare, type OpenedShare } from "../vault/share-note.ts";
 import type { Vault } from "./vault.ts";
 
 const PAGE_ITEMS = 500;
 const MOST_PAGES = 20;
 
-export async function* notesOf(vault: Vault, report: string): AsyncGenerator<OpenedShare> {
-  const people = vault.people();
+/** `people`: whose signatures count, where it is not whom the index knows. */
+export async function* notesOf(
+  vault: Vault,
+  report: string,
+  people: People = vault.people(),
+): AsyncGenerator<OpenedShare> {
   for await (const { sharer, note } of listed(vault, report)) {
     if (typeof sharer !== "string" || typeof note !== "string") continue;
     try {

@@ -17,14 +17,20 @@ import type { Vault } from "./vault.ts";
 
 /**
  * The readers that `listed`, the index's entry, and the server's verified notes tell of. Whoever notes
- * the owner's own packet for somebody lies: to take that reader off would lock her out.
+ * the owner's own packet for somebody lies: to take that reader off would lock her out. `people`: whose
+ * notes count, where it is not whom the index knows.
  */
-export async function readersNow(vault: Vault, report: Report, listed: Readers): Promise<Readers> {
+export async function readersNow(
+  vault: Vault,
+  report: Report,
+  listed: Readers,
+  people: People = vault.people(),
+): Promise<Readers> {
   const packets = new Set(await Promise.all(report.packets.map(pkeskDigest)));
-  if (vault.people().isMe(report.meta.owner)) packets.delete(await pkeskDigest(report.ownPacket));
+  if (people.isMe(report.meta.owner)) packets.delete(await pkeskDigest(report.ownPacket));
   const found = new Map<string, Reader>();
   for (const each of listed.readers) if (packets.has(each.pkesk)) found.set(each.pkesk, each);
-  for await (const { share, verdict } of notesOf(vault, report.meta.id)) {
+  for await (const { share, verdict } of notesOf(vault, report.meta.id, people)) {
     const { reader: key, pkesk, delegation } = share;
     const isNew = verdict === "valid" && packets.has(pkesk) && !found.has(pkesk);
     if (isNew) found.set(pkesk, { key, pkesk, delegation });
