@@ -29,7 +29,13 @@ from hygieia.ipld.cid import CID
 from hygieia.openpgp.certificates import Certificate
 from hygieia.recovery.driving import read_from
 from hygieia.vault.contacts import compared, find_contact
-from hygieia.vault.give_back import GivenBack, check_given_back, keys_before, theirs
+from hygieia.vault.give_back import (
+    GivenBack,
+    as_opened_by,
+    check_given_back,
+    keys_before,
+    theirs,
+)
 from hygieia.vault.index import Change, PutContact, PutFormerKey, PutReport
 from hygieia.vault.listing import MIN_PREFIX
 from hygieia.vault.people import Contact, ContactState, FormerKey
@@ -321,6 +327,7 @@ class GivingBack:
         key, contacts = self.contacts.session.key, list(self.contacts.list())
         expected = Expected(id=said.share.report)
         report = await self._read(root, self._people(former), expected)
+        report = await asyncio.to_thread(as_opened_by, report, said.share.pkesk, key)
         return await asyncio.to_thread(
             check_given_back, report, said, key.certificate, self._people(), contacts
         )

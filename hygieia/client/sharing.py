@@ -27,6 +27,7 @@ from hygieia.errors import (
 from hygieia.openpgp.packets import pkesk_digest
 from hygieia.openpgp.times import format_time, now
 from hygieia.vault.contacts import check_recipients
+from hygieia.vault.give_back import former_key_of
 from hygieia.vault.index import PutReport
 from hygieia.vault.report_entry import ReportEntry
 from hygieia.vault.share_note import Readers
@@ -43,11 +44,11 @@ from hygieia.vault.sharing import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from hygieia.openpgp.certificates import Certificate
     from hygieia.vault.delegations import Chosen
-    from hygieia.vault.people import Contact, FormerKey, People
+    from hygieia.vault.people import Contact, People
     from hygieia.vault.report import Report
     from hygieia.vault.sharing import LeftOut
 
@@ -94,6 +95,8 @@ class Sharer:
     ) -> list[Shared]:
         """Let ``contacts`` read ``entries``. Who reads one already is not added again.
 
+        Somebody who lost the key by which a report is hers is given it back (docs/spec/19 §4).
+
         Args:
             entries: reports of the index, one's own or shared by others.
             contacts: pinned contacts.
@@ -109,7 +112,8 @@ class Sharer:
         """
         check_number_of_people(len(contacts))
         certificates = await asyncio.to_thread(check_recipients, contacts, len(entries))
-        return await self._each(entries, self._adding(certificates), retry=retry, progress=progress)
+        plan = self._adding(contacts, certificates)
+        return await self._each(entries, plan, retry=retry, progress=progress)
 
     async def give_back(
         self,
@@ -124,29 +128,31 @@ class Sharer:
         again goes on with these. Raises ``CertificateChanged``, ``CertificateRefused``.
         """
         certificates = await asyncio.to_thread(check_recipients, [contact], len(entries))
-        former = {each.key: each for each in (*contact.former_keys, *contact.superseded)}
         failed: dict[str, HygieiaError] = {}
-        plan = self._adding(certificates, former)
+        plan = self._adding([contact], certificates)
         done = await self._each(entries, plan, retry=True, progress=progress, failed=failed)
         return done, failed
 
-    def _adding(
-        self, certificates: Sequence[Certificate], former: Mapping[str, FormerKey] | None = None
-    ) -> _Plan:
+    def _adding(self, contacts: Sequence[Contact], certificates: Sequence[Certificate]) -> _Plan:
+        """What adds ``contacts``, whose ``certificates`` may be used. To share is to give back too.
+
+        Without the key by which a report is hers in its note, whoever lost that key could never
+        say that it is hers: a second packet for the new key is not added.
+        """
         key = self.changer.session.key
 
         async def plan(current: Current, readers: Readers) -> _Step | None:
             missing = _not_yet(current, readers, certificates)
             if not missing:
                 return None
-            meta = current.report.meta
+            had = {each.key: former_key_of(each, current.report.meta) for each in contacts}
             built = await asyncio.to_thread(
                 add_readers,
                 current.report,
                 missing,
                 key=key,
                 created=format_time(now()),
-                former=(former or {}).get(meta.owner) or (former or {}).get(meta.author),
+                former={person: former for person, former in had.items() if former is not None},
             )
             return _Step(built, with_added(readers, built.added, self.changer.people))
 

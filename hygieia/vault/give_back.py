@@ -5,20 +5,23 @@ docs/spec/19-re-key-and-give-back.md §4 and §5. Pure rules; nothing here belie
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hygieia.errors import CertificateRefused, NoteRefused
 from hygieia.openpgp.certificates import Certificate
 from hygieia.openpgp.notes import Verdict
 from hygieia.openpgp.packets import pkesk_digest
+from hygieia.openpgp.session_keys import unwrap_each
 from hygieia.vault.people import Contact, ContactState, FormerKey, People
 from hygieia.vault.report import Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from hygieia.openpgp.keys import UnlockedKey
     from hygieia.vault.report_entry import ReportEntry
+    from hygieia.vault.report_meta import ReportMeta
     from hygieia.vault.share_note import VerifiedShare
 
 
@@ -41,6 +44,12 @@ def theirs(contact: Contact, entries: Iterable[ReportEntry]) -> list[ReportEntry
     ]
 
 
+def former_key_of(contact: Contact, meta: ReportMeta) -> FormerKey | None:
+    """The key that the contact had before and by which the report is hers, if it is."""
+    had = {each.key: each for each in (*contact.former_keys, *contact.superseded)}
+    return had.get(meta.owner) or had.get(meta.author)
+
+
 @dataclass(frozen=True, slots=True)
 class GivenBack:
     """A report that opens again: ``former`` is the key by which it was hers, as ``giver`` says."""
@@ -48,6 +57,19 @@ class GivenBack:
     report: Report
     former: FormerKey
     giver: Contact
+
+
+def as_opened_by(report: Report, pkesk: str, key: UnlockedKey) -> Report:
+    """``report`` as the packet of this digest opens it: a header may have several for one key.
+
+    Somebody who never knew her former key may have shared it with her too, and which of the two
+    packets was tried first is chance. The same report where ``key`` does not open it by that one.
+    """
+    named = [packet for packet in report.packets if pkesk_digest(packet) == pkesk]
+    for unwrapped in unwrap_each(named, key):
+        if unwrapped.session_key == report.session_key:
+            return replace(report, own_packet=unwrapped.packet)
+    return report
 
 
 def check_given_back(

@@ -75,12 +75,12 @@ def add_readers(
     key: UnlockedKey,
     created: str,
     delegations: Mapping[str, str] | None = None,
-    former: FormerKey | None = None,
+    former: Mapping[str, FormerKey] | None = None,
 ) -> Reshared:
     """Give ``report`` to more people. Anyone who can read it may.
 
-    ``delegations`` names, by key id, the delegation that a reader is added for; ``former`` is the
-    key that the one reader had whom the report is given back to. Raises
+    ``delegations`` names, by key id, the delegation that a reader is added for; ``former``, as
+    well by key id, the key that a reader had before, to whom the report is given back. Raises
     ``InvalidInput`` for oneself or nobody, ``CertificateRefused`` for a key that may not be
     encrypted to, ``LimitExceeded`` above 1,024 packets.
     """
@@ -128,20 +128,23 @@ def note_readers(
     created: str,
     delegations: Mapping[str, str] | None = None,
     owner: str | None = None,
-    former: FormerKey | None = None,
+    former: Mapping[str, FormerKey] | None = None,
 ) -> tuple[tuple[Reader, ...], tuple[bytes, ...]]:
     """Readers and their notes for the recipients of a new header; the owner's own needs none.
 
     ``owner`` is her key id, where she is not the signer.
     """
-    by_delegation = delegations or {}
+    by_delegation, had = delegations or {}, former or {}
     readers = tuple(
         Reader(each.key, each.pkesk, by_delegation.get(each.key))
         for each in recipients
         if each.key != (owner or key.key_id)
     )
     return readers, tuple(
-        sign_share(key, Share(report_id, each.key, each.pkesk, each.delegation, created, former))
+        sign_share(
+            key,
+            Share(report_id, each.key, each.pkesk, each.delegation, created, had.get(each.key)),
+        )
         for each in readers
     )
 

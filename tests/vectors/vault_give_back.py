@@ -96,7 +96,8 @@ def _given(
     """A vector: the doctor's note as it would be, changed, signed by whom ``by`` says."""
     report, blocks = _lost(owner, author or owner)
     former = _former(owner)
-    shared = add_readers(report, [NEW.certificate], key=DOCTOR, created=GIVEN, former=former)
+    had = {NEW.key_id: former}
+    shared = add_readers(report, [NEW.certificate], key=DOCTOR, created=GIVEN, former=had)
     blocks.add(*shared.blocks)
     [added] = shared.added
     note = sign_share(

@@ -90,8 +90,9 @@ def _list(invocation: Invocation) -> None:
     if not found and any(waiting):
         # By whom it came back is believed once her new vault has compared a number with them.
         invocation.message(
-            f"{counted(waiting[0], 'report')} came back, from nobody whose number you have compared. "
-            "Compare with those you had shared with, then look again: hygieia contacts show EMAIL"
+            f"{counted(waiting[0], 'report')} came back, and nobody whose number you have compared "
+            "says that the key was yours. Compare with those you had shared with, then look "
+            "again: hygieia contacts show EMAIL"
         )
     elif not requests and not found:
         invocation.message("Nobody asks for anything, and nothing waits for you.")

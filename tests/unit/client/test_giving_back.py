@@ -22,8 +22,12 @@ from hygieia.errors import (
 )
 from hygieia.openpgp.keys import UnlockedKey
 from hygieia.openpgp.notes import Verdict
+from hygieia.openpgp.packets import pkesk_digest
+from hygieia.recovery.driving import BlockSource, read_from
 from hygieia.vault.index import PutContact, PutReport
 from hygieia.vault.people import ContactState
+from hygieia.vault.reading import Reading
+from hygieia.vault.report import Report
 from hygieia.vault.share_note import Readers
 from tests.unit.client.conftest import Person
 from tests.unit.client.people import contact_of, content_of, meet, share, stored, unshare
@@ -281,6 +285,64 @@ async def test_who_was_added_since_she_looked_reads_it_by_her_index_too(
     assert {each.id: each.cid for each in done.reports}[first] == entry.cid
     his, hers = boris.session.key.key_id, cleo.session.key.key_id
     assert await readers_by_index(ingrid) == {first: {his, hers}, second: {his}}
+
+
+async def test_to_share_what_was_hers_with_her_new_key_is_to_give_it_back(
+    lost: Lost, person: Person
+) -> None:
+    ingrid, boris = lost.ingrid, lost.boris
+    number = await lost.compared()
+    await boris.contacts.look_up(EMAIL)
+    await boris.contacts.accept(EMAIL)
+    await boris.contacts.verify(EMAIL, number)
+    cleo = await person("Cleo")
+    await meet(boris, cleo)
+    first, second = lost.shared
+    done = await boris.sharing.share(
+        [boris.find(first)], [contact_of(boris, ingrid), contact_of(boris, cleo)]
+    )
+    assert [each.changed for each in done] == [True]
+    [request] = await boris.giving_back.requests()
+    assert [entry.id for entry in request.reports] == [second]
+    [found] = await ingrid.giving_back.found()
+    assert found.former.key == lost.former.key_id
+    assert [entry.id for entry in found.reports] == [first]
+    await ingrid.giving_back.confirm(found)
+    his, hers = boris.session.key.key_id, cleo.session.key.key_id
+    assert await readers_by_index(ingrid) == {first: {his, hers}}
+    # To Cleo nothing is given back: she had no key before.
+    assert await cleo.giving_back.found() == []
+    [received] = await cleo.inbox.look()
+    assert received.error is None
+
+
+async def test_a_report_comes_back_that_somebody_else_had_shared_with_her_new_key(
+    lost: Lost, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cleo never knew her former key: two packets are for the new one, and one gives back."""
+    ingrid, boris, cleo = lost.ingrid, lost.boris, await person("Cleo")
+    await meet(boris, cleo)
+    await meet(ingrid, cleo)
+    first = lost.shared[0]
+    await share(boris, boris.find(first), cleo)
+    [received] = await cleo.inbox.look()
+    [shared] = await cleo.sharing.share(
+        [await cleo.inbox.accept(received)], [contact_of(cleo, ingrid)]
+    )
+    [plain] = [each for each in shared.readers.readers if each.key == ingrid.session.key.key_id]
+    assert await ingrid.giving_back.found() == []
+    assert (await boris.giving_back.give_back(EMAIL, await lost.compared())).failed == {}
+
+    async def by_the_other(reading: Reading[Report], source: BlockSource) -> Report:
+        report = await read_from(reading, source)
+        others = [each for each in report.packets if pkesk_digest(each) == plain.pkesk]
+        return replace(report, own_packet=others[0]) if others else report
+
+    monkeypatch.setattr("hygieia.client.giving_back.read_from", by_the_other)
+    [found] = await ingrid.giving_back.found()
+    assert {entry.id for entry in found.reports} == set(lost.shared)
+    assert (await ingrid.giving_back.confirm(found)).failed == {}
+    assert {entry.id for entry in ingrid.list().reports} == set(lost.shared)
 
 
 async def test_what_lies_in_her_trash_is_given_back_once_she_has_taken_it_out(lost: Lost) -> None:

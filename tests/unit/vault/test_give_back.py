@@ -16,10 +16,12 @@ from hygieia.errors import (
 )
 from hygieia.openpgp.keys import UnlockedKey, assemble_key
 from hygieia.openpgp.notes import Verdict, parse_note
+from hygieia.openpgp.packets import pkesk_digest
+from hygieia.openpgp.session_keys import make_session_key, wrap
 from hygieia.openpgp.signing import sign_note
 from hygieia.openpgp.times import format_time, now
 from hygieia.vault.contacts import check_recipients, compared, verified
-from hygieia.vault.give_back import check_given_back, keys_before, theirs
+from hygieia.vault.give_back import as_opened_by, check_given_back, keys_before, theirs
 from hygieia.vault.people import Contact, ContactState, FormerKey, People
 from hygieia.vault.reading import read_now
 from hygieia.vault.report import Expected, Report
@@ -86,7 +88,8 @@ def given_back(
     report: Report, blocks: Blocks, said: FormerKey | None, to: UnlockedKey = NEW
 ) -> tuple[Report, VerifiedShare, Reshared]:
     """The report shared by Boris, as the one he gives it to opens it, and what his note says."""
-    shared = add_readers(report, [to.certificate], key=boris(), created=NOW, former=said)
+    had = {to.key_id: said} if said is not None else {}
+    shared = add_readers(report, [to.certificate], key=boris(), created=NOW, former=had)
     blocks.add(*shared.blocks)
     extra = (said,) if said is not None else ()
     known = People(to.certificate, extra, [contact(boris())])
@@ -114,6 +117,25 @@ def test_a_report_that_somebody_else_wrote_for_her_is_hers_by_its_owner() -> Non
     opened, said, _ = given_back(report, blocks, former())
     assert opened.verdict is Verdict.UNKNOWN_SIGNER
     assert judged(opened, said) == former()
+
+
+def test_of_two_packets_for_her_the_one_that_gives_back_counts() -> None:
+    report, blocks = lost_report()
+    plain, _, _ = given_back(report, blocks, None)
+    assert plain.own_packet is not None
+    assert report.own_packet is not None
+    opened, said, _ = given_back(plain, blocks, former())
+    other = replace(opened, own_packet=plain.own_packet)
+    with pytest.raises(NoteRefused):
+        judged(other, said)
+    assert judged(as_opened_by(other, said.share.pkesk, NEW), said) == former()
+    # Neither somebody else's packet is hers nor one that is not there.
+    for digest in (pkesk_digest(report.own_packet), "0" * 64):
+        assert as_opened_by(other, digest, NEW) is other
+    # Nor one that opens to another session key: anybody may have slipped it in.
+    false = wrap(make_session_key(), NEW.certificate)
+    laden = replace(other, packets=(*other.packets, false))
+    assert as_opened_by(laden, pkesk_digest(false), NEW) is laden
 
 
 def test_a_false_claim_gives_nothing_back() -> None:

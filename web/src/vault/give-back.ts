@@ -2,11 +2,15 @@
  * Giving back after a lost key: what is somebody's, and what makes a key one's own again (docs/spec/
  * 19-re-key-and-give-back.md §4 and §5, hygieia/vault/give_back.py). Nothing here believes a server.
  */
+import { equal } from "../bytes.ts";
 import { Certificate } from "../crypto/certificates.ts";
+import type { UnlockedKey } from "../crypto/keys.ts";
 import { pkeskDigest } from "../crypto/rewrap.ts";
+import { unwrapEach } from "../crypto/session-keys.ts";
 import { refusal, type EngineError } from "../refusal.ts";
 import { supersededOf, type ContactRow, type FormerKey, type People } from "./people.ts";
 import type { ReportEntry } from "./report-entry.ts";
+import type { ReportMeta } from "./report-meta.ts";
 import type { Report } from "./report.ts";
 import { keptOutOf, type OpenedShare, type Readers } from "./share-note.ts";
 
@@ -31,6 +35,27 @@ export function theirs(contact: ContactRow, entries: Iterable<ReportEntry>): Rep
 export function isTakenOff(contact: ContactRow, { owner }: ReportEntry, readers: Readers, people: People): boolean {
   const keys = keysBefore(contact);
   return people.isMe(owner) && [...readers.removed, ...keptOutOf(readers)].some((key) => keys.has(key) || people.same(key, contact.key));
+}
+
+/** The key that the contact had before and by which the report is hers; null where it is not. */
+export function formerKeyOf(contact: ContactRow, { owner, author }: ReportMeta): FormerKey | null {
+  const had = [...contact.former_keys, ...supersededOf(contact)];
+  const found = had.find(({ key }) => key === owner) ?? had.find(({ key }) => key === author);
+  return found === undefined ? null : { key: found.key, certificate: found.certificate };
+}
+
+/**
+ * `report` as the packet of this digest opens it: a header may have several for one key, as somebody who
+ * never knew her former key may have shared it with her too, and which was tried first is chance. The
+ * same report where `key` does not open it by that one.
+ */
+export async function asOpenedBy(report: Report, pkesk: string, key: UnlockedKey): Promise<Report> {
+  const digests = await Promise.all(report.packets.map(pkeskDigest));
+  const noted = report.packets.filter((_, number) => digests[number] === pkesk);
+  for await (const { sessionKey, packet } of unwrapEach(noted, key)) {
+    if (equal(sessionKey, report.sessionKey)) return { ...report, ownPacket: packet };
+  }
+  return report;
 }
 
 /** A report that opens again: `former` is the key by which it was hers, as `giver` says. */

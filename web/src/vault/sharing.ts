@@ -46,8 +46,8 @@ interface Signing {
   readonly delegations?: ByDelegation;
   /** Whose report it is, where it is not the signer's. */
   readonly owner?: string;
-  /** The key that the reader had before, where a report is given back. */
-  readonly former?: FormerKey | null;
+  /** The key that a reader, by key id, had before, where a report is given back to them. */
+  readonly former?: ReadonlyMap<string, FormerKey>;
 }
 
 /**
@@ -93,7 +93,7 @@ export async function dropReaders(
 export async function noteReaders(
   report: string,
   recipients: readonly Recipient[],
-  { key, created, delegations, owner = key.keyId, former = null }: Signing,
+  { key, created, delegations, owner = key.keyId, former }: Signing,
 ): Promise<Noted> {
   const others = recipients.filter((each) => each.key !== owner);
   const readers = others.map((each) => ({
@@ -102,7 +102,7 @@ export async function noteReaders(
     delegation: delegations?.get(each.key) ?? null,
   }));
   const notes = readers.map(async ({ key: reader, pkesk, delegation }) =>
-    writeJson(await signShare(key, { report, reader, pkesk, delegation, created, former })),
+    writeJson(await signShare(key, { report, reader, pkesk, delegation, created, former: former?.get(reader) ?? null })),
   );
   return { readers, notes: await Promise.all(notes) };
 }

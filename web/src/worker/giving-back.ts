@@ -8,10 +8,10 @@ import type { Answer } from "../api/transport.ts";
 import type { Request, ShareOutcome, ShareProgress } from "../engine/interface.ts";
 import { EngineError, isIntegrity, isRefusal, refusal } from "../refusal.ts";
 import { hasChanged, usableCertificate } from "../vault/contacts.ts";
-import { checkGivenBack, isTakenOff, keysBefore, theirs, type GivenBack } from "../vault/give-back.ts";
+import { asOpenedBy, checkGivenBack, isTakenOff, keysBefore, theirs, type GivenBack } from "../vault/give-back.ts";
 import type { Change } from "../vault/index/changes.ts";
 import { contactsOf, findReport, isPurged, peopleOf, reportsOf } from "../vault/index/state.ts";
-import { isHeldBack, supersededOf, type ContactRow, type FormerKey, type People } from "../vault/people.ts";
+import { isHeldBack, type ContactRow, type FormerKey, type People } from "../vault/people.ts";
 import type { ReportEntry } from "../vault/report-entry.ts";
 import { readReport, type Report } from "../vault/report.ts";
 import type { OpenedShare } from "../vault/share-note.ts";
@@ -102,10 +102,8 @@ export class GivingBack {
     const { contact } = await this.contacts.lookUp(email);
     if (isHeldBack(contact) || contact.state !== "verified") throw hasChanged(contact);
     const certificate = await usableCertificate(contact);
-    const all = [...contact.former_keys, ...supersededOf(contact)];
-    const former = new Map(all.map((each) => [each.key, { key: each.key, certificate: each.certificate }]));
     const sharer = new Sharer(this.vault, this.contacts);
-    const plan = sharer.givingBack(certificate, former);
+    const plan = sharer.adding([contact], [certificate]);
     return sharer.each((await this.heldOf(contact)).held, { plan, retry: true }, onProgress);
   }
 
@@ -217,8 +215,9 @@ export class GivingBack {
   private async judge(id: string, said: OpenedShare, former: FormerKey): Promise<GivenBack> {
     const { key, gateways, index } = this.vault;
     const report = await readReport(gateways, await this.rootOf(id), key, this.asIf(former), { id });
+    const opened = await asOpenedBy(report, said.share.pkesk, key);
     const contacts = contactsOf(index.state);
-    return checkGivenBack(report, said, { me: key.certificate, people: this.vault.people(), contacts });
+    return checkGivenBack(opened, said, { me: key.certificate, people: this.vault.people(), contacts });
   }
 
   private async rootOf(id: string): Promise<string> {

@@ -11,6 +11,7 @@ import type { Meanwhile, ShareOutcome, ShareProgress } from "../engine/interface
 import { invalid, isRefusal, refusal } from "../refusal.ts";
 import { checkRecipients } from "../vault/contacts.ts";
 import type { LeftOut } from "../vault/delegations.ts";
+import { formerKeyOf } from "../vault/give-back.ts";
 import type { Change } from "../vault/index/changes.ts";
 import { requireReport } from "../vault/index/state.ts";
 import type { ContactRow, FormerKey } from "../vault/people.ts";
@@ -71,13 +72,24 @@ export class Sharer {
     const contacts: ContactRow[] = [];
     for (const email of emails) contacts.push((await this.contacts.lookUp(email)).contact);
     const certificates = await checkRecipients(contacts, entries.length);
-    return this.each(entries, { plan: this.adding(certificates), retry: request.retry === true }, onProgress);
+    const plan = this.adding(contacts, certificates);
+    return this.each(entries, { plan, retry: request.retry === true }, onProgress);
   }
 
-  /** What adds those of `certificates` that do not read a report yet. */
-  private adding(certificates: readonly Certificate[]): Plan {
-    return async (current, readers) =>
-      this.withReaders(current, readers, await notYet(current, readers, certificates));
+  /**
+   * What adds those of `contacts`, whose `certificates` may be used, that do not read a report yet. To share
+   * is to give back too: without the key by which a report is hers in its note, whoever lost that key could
+   * never say that it is hers, as a second packet for the new key is not added.
+   */
+  adding(contacts: readonly ContactRow[], certificates: readonly Certificate[]): Plan {
+    return async (current, readers) => {
+      const former = new Map<string, FormerKey>();
+      for (const contact of contacts) {
+        const had = formerKeyOf(contact, current.report.meta);
+        if (had !== null) former.set(contact.key, had);
+      }
+      return this.withReaders(current, readers, await notYet(current, readers, certificates), { former });
+    };
   }
 
   /** What adds a delegate; nobody comes back by it whom the owner took off. */
@@ -89,20 +101,11 @@ export class Sharer {
     };
   }
 
-  /** What gives back to somebody with a new key: each note names the key by which a report is hers. */
-  givingBack(certificate: Certificate, former: ReadonlyMap<string, FormerKey>): Plan {
-    return async (current, readers) => {
-      const { owner, author } = current.report.meta;
-      const missing = await notYet(current, readers, [certificate]);
-      return this.withReaders(current, readers, missing, { former: former.get(owner) ?? former.get(author) ?? null });
-    };
-  }
-
   private async withReaders(
     { report }: Current,
     readers: Readers,
     missing: readonly Certificate[],
-    more: { delegations?: ReadonlyMap<string, string>; former?: FormerKey | null } = {},
+    more: { delegations?: ReadonlyMap<string, string>; former?: ReadonlyMap<string, FormerKey> } = {},
   ): ReturnType<Plan> {
     if (missing.length === 0) return null;
     const signing = { key: this.vault.key, created: formatTime(nowSeconds()), ...more };

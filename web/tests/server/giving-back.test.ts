@@ -130,6 +130,58 @@ it("is given back by those who read her reports, and hers again once she says so
   expect((await fresh.engine.preview(trashed, { maxBytes: 1000 })).bytes).toHaveLength(300);
 });
 
+it("comes back by an ordinary share too; what cannot be entered now keeps nothing else from coming back", async () => {
+  const [ana, ingrid] = [newEmail(), newEmail()];
+  const anas = new Browser(server);
+  const page = await signedUp(anas, ana);
+  const before = new Browser(server);
+  const lost = await signedUp(before, ingrid);
+  await lost.store(fileOf("one.txt", 300, 11), fileOf("two.txt", 300, 12));
+  const [one, two] = [lost.row("one").id, lost.row("two").id];
+  await verify(lost, ana);
+  await lost.engine.sharing.share({ reports: [one, two], people: [ana] });
+  anas.use();
+  await verify(page, ingrid);
+  await page.engine.sharing.refreshReceived();
+
+  const { browser: after, page: fresh } = await withNewKey(ingrid);
+  anas.use();
+  await verify(page, ingrid);
+  const shared = await page.engine.sharing.share({ reports: [one, two], people: [ingrid] });
+  expect(shared.map(({ state }) => state)).toEqual(["done", "done"]);
+
+  after.use();
+  await verify(fresh, ana);
+  await fresh.engine.sharing.refreshDelegations();
+  const [mine] = fresh.engine.sharing.requests.current;
+  expect(mine).toMatchObject({ kind: "former-key" });
+  expect([...(mine as { reports: readonly string[] }).reports].sort()).toEqual([one, two].sort());
+  const readersOfTwo = (code: string, status: number): void => {
+    after.meddle = ({ url }) =>
+      url.includes(`/reports/${two}/shares`) ? new Response(JSON.stringify({ code }), { status }) : null;
+  };
+  // In an outage nothing is entered: nobody would look again for what the index has.
+  readersOfTwo("unavailable", 503);
+  await expect(fresh.engine.sharing.grant(mine!.id)).rejects.toMatchObject({ code: "unavailable" });
+  expect(fresh.rows).toEqual([]);
+  readersOfTwo("not-found", 404);
+  const outcomes = await fresh.engine.sharing.grant(mine!.id);
+  expect(new Map(outcomes.map(({ report, state }) => [report, state]))).toEqual(
+    new Map([
+      [one, "done"],
+      [two, "failed"],
+    ]),
+  );
+  const { key } = fresh.engine.sharing.contacts.current.find(({ email }) => email === ana)!;
+  expect(await fresh.engine.sharing.sharedWith()).toEqual(new Map([[one, [key]]]));
+  expect(fresh.engine.sharing.requests.current).toMatchObject([{ id: mine!.id, reports: [two] }]);
+  after.meddle = () => null;
+  expect(await fresh.engine.sharing.grant(mine!.id)).toMatchObject([{ report: two, state: "done" }]);
+  expect(fresh.engine.sharing.requests.current).toEqual([]);
+  expect((await fresh.engine.sharing.sharedWith()).get(two)).toEqual([key]);
+  expect(fresh.row("two")).toMatchObject({ isMine: true });
+});
+
 it("is hers again too where a doctor had stored it for her, whom she has compared before she looked", async () => {
   const [okafor, ingrid] = [newEmail(), newEmail()];
   const his = new Browser(server);
