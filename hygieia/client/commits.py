@@ -86,18 +86,23 @@ async def is_open(transport: Transport, upload: str) -> bool:
 
 async def commit_reports(
     transport: Transport, upload: str, roots: Sequence[NewRoot], owner: str | None = None
-) -> None:
+) -> frozenset[str]:
     """Commit new reports whose blocks have been acknowledged.
 
     A repetition after a lost answer finds its own reports there: the same id under the same root
     is success. ``owner`` is the email of whom they are for, if not for the caller.
 
+    Returns the ids that are there under another root, which the caller has to look at: it was
+    committed before and has been changed since.
+
     Raises:
         RecipientRefused: the server counts other recipients than were sealed (threat MS-19).
         HygieiaError: the first refusal; the other reports of the batch may be committed.
     """
+    changed: set[str] = set()
     for part in _parts(roots):
-        await _commit(transport, upload, part, owner)
+        changed |= await _commit(transport, upload, part, owner)
+    return frozenset(changed)
 
 
 def _parts(roots: Sequence[NewRoot]) -> Iterator[Sequence[NewRoot]]:
@@ -118,13 +123,14 @@ def _parts(roots: Sequence[NewRoot]) -> Iterator[Sequence[NewRoot]]:
 
 async def _commit(
     transport: Transport, upload: str, roots: Sequence[NewRoot], owner: str | None
-) -> None:
+) -> set[str]:
     body: dict[str, Any] = {"upload": upload, "reports": [one.to_json() for one in roots]}
     if owner is not None:
         body["owner"] = owner
     key = secrets.token_hex(16)
     answer = await transport.call("POST", "/reports", body=body, idempotency_key=key)
     by_id = {one.id: one for one in roots}
+    changed: set[str] = set()
     for item in answers.parts(answer.document, "reports"):
         report = answers.text(item, "id")
         if item.get("error") is None:
@@ -136,19 +142,23 @@ async def _commit(
         error = _error_of(answers.part(item, "error"))
         if not isinstance(error, Duplicate) or report not in by_id:
             raise error
-        if not await is_committed(transport, report, by_id.pop(report).root):
+        root = await committed_root(transport, report)
+        if root is None:
             raise error
+        if root != by_id.pop(report).root:
+            changed.add(report)
     if by_id:
         raise Failed("The server did not commit all reports of a batch.", hint=_RUN_AGAIN)
+    return changed
 
 
-async def is_committed(transport: Transport, report_id: str, root: str) -> bool:
-    """Whether the server holds this report under this root."""
+async def committed_root(transport: Transport, report_id: str) -> str | None:
+    """The root under which the server holds this report; None where it shows the caller none."""
     try:
         answer = await transport.call("GET", f"/reports/{report_id}")
     except NotFound:
-        return False
-    return bool(answer.document.get("root") == root)
+        return None
+    return answers.text(answer.document, "root")
 
 
 def _error_of(problem: dict[str, Any]) -> HygieiaError:

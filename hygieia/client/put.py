@@ -16,7 +16,6 @@ from hygieia.client.batches import BatchSender
 from hygieia.client.commits import (
     commit_reports,
     end_upload,
-    is_committed,
     is_open,
     start_upload,
     upload_for,
@@ -33,8 +32,9 @@ from hygieia.client.sources import (
     found_now,
     reading,
 )
+from hygieia.client.stored_before import StoredBefore
 from hygieia.client.stored_digests import StoredDigests
-from hygieia.errors import ContentChanged
+from hygieia.errors import ContentChanged, Duplicate
 from hygieia.ipld.cid import CID
 from hygieia.limits import CAR_BATCH_BYTES, SMALL_REPORT_BYTES
 from hygieia.openpgp.session_keys import SessionKey
@@ -48,7 +48,7 @@ from hygieia.vault.report_entry import ReportEntry
 from hygieia.vault.share_note import Readers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from hygieia.client.labels import Labels
     from hygieia.vault.report_meta import Draft
@@ -163,7 +163,10 @@ class Putter:
         self, files: Sequence[FoundFile], journal: Journal
     ) -> list[FoundFile]:
         """Leave out what this job stored before it was interrupted, if the server has it."""
-        committed = await asyncio.gather(*(self._committed(file, journal) for file in files))
+        before = StoredBefore(self.session, self.index)
+        committed = await asyncio.gather(
+            *(self._committed(file, journal, before) for file in files)
+        )
         rest = []
         for file, change in zip(files, committed, strict=True):
             if change is None:
@@ -192,7 +195,9 @@ class Putter:
                 self._advance(file.source.size_bytes, "")
         return [file for file in files if file.source.path not in self.already]
 
-    async def _committed(self, file: FoundFile, journal: Journal) -> PutReport | None:
+    async def _committed(
+        self, file: FoundFile, journal: Journal, before: StoredBefore
+    ) -> PutReport | None:
         document = journal.committed_report(file.source)
         if document is None:
             return None
@@ -200,8 +205,7 @@ class Putter:
         entry = ReportEntry.from_json(document.get("entry", document))
         known = document.get("readers")
         readers = None if known is None else Readers.from_json(known)
-        there = await is_committed(self.session.transport, entry.id, entry.cid)
-        return PutReport(entry, readers) if there else None
+        return await before.find(PutReport(entry, readers))
 
     # -- short files ---------------------------------------------------------------------
 
@@ -239,8 +243,9 @@ class Putter:
             pending = self._begin(file, journal)
         try:
             await self._stream_long(file, pending)
-        except ContentChanged:
-            # The file is not what it was: a new session key, and nothing of the old upload.
+        except (ContentChanged, Duplicate):
+            # The file is not what it was, or its id is taken by what this user cannot look at: a
+            # new session key, and nothing of the old upload.
             self._done_bytes = before
             changed = await asyncio.to_thread(found_now, file)
             entry = await self._stream_long(changed, self._begin(changed, journal))
@@ -295,30 +300,41 @@ class Putter:
         ready = await asyncio.to_thread(self.sealer.finish, draft, report_id, sealed, made, source)
         await sender.add(ready.report.blocks)
         await sender.flush()
-        await self._commit_reports([ready], self._journal, sender.sample)
-        return ready.report.entry
+        [done] = await self._commit_reports([ready], self._journal, sender.sample)
+        return done.entry
 
     # -- both ----------------------------------------------------------------------------
 
     async def _commit_reports(
         self, reports: Sequence[Ready], journal: Journal | None, sample: Sample
-    ) -> None:
+    ) -> Sequence[PutReport]:
         known = [(each.source, each.document) for each in reports if each.source]
         if journal is not None and known:
             await asyncio.to_thread(journal.record_committed, known)
         roots = [each.root for each in reports]
         whom = self.sealer.recipients.owner_email
-        await commit_reports(self.session.transport, self._upload, roots, whom)
+        changed = await commit_reports(self.session.transport, self._upload, roots, whom)
         await read_back(self.index.source, sample, [CID.parse(one.root) for one in roots])
         metas = [each.report.meta for each in reports]
         digests = {meta.data_payload_cid: meta.sha256 for meta in metas}
         await asyncio.to_thread(self._digests.remember, digests)
-        for each in reports:
+        made = [await self._as_committed(each, changed) for each in reports]
+        for each, change in zip(reports, made, strict=True):
             if each.source is not None:
-                self._stored[each.source.path] = each.report.entry
-            self._unindexed.append(PutReport(each.report.entry, each.readers))
+                self._stored[each.source.path] = change.entry
+        self._unindexed += made
         if len(self._unindexed) >= _INDEX_EVERY_REPORTS:
             await self._renew_index()
+        return made
+
+    async def _as_committed(self, ready: Ready, changed: Collection[str]) -> PutReport:
+        made = PutReport(ready.report.entry, ready.readers)
+        if made.entry.id not in changed:
+            return made
+        found = await StoredBefore(self.session, self.index).find(made)
+        if found is None:
+            raise Duplicate("A report with this id is there already, and cannot be opened.")
+        return found
 
     async def _renew_index(self) -> None:
         changes, self._unindexed = self._unindexed, []
