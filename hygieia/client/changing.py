@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -27,7 +28,7 @@ from hygieia.client.recipients import delegations_of
 from hygieia.client.replayed import refuse_replayed
 from hygieia.client.session import Session
 from hygieia.client.sources import media_type_of
-from hygieia.errors import MetaMismatch, RecipientRefused, Rollback, StaleRevision
+from hygieia.errors import Duplicate, MetaMismatch, RecipientRefused, Rollback, StaleRevision
 from hygieia.ipld.cid import CID
 from hygieia.openpgp.times import format_time, now
 from hygieia.recovery.driving import read_from
@@ -366,15 +367,20 @@ class Changer:
         """Have the server move the report from ``current`` to the root of ``entry``.
 
         ``shares`` are the notes for recipients that the new root adds, ``earlier`` the roots that a
-        re-key issues again. Raises ``StaleRevision``.
+        re-key issues again. Raises ``StaleRevision``, and ``Duplicate`` for a root that this
+        report does not have now.
         """
         path = f"/reports/{entry.id}"
         body = {"upload": upload, "root": entry.cid, "change": change, "shares": list(shares)}
         if earlier:
             body["earlier"] = list(earlier)
+        # The transport repeats what is not answered, perhaps while the first is still at work.
+        key = secrets.token_hex(16)
         try:
-            await self.session.transport.call("PUT", path, body=body, if_match=current.rev)
-        except StaleRevision:
+            await self.session.transport.call(
+                "PUT", path, body=body, if_match=current.rev, idempotency_key=key
+            )
+        except (StaleRevision, Duplicate):
             # It may be our own change that won, whose answer was lost on the way.
             answer = (await self.session.transport.call("GET", path)).document
             if answer.get("root") != entry.cid:

@@ -9,6 +9,7 @@ import type { BuiltReport } from "../vault/report-build.ts";
 import { entryOf, type ReportEntry } from "../vault/report-entry.ts";
 import { readReport, type Report } from "../vault/report.ts";
 import type { Readers } from "../vault/share-note.ts";
+import { makeId } from "../vault/words.ts";
 import { refuseReplayed } from "./replayed.ts";
 import { readBack, type BatchSender } from "./sending.ts";
 import type { Vault } from "./vault.ts";
@@ -72,9 +73,10 @@ export async function replaceRoot(
   const path = `/reports/${entry.id}`;
   const body = { upload, root: entry.cid, change, shares, ...(earlier.length === 0 ? {} : { earlier }) };
   try {
-    await transport.call("PUT", path, { body, ifMatch: current.rev });
+    // The transport repeats what is not answered, perhaps while the first is still at work.
+    await transport.call("PUT", path, { body, ifMatch: current.rev, idempotencyKey: makeId() });
   } catch (error) {
-    if (!isRefusal(error, "stale-revision")) throw error;
+    if (!isRefusal(error, "stale-revision", "duplicate")) throw error;
     // It may be our own change that won, whose answer was lost on the way.
     if ((await transport.call("GET", path))["root"] !== entry.cid) throw error;
   }
