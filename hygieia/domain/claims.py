@@ -98,10 +98,14 @@ class Claims:
             raise Duplicate("This root has been committed already.")
         return await self._replace(existing, version)
 
-    async def mark_committed(self, version: Version) -> None:
-        """Note that the version came to be its report's root. May be repeated."""
-        if version.stage is not Stage.COMMITTED:
-            await self._replace(version, replace(version, stage=Stage.COMMITTED))
+    async def mark_committed(self, version: Version) -> Version | None:
+        """Note that the version came to be its report's root. May be repeated.
+
+        None when its claim has moved on meanwhile: another attempt took it over, or marked it.
+        """
+        if version.stage is Stage.COMMITTED:
+            return version
+        return await self._replace(version, replace(version, stage=Stage.COMMITTED))
 
     async def begin_drop(self, version: Version) -> Version | None:
         """Take a version that a re-key ended for dropping; None when somebody else has."""

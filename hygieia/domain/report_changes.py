@@ -133,13 +133,13 @@ class ReportChanges:
         await self._begin(upload.account, attempt, wanted, checked.charged_in_all)
         try:
             await self._stores.shares.offer(checked.shares)
-            changed = await self._replace_root(attempt, report, wanted, checked)
+            changed, moved_on = await self._replace_root(attempt, report, wanted, checked)
         except Unavailable:
             raise  # the change may be made yet, or was: the job finds out once it cannot any more
         except HygieiaError:
             await self._take_back(upload.account, attempt, wanted)
             raise
-        await self._settle(upload, attempt, checked)
+        await self._settle(upload, attempt, checked, moved_on)
         return changed
 
     async def _readable(self, caller: Account, wanted: Wanted) -> Report:
@@ -235,7 +235,8 @@ class ReportChanges:
 
     async def _replace_root(
         self, attempt: Attempt, report: Report, wanted: Wanted, checked: _Checked
-    ) -> Changed:
+    ) -> tuple[Changed, Sequence[Version]]:
+        """Steps 3 to 6; also the versions whose claims were no longer this attempt's to mark."""
         stores = self._stores
         # The current root's claim may still await its mark, if a crash came in between; once this
         # change has gone through, the report no longer tells that it was committed.
@@ -259,18 +260,16 @@ class ReportChanges:
             await stores.jobs.schedule(DROP_JOB, report.id, now() + CLEAN_UP_AFTER)
         attempt.require_time()
         changed = await stores.reports.replace(_with_root(report, checked, created, wanted.kind))
-        _, _, ended = await asyncio.gather(
+        moved_on, _, ended = await asyncio.gather(
             self._mark_all(claimed),
             self._tell(changed),
             stores.shares.settle(changed.id, changed.rev, checked.shape.packets),
         )
         if wanted.kind == "rekey":
             await self._drop(changed)
-        return Changed(
-            changed,
-            added=tuple(share.reader for share in checked.shares),
-            dropped=tuple(share.reader for share in ended if share.state is ShareState.LIVE),
-        )
+        added = tuple(share.reader for share in checked.shares)
+        dropped = tuple(share.reader for share in ended if share.state is ShareState.LIVE)
+        return Changed(changed, added, dropped), moved_on
 
     async def _tell(self, report: Report) -> None:
         change = Change(report.id, report.root, report.rev, report.deleted is not None)
@@ -285,10 +284,10 @@ class ReportChanges:
         issued = [version for version in page.items if version.before == report.root]
         await self._mark_all([*issued, current])
 
-    async def _mark_all(self, versions: Sequence[Version]) -> None:
+    async def _mark_all(self, versions: Sequence[Version]) -> Sequence[Version]:
         # The root itself last: once it is marked, nobody looks at what was issued before it.
-        for version in versions:
-            await self._stores.claims.mark_committed(version)
+        marks = [await self._stores.claims.mark_committed(version) for version in versions]
+        return [version for version, mark in zip(versions, marks, strict=True) if mark is None]
 
     async def _drop(self, report: Report) -> None:
         """Begin to drop what the re-key ended; the job goes on with what is left."""
@@ -297,10 +296,20 @@ class ReportChanges:
         else:
             await self._stores.jobs.schedule(DROP_JOB, report.id, now())
 
-    async def _settle(self, upload: Upload, attempt: Attempt, checked: _Checked) -> None:
+    async def _settle(
+        self, upload: Upload, attempt: Attempt, checked: _Checked, moved_on: Sequence[Version]
+    ) -> None:
         """Room taken becomes use, and the upload's share of it is no longer counted twice."""
         quotas = self._stores.quotas
-        await quotas.settle(upload.account, attempt.hold_key, checked.charged_in_all)
+        charged = checked.charged_in_all
+        for version in moved_on:
+            there = await self._stores.reports.version(version.root)
+            was_ours = version.attempt == attempt.id
+            if was_ours and there is not None and there.attempt != attempt.id:
+                # The same change, repeated meanwhile, took the claim over: its clean-up finds the
+                # root committed, and charges for it.
+                charged -= there.charged_bytes
+        await quotas.settle(upload.account, attempt.hold_key, charged)
         await asyncio.gather(
             quotas.take_upload(upload.account, upload.id, checked.new_bytes),
             self._stores.jobs.cancel(JOB, attempt.id),
