@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.kubo import KuboServer, end, free_ports, in_a_swarm, kubo_server
+from tests.kubo import KuboServer, end, in_a_swarm, kubo_server
+from tests.ports import free_port
 
 SECRET = "5d" * 32
 USER, PASSWORD = "vault", "a password for tests"
@@ -90,7 +91,7 @@ def cluster_peer(
     program: Path, folder: Path, name: str, kubo: KuboServer, bootstrap: str | None = None
 ) -> Iterator[ClusterPeer]:
     """Start one peer before a Kubo, and end it afterwards."""
-    rest, swarm = free_ports(2)
+    rest, swarm = free_port(), free_port()
     folder.mkdir(parents=True)
     environment = os.environ | {
         "IPFS_CLUSTER_PATH": str(folder),

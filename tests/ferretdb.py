@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.ports import free_port
 from tests.small_disk import small_disk
 
 USER = "hygieia"
@@ -160,9 +161,7 @@ def postgresql(install: Path, *, disk_mib: int | None = None) -> Iterator[Cluste
     _clear_up(debian, install / "ferretdb")
     folder = Path("srv") / f"hygieia-{os.getpid()}-{secrets.token_hex(4)}"
     place = debian / folder
-    cluster = Cluster(
-        debian, install / "ferretdb", f"/{folder}", _free_port(), secrets.token_hex(8)
-    )
+    cluster = Cluster(debian, install / "ferretdb", f"/{folder}", free_port(), secrets.token_hex(8))
     with contextlib.ExitStack() as stack:
         place.mkdir(mode=0o700)
         stack.callback(shutil.rmtree, place)
@@ -211,16 +210,9 @@ def _make(cluster: Cluster, place: Path) -> None:
 @contextlib.contextmanager
 def ferretdb(cluster: Cluster, folder: Path) -> Iterator[FerretDb]:
     """A FerretDB of one's own before ``cluster``, with its state in ``folder``."""
-    server = FerretDb(cluster, folder, _free_port())
+    server = FerretDb(cluster, folder, free_port())
     server.start()
     try:
         yield server
     finally:
         server.stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

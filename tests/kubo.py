@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
 import subprocess
 import time
 import urllib.error
@@ -15,6 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from tests.ports import free_port
 
 # The node stands alone: it asks no network, and answers from what it has.
 SETTINGS = {
@@ -88,7 +89,7 @@ class KuboNode:
 @contextlib.contextmanager
 def kubo_node(program: Path, folder: Path) -> Iterator[KuboNode]:
     """Start a node with its repository in `folder`, and end it afterwards."""
-    api, gateway = free_ports(2)
+    api, gateway = free_port(), free_port()
     node = KuboNode(program, folder, f"http://127.0.0.1:{gateway}")
     _make_repository(node, api, gateway, SETTINGS)
     with _daemon(node, "--offline"):
@@ -189,7 +190,7 @@ def kubo_server(
     program: Path, folder: Path, *, token: str | None = TOKEN, **settings: str
 ) -> Iterator[KuboServer]:
     """Start a node for a vault; `settings` are Kubo's, with _ for the dots, as JSON."""
-    api, gateway = free_ports(2)
+    api, gateway = free_port(), free_port()
     node = KuboNode(program, folder, f"http://127.0.0.1:{gateway}")
     ours = {"Datastore.Spec": json.dumps(DURABLE)}
     if token is not None:
@@ -207,7 +208,7 @@ def kubo_server(
 
 def in_a_swarm() -> dict[str, str]:
     """Settings of a node that other nodes on loopback can be connected with."""
-    (port,) = free_ports(1)
+    port = free_port()
     return {
         "Addresses_Swarm": f'["/ip4/127.0.0.1/tcp/{port}"]',
         # Profile `server` hides loopback, which is all that a test has.
@@ -254,14 +255,6 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 def _environment(repository: Path) -> dict[str, str]:
     return os.environ | {"IPFS_PATH": str(repository), "IPFS_TELEMETRY": "off"}
-
-
-def free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 def _wait_until_it_answers(node: KuboNode, daemon: subprocess.Popen[bytes]) -> None:

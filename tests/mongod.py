@@ -18,7 +18,7 @@ from typing import Any
 import pymongo
 from pymongo.errors import PyMongoError
 
-from tests.running import free_port
+from tests.ports import free_port
 from tests.small_disk import small_disk
 
 SET = "vault"

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.ports import free_port
 
 COMMAND = Path(sys.executable).parent / "hygieia"
 START_SECONDS = 120
@@ -131,14 +132,6 @@ def running_server(
         yield server
     finally:
         _stop(server.process)
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _start(data: Path, port: int, settings: dict[str, str]) -> subprocess.Popen[bytes]:

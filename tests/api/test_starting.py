@@ -19,7 +19,7 @@ from hygieia.errors import ConfigError
 from hygieia.server import app as composition
 from hygieia.server.app import build_app, serve
 from tests.factories.servers import settings_in
-from tests.running import free_port
+from tests.ports import free_port
 
 
 class SlowStore:

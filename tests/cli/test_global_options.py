@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.shell import PASSWORD, by, newcomer, run
-from tests.running import Person, RunningServer, free_port
+from tests.ports import free_port
+from tests.running import Person, RunningServer
 
 
 @pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.cli.shell import by, store
-from tests.running import Person, RunningServer, free_port
+from tests.ports import free_port
+from tests.running import Person, RunningServer
 
 REPORT_FIELDS = {
     "id",

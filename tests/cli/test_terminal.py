@@ -10,7 +10,8 @@ import pytest
 
 from tests.cli.shell import OTHER_PASSWORD, PASSWORD, by, environment_of, newcomer, sign_up, store
 from tests.cli.terminal import CTRL_C, at_terminal
-from tests.running import Person, RunningServer, free_port
+from tests.ports import free_port
+from tests.running import Person, RunningServer
 
 ESCAPE = "\x1b"
 COLOUR = re.compile(r"\x1b\[[0-9;]*[1-9][0-9;]*m")

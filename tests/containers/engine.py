@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.running import Person, free_port
+from tests.ports import free_port
+from tests.running import Person
 
 ROOT = Path(__file__).parents[2]
 DOCKER = ROOT / "docker"

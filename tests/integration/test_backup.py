@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.guide import marked, shell
-from tests.running import COMMAND, Person, free_port, running_server
+from tests.ports import free_port
+from tests.running import COMMAND, Person, running_server
 from tests.storing import comes_back, put
 
 HOSTING = Path(__file__).parents[2] / "docs" / "guide" / "hosting.md"

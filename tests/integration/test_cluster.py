@@ -22,7 +22,8 @@ from tests.cluster import ClusterPeer, two_peers, wait_until
 from tests.dags import report, shared_and_shared_again
 from tests.factories.dags import new_report
 from tests.factories.servers import running_api, settings_in
-from tests.running import COMMAND, free_port, frozen, running_server
+from tests.ports import free_port
+from tests.running import COMMAND, frozen, running_server
 
 pytestmark = pytest.mark.servers
 

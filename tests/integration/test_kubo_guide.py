@@ -17,8 +17,9 @@ from hygieia.documents.sqlite import open_sqlite
 from hygieia.ipld.cid import parse_any
 from tests.dags import report
 from tests.guide import marked
-from tests.kubo import KuboNode, KuboServer, free_ports
+from tests.kubo import KuboNode, KuboServer
 from tests.no_network import no_network
+from tests.ports import free_port
 from tests.running import running_server
 
 pytestmark = pytest.mark.servers
@@ -59,7 +60,7 @@ class Guided:
 
     def elsewhere(self) -> KuboServer:
         """The node on ports of its own, for a machine that has another one already."""
-        api, gateway = free_ports(2)
+        api, gateway = free_port(), free_port()
         node = KuboNode(self.program, self.repository, f"http://127.0.0.1:{gateway}")
         node.run("config", "--json", "Addresses.API", f'"/ip4/127.0.0.1/tcp/{api}"')
         node.run("config", "--json", "Addresses.Gateway", f'"/ip4/127.0.0.1/tcp/{gateway}"')
@@ -96,7 +97,7 @@ def test_nodes_of_ones_own_find_each_other_and_nobody_else(
     kubo_program: Path, tmp_path: Path
 ) -> None:
     first, second = (Guided(kubo_program, tmp_path / name) for name in ("one", "two"))
-    (port,) = free_ports(1)
+    port = free_port()
     first.follow("node", "private")
     identity = first.config["Identity"]["PeerID"]
     peers = [{"ID": identity, "Addrs": [f"/ip4/127.0.0.1/tcp/{port}"]}]
@@ -104,7 +105,7 @@ def test_nodes_of_ones_own_find_each_other_and_nobody_else(
     second.follow("node", "private")
     second.follow("peers", PEERS=json.dumps(peers))
     one, two = first.elsewhere(), second.elsewhere()
-    for server, swarm in ((one, port), (two, free_ports(1)[0])):
+    for server, swarm in ((one, port), (two, free_port())):
         # 4001, where a test may not listen, is the only thing that is changed.
         assert server.node.run("config", "Addresses.Swarm").split() == [
             "[",

@@ -23,7 +23,8 @@ from hygieia.blocks.kubo.books import Documents
 from hygieia.blocks.kubo.gateway import KuboGateway
 from hygieia.errors import ConfigError
 from tests.kubo import DURABLE, TOKEN, KuboServer, kubo_server
-from tests.running import COMMAND, free_port, running_server
+from tests.ports import free_port
+from tests.running import COMMAND, running_server
 from tests.small_disk import filled_up, small_disk
 from tests.tcp_proxy import TcpProxy, tcp_proxy
 

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import Person, _without_settings, free_port
+from tests.ports import free_port
+from tests.running import Person, _without_settings
 
 ROOT = Path(__file__).parents[2]
 WEB = ROOT / "web"

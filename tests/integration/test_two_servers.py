@@ -39,7 +39,8 @@ from tests.kubo import KuboServer
 from tests.listing import every_document
 from tests.mongodb import MongoDb
 from tests.people import ADA
-from tests.running import RunningServer, _without_settings, free_port, running_server
+from tests.ports import free_port
+from tests.running import RunningServer, _without_settings, running_server
 from tests.tcp_proxy import TcpProxy, tcp_proxy
 from tests.uploading import Uploads, require_whole, signed_up, until
 

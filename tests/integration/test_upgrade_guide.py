@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from tests.guide import marked, shell
-from tests.running import Person, free_port
+from tests.ports import free_port
+from tests.running import Person
 from tests.storing import comes_back, put
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]

@@ -23,7 +23,7 @@ from aiohttp import web
 from hygieia.ipld.block import Block
 from hygieia.ipld.car import CarReader
 from hygieia.ipld.cid import CID
-from tests.running import free_port
+from tests.ports import free_port
 
 _HOP_BY_HOP = {"connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"}
 _LARGEST_BODY_BYTES = 64 << 20

@@ -1,12 +1,14 @@
 /** A real `hygieia serve`, and the real command line beside it. */
-import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { execFile, spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 
-const COMMAND = new URL("../../../.venv/bin/hygieia", import.meta.url).pathname;
+const ROOT = new URL("../../../", import.meta.url).pathname;
+const COMMAND = join(ROOT, ".venv/bin/hygieia");
+const PYTHON = join(ROOT, ".venv/bin/python");
 const START_MS = 60_000;
 /** The network itself, whatever a test puts in its place. */
 export const networkFetch = globalThis.fetch;
@@ -116,14 +118,10 @@ function withoutSettings(): Record<string, string> {
   return Object.fromEntries(kept) as Record<string, string>;
 }
 
+/** The next of the ports that Python's tests and these are given: nobody else is while a server starts again. */
 async function freePort(): Promise<number> {
-  const probe = createServer();
-  probe.listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address() as { port: number };
-  probe.close();
-  await once(probe, "close");
-  return port;
+  const { stdout } = await promisify(execFile)(PYTHON, ["-m", "tests.ports"], { cwd: ROOT });
+  return Number(stdout);
 }
 
 export function fileOf(name: string, size: number, seed = 1): File {
