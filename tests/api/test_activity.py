@@ -134,7 +134,7 @@ async def test_a_deleted_account_leaves_no_trail(api: Api, ada: Member) -> None:
     body = {"confirm": ada.person.email, "login_secret": login_secret(ada.person.password)}
     assert (await documents.page(COLLECTION, ada.person.account, limit=9)).items
     assert (await ada.call("POST", "/api/v1/account/delete", body)).status == 204
-    await api.services.sweeper.sweep()
+    await api.until_emptied(ada.person)
     assert not (await documents.page(COLLECTION, ada.person.account, limit=9)).items
 
 

@@ -264,7 +264,7 @@ async def test_a_deleted_account_leaves_nothing_behind(api: Api, ada: Member) ->
     proof = {"confirm": ada.person.email, "login_secret": ada.person.seal().login_secret}
     reply = await ada.call("POST", "/api/v1/account/delete", proof)
     assert reply.status == 204, reply.body
-    await api.services.sweeper.sweep()
+    await api.until_emptied(ada.person)
     assert await book.summary(account) is None
     assert (await book.page(account, after=None, limit=10)).items == ()
 

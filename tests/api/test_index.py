@@ -90,8 +90,10 @@ async def test_a_purged_report_that_the_kit_lists_goes_with_the_next_kit(
     newer = parts.changed().dag()
     await ada.change_index(newer, rev=rev, sequence=2)
     await ada.call("PUT", "/api/v1/index/kit", {"root": str(newer.root)})
-    await api.services.sweeper.sweep()
-    assert not await blocks.is_pinned(report_dag.root)
+    # The server's own sweeper is woken too; whichever has the lease does the work.
+    while await blocks.is_pinned(report_dag.root):
+        await api.services.sweeper.sweep()
+        await asyncio.sleep(0.05)
 
 
 async def test_a_stale_rev_loses(ada: Member) -> None:

@@ -152,7 +152,7 @@ async def test_who_comes_back_under_the_old_id_is_not_emptied_again(ada: Member,
     secret = ada.person.seal().login_secret
     gone = {"confirm": ada.person.email, "login_secret": secret}
     await ada.call("POST", "/api/v1/account/delete", gone)
-    await api.services.sweeper.sweep()
+    await api.until_emptied(ada.person)
     again = await api.sign_up()
     (report,) = await again.upload(new_report())
     assert (await jobs_after(api, timedelta(hours=2))).failed_jobs == ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import io
@@ -17,6 +18,7 @@ from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hygieia.config import Settings, load_settings
+from hygieia.domain.account import COLLECTION as ACCOUNTS
 from hygieia.ipld.block import Block
 from hygieia.ipld.cid import CID
 from hygieia.ipld.ipns import create_record, name_of
@@ -31,6 +33,7 @@ from tests.factories.dags import Dag, ReportParts, car_of
 from tests.people import ADA, Person
 
 CAR = "application/vnd.ipld.car"
+EMPTIED_SECONDS = 100
 
 
 @dataclass
@@ -89,6 +92,17 @@ class Api:
         member.token = reply.json["token"]
         member.signed_up = reply.json
         return member
+
+    async def until_emptied(self, person: Person) -> None:
+        """Sweep until a deleted account and all that it had are gone.
+
+        The deletion wakes the server's own sweeper too: while that one has the lease, ours does
+        nothing, and the work is done when the account itself is gone, which comes last.
+        """
+        async with asyncio.timeout(EMPTIED_SECONDS):
+            while await self.services.stores.documents.get(ACCOUNTS, person.account) is not None:
+                await self.services.sweeper.sweep()
+                await asyncio.sleep(0.05)
 
 
 @dataclass

@@ -42,7 +42,7 @@ async def test_his_account_goes_and_her_record_stays(api: Api, ada: Member) -> N
     secret = mallory.person.seal().login_secret
     gone = {"confirm": mallory.person.email, "login_secret": secret}
     assert (await mallory.call("POST", "/api/v1/account/delete", gone)).status == 204
-    await api.services.sweeper.sweep()
+    await api.until_emptied(mallory.person)
     assert await given_out(api, ada) == record
 
 
@@ -52,7 +52,7 @@ async def test_her_own_record_goes_with_her_account(api: Api, ada: Member) -> No
     secret = ada.person.seal().login_secret
     gone = {"confirm": ada.person.email, "login_secret": secret}
     await ada.call("POST", "/api/v1/account/delete", gone)
-    await api.services.sweeper.sweep()
+    await api.until_emptied(ada.person)
     assert await given_out(api, ada) is None
     stores = api.services.stores
     assert (await stores.documents.scan(COLLECTION, limit=1)).items == ()
