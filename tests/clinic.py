@@ -18,12 +18,13 @@ from tests.running import RunningServer, frozen, running_server
 from tests.small_disk import filled_up, small_disk
 from tests.tcp_proxy import TcpProxy, Weather, tcp_proxy
 
-# Shorter than an operator would have it: a test waits for every one of them.
-IMPATIENT = {"timeoutMS": 2000, "serverSelectionTimeoutMS": 1000, "connectTimeoutMS": 1000}
+# Shorter than an operator would have it: a test waits for every one of them. A database that has
+# just been started must answer in time all the same.
+IMPATIENT = {"timeoutMS": 6000, "serverSelectionTimeoutMS": 4000, "connectTimeoutMS": 4000}
 POSTGRESQL_MIB = 400
 KUBO_MIB = 100
 BETWEEN_CUTS_SECONDS = 0.15
-BACK_WITHIN_SECONDS = 40
+BACK_WITHIN_SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True)

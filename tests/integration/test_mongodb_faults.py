@@ -22,8 +22,9 @@ from tests.tcp_proxy import TcpProxy, Weather, tcp_proxy
 
 pytestmark = pytest.mark.servers
 
-# Shorter than an operator would have it: a test waits for every one of them.
-IMPATIENT = {"timeoutMS": 1500, "serverSelectionTimeoutMS": 1000, "connectTimeoutMS": 1000}
+# Shorter than an operator would have it: a test waits for every one of them. A database that has
+# just been started must answer in time all the same.
+IMPATIENT = {"timeoutMS": 6000, "serverSelectionTimeoutMS": 4000, "connectTimeoutMS": 4000}
 
 
 @pytest.fixture
@@ -70,7 +71,7 @@ async def expect_unavailable(store: DocumentStore) -> None:
             store.delete("things", "gone"),
             return_exceptions=True,
         ),
-        timeout=30,
+        timeout=60,
     )
     assert [type(outcome) for outcome in outcomes] == [Unavailable] * 7, outcomes
 
