@@ -78,7 +78,10 @@ REFUSALS = [400, 401, 403, 404, 405, 406, 409, 412, 413, 415, 422, 428, 429, 503
 schema = schemathesis.openapi.from_path(
     DOCUMENT,
     config=schemathesis.Config.from_dict(
-        {"checks": {"negative_data_rejection": {"expected-statuses": REFUSALS}}}
+        {
+            "checks": {"negative_data_rejection": {"expected-statuses": REFUSALS}},
+            "request-timeout": 120,
+        }
     ),
 )
 
