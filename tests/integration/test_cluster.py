@@ -121,13 +121,13 @@ async def test_what_is_let_go_is_ended_on_every_peer_by_the_sweep(
 async def test_a_cluster_that_is_away_refuses_new_pins_and_loses_no_old_one(
     peers: Peers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hygieia.blocks.cluster.CALL_SECONDS", 3)
     first, second = report(5, 50_000), report(6, 50_000)
     async with opened(peers, tmp_path, peers[1].address) as store:
         await store.put(first.blocks, holder="upload")
         await store.pin(first.root, name="report:5")
         await store.put(second.blocks, holder="upload")
-        with frozen(peers[1].process):
+        with monkeypatch.context() as hurried, frozen(peers[1].process):
+            hurried.setattr("hygieia.blocks.cluster.CALL_SECONDS", 3)
             with pytest.raises(Unavailable, match="Cluster"):
                 await store.pin(second.root, name="report:6")
             await store.unpin(first.root, name="report:5")
