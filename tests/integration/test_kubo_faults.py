@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import http.client
+import random
 import signal
 import urllib.error
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -119,7 +120,8 @@ async def test_what_was_acknowledged_survives_cables_being_pulled(
 
     async def pull_cables() -> None:
         while not finished.is_set():
-            await asyncio.sleep(0.05)
+            # An import and a pin must fit in between now and then.
+            await asyncio.sleep(random.uniform(0.05, 0.4))
             proxy.cut()
 
     pulling = asyncio.create_task(pull_cables())
