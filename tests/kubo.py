@@ -51,7 +51,7 @@ DURABLE = {
     "type": "mount",
 }
 TOKEN = "a-token-for-tests"
-START_SECONDS = 30
+START_SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True)

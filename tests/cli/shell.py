@@ -63,7 +63,7 @@ def run(
         input=stdin,
         cwd=cwd,
         capture_output=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     said = done.stderr.decode()

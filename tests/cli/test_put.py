@@ -223,6 +223,7 @@ def wait_for_journal(person: Person, at_least_bytes: int) -> None:
     raise AssertionError("the upload does not begin")
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_put_ends_with_130_and_run_again_resumes(
     ana: Person, tmp_path: Path, number: signal.Signals
@@ -238,7 +239,7 @@ def test_an_interrupted_put_ends_with_130_and_run_again_resumes(
     )
     wait_for_journal(ana, 4000)
     started.send_signal(number)
-    out, err = started.communicate(timeout=60)
+    out, err = started.communicate(timeout=300)
     assert started.returncode == 130, (out, err)
     assert json.loads(out)["error"]["code"] == "interrupted"
     [report] = put(ana, str(file))

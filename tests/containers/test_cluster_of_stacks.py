@@ -20,7 +20,7 @@ from tests.guide import marked
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(1200)]
 
 HOSTING = ROOT / "docs" / "guide" / "hosting.md"
-SECONDS = 120
+SECONDS = 300
 
 
 @pytest.fixture

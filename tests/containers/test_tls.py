@@ -66,7 +66,7 @@ def test_its_figures_are_not_told_to_people(stack: Stack, root: Path) -> None:
 
 
 def test_caddy_cannot_reach_the_stores(stack: Stack, containers: Engine) -> None:
-    ask = "import socket,sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 3)"
+    ask = "import socket,sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 30)"
     for network, reaches in (("stores", True), ("front", False)):
         options = (f"--network={stack.project}_{network}", "--entrypoint=python")
         for host, port in (("kubo", "5001"), ("mongodb", "27017")):

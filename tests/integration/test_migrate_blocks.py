@@ -132,7 +132,7 @@ def test_documents_and_blocks_move_together_and_a_killed_move_goes_on(
 
 
 def until_something_is_pinned(kubo: KuboServer, move: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     while time.monotonic() < end and move.poll() is None:
         if any(kubo.ask("pin/ls", type="recursive", stream="true")):
             return
