@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import aiohttp
+import pytest
 
 from tests.running import Person, RunningServer, running_server
 from tests.security.victims import sign_up
@@ -18,6 +19,7 @@ CONNECTIONS = 1_000
 MOST_KIB = 300 * 1024
 
 
+@pytest.mark.timeout(600)  # so many answers take a slow machine minutes
 async def test_the_server_stays_small_answers_others_and_lets_the_owner_in(tmp_path: Path) -> None:
     with running_server(tmp_path / "data", log_level="error") as server:
         owner = sign_up(Person(tmp_path / "home", server.address), "ada@example.org")
