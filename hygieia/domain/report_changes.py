@@ -307,8 +307,9 @@ class ReportChanges:
             was_ours = version.attempt == attempt.id
             if was_ours and there is not None and there.attempt != attempt.id:
                 # The same change, repeated meanwhile, took the claim over: its clean-up finds the
-                # root committed, and charges for it.
-                charged -= there.charged_bytes
+                # root committed, and charges for it. What another account is charged for more
+                # takes nothing off what this one uses already.
+                charged -= min(version.charged_bytes, there.charged_bytes)
         await quotas.settle(upload.account, attempt.hold_key, charged)
         await asyncio.gather(
             quotas.take_upload(upload.account, upload.id, checked.new_bytes),

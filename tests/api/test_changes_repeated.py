@@ -11,7 +11,9 @@ from hygieia.domain.reports import Report, Reports
 from tests.api.test_trouble import make_jobs_due
 from tests.factories.dags import report_parts
 from tests.factories.servers import Api, Member, Reply
-from tests.people import ADA
+from tests.people import ADA, BOB, Person
+
+CLEO = Person(email="cleo@example.org", account="c" * 32, password="paper clip")
 
 
 async def test_what_is_asked_for_twice_at_once_is_charged_once(
@@ -55,3 +57,46 @@ async def test_what_is_asked_for_twice_at_once_is_charged_once(
     assert usage.report_bytes == before + version.charged_bytes
     assert all(key.startswith("upload-") for key, _ in usage.holds)
     assert await services.stores.blocks.is_pinned(dag.root)
+
+
+async def test_what_another_account_asks_for_at_once_takes_nothing_off_ones_use(
+    ada: Member, bob: Member, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader, who pays nothing for passing it on, loses the claim to the owner, who does."""
+    services, parts = api.services, report_parts()
+    await api.sign_up(CLEO)
+    (report,) = await ada.upload(parts.dag())
+    reply, shared = await ada.share(report, parts, BOB)
+    passed_on = shared.with_readers(CLEO.key.certificate)
+    [added] = set(passed_on.packets()) - set(shared.packets())
+    asking = []
+    for member in (bob, ada):
+        upload = await member.start_upload()
+        await member.put(upload, passed_on.dag().blocks)
+        note = member.share_note(report["id"], CLEO, added)
+        root = str(passed_on.dag().root)
+        body = {"upload": upload, "root": root, "change": "readers", "shares": [note]}
+        path = f"/api/v1/reports/{report['id']}"
+        asking.append(partial(member.call, "PUT", path, body, rev=reply.json["rev"]))
+    claimed, answered = asyncio.Event(), asyncio.Event()
+    owners: list[asyncio.Task[Reply]] = []
+    replace = Reports.replace
+
+    async def meanwhile(self: Reports, changed: Report) -> Report:
+        if not owners:
+            owners.append(asyncio.create_task(asking[1]()))
+            await claimed.wait()
+        else:
+            claimed.set()
+            await answered.wait()
+        return await replace(self, changed)
+
+    monkeypatch.setattr(Reports, "replace", meanwhile)
+    his = await asking[0]()
+    answered.set()
+    [hers] = await asyncio.gather(*owners)
+    assert (his.status, hers.status) == (200, 412)
+    await make_jobs_due(api)
+    assert (await services.sweeper.do_jobs()).failed_jobs == ()
+    assert (await services.stores.quotas.usage(BOB.account)).report_bytes == 0
+    assert (await services.stores.quotas.usage(ADA.account)).report_bytes > 0
