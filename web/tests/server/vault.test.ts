@@ -181,7 +181,9 @@ describe("a password", () => {
     const elsewhere = await new Browser(server).page();
     const newPassword = "a new password nobody guesses";
     const request = { kitFile: kit.file, code: kit.code.toLowerCase(), newPassword };
-    const mistyped = { ...request, code: kit.code.replace(/^./, (first) => (first === "2" ? "3" : "2")) };
+    // The check symbol of the first group: of other slips one in 32 goes unseen.
+    const check = kit.code[3] === "2" ? "3" : "2";
+    const mistyped = { ...request, code: kit.code.slice(0, 3) + check + kit.code.slice(4) };
     await expect(elsewhere.engine.resetPassword(mistyped)).rejects.toMatchObject({ facts: { groups: [1] } });
     await elsewhere.engine.resetPassword(request);
     expect(elsewhere.state.kind).toBe("open");
