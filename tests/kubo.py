@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import time
-import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -262,7 +261,7 @@ def _wait_until_it_answers(node: KuboNode, daemon: subprocess.Popen[bytes]) -> N
     address = f"{node.gateway}/ipfs/bafyaabakaieac?format=raw"
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and daemon.poll() is None:
-        with contextlib.suppress(urllib.error.URLError, ConnectionError):
+        with contextlib.suppress(OSError):  # refused, or too slow to answer yet
             urllib.request.urlopen(address, timeout=5).close()
             return
         time.sleep(0.1)

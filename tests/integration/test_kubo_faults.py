@@ -25,6 +25,8 @@ from tests.tcp_proxy import TcpProxy, Weather, tcp_proxy
 
 pytestmark = pytest.mark.servers
 
+CUTS = 10
+
 
 @pytest.fixture
 def proxy(kubo: KuboServer) -> Iterator[TcpProxy]:
@@ -103,7 +105,7 @@ async def test_a_frozen_kubo_is_given_up_before_a_slow_ones_time_is_over(
 async def test_what_was_acknowledged_survives_cables_being_pulled(
     store: BlockStore, proxy: TcpProxy
 ) -> None:
-    finished = asyncio.Event()
+    cuts = 0
     acknowledged: list[int] = []
 
     async def upload(seed: int) -> None:
@@ -118,16 +120,23 @@ async def test_what_was_acknowledged_survives_cables_being_pulled(
             acknowledged.append(seed)
             return
 
+    async def keep_uploading(seed: int) -> None:
+        await upload(seed)
+        while cuts < CUTS:
+            await upload(seed := seed + 80)
+
     async def pull_cables() -> None:
-        while not finished.is_set():
+        nonlocal cuts
+        while True:
             # An import and a pin must fit in between now and then.
             await asyncio.sleep(random.uniform(0.05, 0.4))
             proxy.cut()
+            cuts += 1
 
     pulling = asyncio.create_task(pull_cables())
-    await asyncio.gather(*(upload(100 + 10 * number) for number in range(8)))
-    finished.set()
-    await pulling
+    await asyncio.gather(*(keep_uploading(100 + 10 * number) for number in range(8)))
+    pulling.cancel()
+    await asyncio.wait([pulling])
     await store.sweep()
     for seed in acknowledged:
         assert await store.missing(report(seed, 30_000).cids) == []
