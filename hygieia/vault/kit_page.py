@@ -76,8 +76,9 @@ def _instructions(kit: Kit) -> tuple[str, ...]:
         (
             "If there is no Hygieia any more: the lines from the third on need only the programs sq, "
             "curl and jq of Debian 13. Type the code when the fourth waits for it, with its dashes. "
-            "They make key.pgp, your key in clear, and tell where your vault is. The rest stands in "
-            "docs/guide/open-without-hygieia.md of Hygieia's source code: print it as well."
+            "They make key.pgp, your key in clear, and tell where your vault is. To read reports, "
+            "follow docs/guide/open-without-hygieia.md of Hygieia's source code from its beginning, in "
+            "another folder that is empty: print it as well."
         ),
         (
             "If you lose this page: sign in and make a new kit. The new code replaces this one in "
@@ -93,11 +94,11 @@ def _by_hand(kit: Kit) -> tuple[str, ...]:
     return (
         f"hygieia --server {shlex.quote(kit.server)} reset-password {KIT_FILE_NAME}",
         f"hygieia recover {KIT_FILE_NAME} --gateway {shlex.quote(gateway)} --out vault",
-        f"jq -j .recovery_key {KIT_FILE_NAME} > locked.pgp",
+        f"umask 077; jq -j .recovery_key {KIT_FILE_NAME} > locked.pgp",
         'read -r code && printf %s "$code" > code',
         (
             "sq key password --cert-file locked.pgp --password-file code --clear-password "
-            "--output key.pgp"
+            "--output key.pgp && rm code"
         ),
         f"curl -s {record} | grep -aoE '/ipfs/b[a-z2-7]{{58}}' | head -1",
     )

@@ -149,9 +149,9 @@ export function kitLines(kit: KitFile): string[] {
   return [
     `hygieia --server ${quoted(kit.server)} reset-password ${KIT_FILE_NAME}`,
     `hygieia recover ${KIT_FILE_NAME} --gateway ${quoted(gateway)} --out vault`,
-    `jq -j .recovery_key ${KIT_FILE_NAME} > locked.pgp`,
+    `umask 077; jq -j .recovery_key ${KIT_FILE_NAME} > locked.pgp`,
     `read -r code && printf %s "$code" > code`,
-    "sq key password --cert-file locked.pgp --password-file code --clear-password --output key.pgp",
+    "sq key password --cert-file locked.pgp --password-file code --clear-password --output key.pgp && rm code",
     `curl -s ${record} | grep -aoE '/ipfs/b[a-z2-7]{58}' | head -1`,
   ];
 }

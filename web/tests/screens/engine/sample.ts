@@ -78,9 +78,9 @@ export const kit: Kit = {
   byHand: [
     "hygieia --server https://hygieia.example reset-password hygieia-kit.json",
     "hygieia recover hygieia-kit.json --gateway https://hygieia.example --out vault",
-    "jq -j .recovery_key hygieia-kit.json > locked.pgp",
+    "umask 077; jq -j .recovery_key hygieia-kit.json > locked.pgp",
     'read -r code && printf %s "$code" > code',
-    "sq key password --cert-file locked.pgp --password-file code --clear-password --output key.pgp",
+    "sq key password --cert-file locked.pgp --password-file code --clear-password --output key.pgp && rm code",
     `curl -s 'https://hygieia.example/ipns/${mira.ipnsName}?format=ipns-record' | grep -aoE '/ipfs/b[a-z2-7]{58}' | head -1`,
   ],
 };
