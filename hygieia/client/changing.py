@@ -28,7 +28,14 @@ from hygieia.client.recipients import delegations_of
 from hygieia.client.replayed import refuse_replayed
 from hygieia.client.session import Session
 from hygieia.client.sources import media_type_of
-from hygieia.errors import Duplicate, MetaMismatch, RecipientRefused, Rollback, StaleRevision
+from hygieia.errors import (
+    Duplicate,
+    MetaMismatch,
+    RecipientRefused,
+    Rollback,
+    StaleRevision,
+    Unavailable,
+)
 from hygieia.ipld.cid import CID
 from hygieia.openpgp.times import format_time, now
 from hygieia.recovery.driving import read_from
@@ -127,7 +134,7 @@ class Changer:
         listed = await self.listed(current)
         draft = edited(draft, title=title, category=category)
         chosen = await asyncio.to_thread(self.chosen, draft)
-        if needs_new_session_key(listed) or _outgrown(listed, chosen):
+        if needs_new_session_key(listed) or chosen.is_outgrown_by(listed):
             return await self._edit_anew(current, draft, left_out)
         reading = {each.key for each in listed.readers}
         absent = delegates_left_out(chosen, listed, self.people, (), reading)
@@ -380,17 +387,11 @@ class Changer:
             await self.session.transport.call(
                 "PUT", path, body=body, if_match=current.rev, idempotency_key=key
             )
-        except (StaleRevision, Duplicate):
-            # It may be our own change that won, whose answer was lost on the way.
+        except (StaleRevision, Duplicate, Unavailable):
+            # It may be our own change that won, whose answer was lost on the way or took too long.
             answer = (await self.session.transport.call("GET", path)).document
             if answer.get("root") != entry.cid:
                 raise
-
-
-def _outgrown(listed: Readers, chosen: Chosen) -> bool:
-    """Whether somebody reads a report by a delegation of whom none acts on it any more."""
-    acting = chosen.delegations or {}
-    return any(each.delegation is not None and each.key not in acting for each in listed.readers)
 
 
 def _tell(left_out: TellLeftOut | None, going_on: NextReaders) -> None:

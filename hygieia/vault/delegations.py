@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from hygieia.vault.index import DelegationNote
     from hygieia.vault.people import Contact, People
+    from hygieia.vault.share_note import Readers
 
 MAX_CHAIN: Final = 8
 _SKEW: Final = timedelta(seconds=CLOCK_SKEW_SECONDS)
@@ -74,6 +75,13 @@ class Chosen:
     delegations: Mapping[str, str] | None = None
     left_out: tuple[LeftOut, ...] = ()
     lapsed: tuple[LeftOut, ...] = ()
+
+    def is_outgrown_by(self, listed: Readers) -> bool:
+        """Whether somebody reads a report by a delegation of whom none acts on it any more."""
+        acting = self.delegations or {}
+        return any(
+            each.delegation is not None and each.key not in acting for each in listed.readers
+        )
 
     def among(self, persons: Collection[str], people: People) -> Chosen:
         """Those of them, by the keys of now, who are among ``persons``."""

@@ -76,8 +76,8 @@ export async function replaceRoot(
     // The transport repeats what is not answered, perhaps while the first is still at work.
     await transport.call("PUT", path, { body, ifMatch: current.rev, idempotencyKey: makeId() });
   } catch (error) {
-    if (!isRefusal(error, "stale-revision", "duplicate")) throw error;
-    // It may be our own change that won, whose answer was lost on the way.
+    if (!isRefusal(error, "stale-revision", "duplicate", "unavailable")) throw error;
+    // It may be our own change that won, whose answer was lost on the way or took too long.
     if ((await transport.call("GET", path))["root"] !== entry.cid) throw error;
   }
 }
