@@ -23,6 +23,9 @@ from hygieia.errors import (
     InvalidInput,
     NotFound,
     NotSignedIn,
+    StorageFull,
+    TooManyAttempts,
+    Unavailable,
     Unreachable,
 )
 from hygieia.ipld.cid import CID
@@ -52,6 +55,7 @@ if TYPE_CHECKING:
 
 _PAGE_ITEMS: Final = 200
 _MOST_PAGES: Final = 500
+_OUTAGES: Final = (NotSignedIn, StorageFull, TooManyAttempts, Unavailable, Unreachable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +239,8 @@ class GivingBack:
 
         In one change: what the index has is not found any more, so a report that was entered
         without its readers would stay so. One whose readers cannot be had now stops no other: it
-        goes on waiting. Raises ``Unreachable``, ``NotSignedIn``: then nothing is entered.
+        goes on waiting. Raises what all would fail by, ``Unreachable`` among it, and what befalls
+        one that the index has as somebody else's: then nothing is entered.
         """
         changes: list[Change] = [PutFormerKey(found.former)]
         entries: list[ReportEntry] = []
@@ -243,15 +248,20 @@ class GivingBack:
         for report in found.opened:
             try:
                 change = await self._hers_again(report, found.former)
-            except (Unreachable, NotSignedIn):
-                raise
             except HygieiaError as error:
+                if isinstance(error, _OUTAGES) or self._is_listed(report.meta.id):
+                    raise
                 failed[report.meta.id] = error
             else:
                 changes.append(change)
                 entries.append(change.entry)
         await self.contacts.index.change(changes)
         return Confirmed(tuple(entries), failed)
+
+    def confirmed(self, key: str) -> FormerKey | None:
+        """The user's own former key that begins so and was confirmed before; None if none was."""
+        mine = self.contacts.index.state.keys.former_keys
+        return next((each for each in mine if each.key.startswith(key)), None)
 
     async def take_out(self, name: str) -> str:
         """Take a report that this vault does not have out of the user's trash; returns its id.
@@ -278,9 +288,12 @@ class GivingBack:
         root = answers.text(answer, "root")
         if root != str(found.encrypted.root):
             report = await self._read(root, people, Expected(entry=_entry(found)))
-        known = index.state.find(found.meta.id) is not None
+        known = self._is_listed(found.meta.id)
         listed = await index.readers(found.meta.id) if known else Readers(found.meta.id)
         return PutReport(_entry(report), await readers_of(transport, report, listed, people))
+
+    def _is_listed(self, report_id: str) -> bool:
+        return self.contacts.index.state.find(report_id) is not None
 
     async def _candidates(self) -> AsyncIterator[tuple[str, str]]:
         """Reports that the server names: her own that wait, and shared ones not in the index."""

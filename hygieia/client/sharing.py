@@ -27,7 +27,7 @@ from hygieia.errors import (
 from hygieia.openpgp.packets import pkesk_digest
 from hygieia.openpgp.times import format_time, now
 from hygieia.vault.contacts import check_recipients
-from hygieia.vault.give_back import former_key_of
+from hygieia.vault.give_back import former_keys_of
 from hygieia.vault.index import PutReport
 from hygieia.vault.report_entry import ReportEntry
 from hygieia.vault.share_note import Readers
@@ -145,14 +145,13 @@ class Sharer:
             missing = _not_yet(current, readers, certificates)
             if not missing:
                 return None
-            had = {each.key: former_key_of(each, current.report.meta) for each in contacts}
             built = await asyncio.to_thread(
                 add_readers,
                 current.report,
                 missing,
                 key=key,
                 created=format_time(now()),
-                former={person: former for person, former in had.items() if former is not None},
+                former=former_keys_of(contacts, current.report.meta),
             )
             return _Step(built, with_added(readers, built.added, self.changer.people))
 
@@ -189,6 +188,7 @@ class Sharer:
                 key=key,
                 created=format_time(now()),
                 delegations=found.delegations,
+                former=former_keys_of(self.changer.index.state.contacts(), current.report.meta),
             )
             return _Step(built, with_added(readers, built.added, self.changer.people))
 

@@ -44,10 +44,16 @@ def theirs(contact: Contact, entries: Iterable[ReportEntry]) -> list[ReportEntry
     ]
 
 
-def former_key_of(contact: Contact, meta: ReportMeta) -> FormerKey | None:
+def _former_key_of(contact: Contact, meta: ReportMeta) -> FormerKey | None:
     """The key that the contact had before and by which the report is hers, if it is."""
     had = {each.key: each for each in (*contact.former_keys, *contact.superseded)}
     return had.get(meta.owner) or had.get(meta.author)
+
+
+def former_keys_of(contacts: Iterable[Contact], meta: ReportMeta) -> dict[str, FormerKey]:
+    """By the key of now, of those of ``contacts`` who had the key by which the report is theirs."""
+    had = ((each.key, _former_key_of(each, meta)) for each in contacts)
+    return {key: former for key, former in had if former is not None}
 
 
 @dataclass(frozen=True, slots=True)

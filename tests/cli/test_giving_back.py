@@ -96,6 +96,8 @@ def test_one_action_gives_back_and_she_owns_it_again(story: Story) -> None:
     mine = by(story.ingrid, "give-back", "--confirm", found["former_key"][:16], "--json")
     assert mine.code == 0, mine.err
     assert (mine.json["former_key"], mine.json["failed"]) == (found["former_key"], [])
+    again = by(story.ingrid, "give-back", "--confirm", found["former_key"][:16], "--json")
+    assert again.json == {**mine.json, "reports": []}, "nothing is left to do"
     assert by(story.ingrid, "cat", story.shared).out == "EF 61 %\n"
     assert by(story.ingrid, "cat", story.kept).code == 4, "what was never shared stays lost"
     assert by(story.ingrid, "edit", story.shared, "--title", "Mine again").code == 0

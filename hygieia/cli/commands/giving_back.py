@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hygieia.cli.invocation import Invocation
     from hygieia.client.giving_back import Confirmed, Done, Found, Request
     from hygieia.errors import HygieiaError
+    from hygieia.vault.people import FormerKey
 
 _REQUEST = (
     "{email} made a new key: you could give back access to {count}. Call first, on a number you "
@@ -138,24 +139,29 @@ def _confirm(invocation: Invocation, key: str) -> None:
     from hygieia.cli.reports import describe, report_table
     from hygieia.cli.sessions import opened_vault, run
     from hygieia.cli.text import counted
+    from hygieia.client.giving_back import Confirmed
     from hygieia.errors import Failed, InvalidInput, NotFound
 
-    async def work() -> tuple[Found, Confirmed]:
+    async def work() -> tuple[FormerKey, Confirmed]:
         async with opened_vault(invocation) as vault:
             found = await vault.giving_back.found()
             chosen = [each for each in found if each.former.key.startswith(key.lower())]
             if len(key) < _SHORTEST or len(chosen) > 1:
                 raise InvalidInput(f"Type {_SHORTEST} or more characters of the key.")
-            if not chosen:
-                raise NotFound(
-                    "Nobody gave anything back that belonged to this key.",
-                    hint="See: hygieia give-back",
-                )
-            return chosen[0], await vault.giving_back.confirm(chosen[0])
+            if chosen:
+                return chosen[0].former, await vault.giving_back.confirm(chosen[0])
+            # Said again: what waited for it then, the vault has entered by itself since.
+            before = vault.giving_back.confirmed(key.lower())
+            if before is not None:
+                return before, Confirmed(())
+            raise NotFound(
+                "Nobody gave anything back that belonged to this key.",
+                hint="See: hygieia give-back",
+            )
 
-    found, done = run(work())
+    former, done = run(work())
     document = {
-        "former_key": found.former.key,
+        "former_key": former.key,
         "reports": [describe(entry) for entry in done.reports],
         "failed": _failed(done.failed),
     }

@@ -159,3 +159,19 @@ async def test_a_delegate_with_a_new_key_is_given_the_past_under_it(
     assert (again.changed, said(again)) == ((), [])
     assert await readers(ana, past) == given
     assert await readers(ana, taken_off) == {}
+
+
+async def test_past_reports_give_an_author_with_a_new_key_back_what_he_wrote(
+    person: Person, new_key: Person, tmp_path: Path
+) -> None:
+    ana, before, _, _ = await with_doctor_and_delegate(person)
+    entry = await put(before, tmp_path, "letter", owner=email(ana))
+    await opened_again(ana)
+    delegation = await give(ana, before)
+    boris = await new_key("Boris")
+    await ana.contacts.accept(email(boris))
+    await meet(ana, boris)
+    assert [each.id for each in (await ana.delegates.apply([delegation.id])).changed] == [entry.id]
+    [found] = await boris.giving_back.found()
+    assert found.former.key == key(before)
+    assert [each.id for each in found.reports] == [entry.id]

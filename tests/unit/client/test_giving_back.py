@@ -18,6 +18,7 @@ from hygieia.errors import (
     InvalidInput,
     NotFound,
     StaleRevision,
+    Unavailable,
     Unreachable,
 )
 from hygieia.openpgp.keys import UnlockedKey
@@ -101,15 +102,21 @@ async def test_she_reads_exactly_what_he_held_and_owns_it_again(lost: Lost, tmp_
     ] * 2
 
 
-async def test_what_an_index_took_for_somebody_elses_is_hers_again_too(lost: Lost) -> None:
+async def test_what_an_index_took_for_somebody_elses_is_hers_again_too(
+    lost: Lost, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A doctor had stored it, whom she verified before a page looked (as pages did once)."""
     ingrid = lost.ingrid
     await lost.boris.giving_back.give_back(EMAIL, await lost.compared())
     [before] = await ingrid.giving_back.found()
     await ingrid.index.change([PutReport(entry) for entry in before.reports])
     [found] = await ingrid.giving_back.found()
+    # Once the key is hers such a report is not found any more: without its readers none is entered.
+    with no_readers(lost.shared[0], NotFound("not now"), monkeypatch), pytest.raises(NotFound):
+        await ingrid.giving_back.confirm(found)
     await ingrid.giving_back.confirm(found)
-    assert {entry.id for entry in ingrid.list().reports} == set(lost.shared)
+    his = {lost.boris.session.key.key_id}
+    assert await readers_by_index(ingrid) == dict.fromkeys(lost.shared, his)
     people = ingrid.index.state.people(ingrid.session.key.certificate)
     assert all(people.is_me(entry.owner) for entry in ingrid.list().reports)
     assert await ingrid.giving_back.found() == []
@@ -243,8 +250,9 @@ async def test_confirming_that_was_cut_is_done_by_saying_it_again(
     await lost.boris.giving_back.give_back(EMAIL, await lost.compared())
     [found] = await ingrid.giving_back.found()
     last = found.reports[-1].id
-    with no_readers(last, Unreachable("the line was cut"), monkeypatch), pytest.raises(Unreachable):
-        await ingrid.giving_back.confirm(found)
+    for error in (Unreachable("the line was cut"), Unavailable("later")):
+        with no_readers(last, error, monkeypatch), pytest.raises(type(error)):
+            await ingrid.giving_back.confirm(found)
     assert list(ingrid.list().reports) == []
     [again] = await ingrid.giving_back.found()
     assert {entry.id for entry in again.reports} == set(lost.shared)

@@ -103,6 +103,8 @@ export interface Meanwhile {
 /** What became of one report of a share, an unshare or a giving back. */
 export interface ShareOutcome {
   readonly report: string;
+  /** As it is known here: of a report that somebody gives back the list may know nothing yet. */
+  readonly title: string;
   readonly state:
     /** Durable at the server, and in the index. */
     | "done"

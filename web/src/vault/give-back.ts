@@ -37,8 +37,18 @@ export function isTakenOff(contact: ContactRow, { owner }: ReportEntry, readers:
   return people.isMe(owner) && [...readers.removed, ...keptOutOf(readers)].some((key) => keys.has(key) || people.same(key, contact.key));
 }
 
+/** By the key of now, of those of `contacts` who had the key by which a report is theirs. */
+export function formerKeysOf(contacts: Iterable<ContactRow>, meta: ReportMeta): Map<string, FormerKey> {
+  const found = new Map<string, FormerKey>();
+  for (const contact of contacts) {
+    const had = formerKeyOf(contact, meta);
+    if (had !== null) found.set(contact.key, had);
+  }
+  return found;
+}
+
 /** The key that the contact had before and by which the report is hers; null where it is not. */
-export function formerKeyOf(contact: ContactRow, { owner, author }: ReportMeta): FormerKey | null {
+function formerKeyOf(contact: ContactRow, { owner, author }: ReportMeta): FormerKey | null {
   const had = [...contact.former_keys, ...supersededOf(contact)];
   const found = had.find(({ key }) => key === owner) ?? had.find(({ key }) => key === author);
   return found === undefined ? null : { key: found.key, certificate: found.certificate };

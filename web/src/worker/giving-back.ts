@@ -248,7 +248,8 @@ export class GivingBack {
         changes.push(await this.hersAgain(report, found.former));
         outcomes.push(outcome(entryNow(report), "done"));
       } catch (error) {
-        if (!(error instanceof EngineError) || isOutage(error)) throw error;
+        const isListed = findReport(this.vault.index.state, report.meta.id) !== undefined;
+        if (!(error instanceof EngineError) || isOutage(error) || isListed) throw error;
         outcomes.push(outcome(entryNow(report), "failed", { error }));
         waiting.push(report);
       }

@@ -11,9 +11,9 @@ import type { Meanwhile, ShareOutcome, ShareProgress } from "../engine/interface
 import { invalid, isRefusal, refusal } from "../refusal.ts";
 import { checkRecipients } from "../vault/contacts.ts";
 import type { LeftOut } from "../vault/delegations.ts";
-import { formerKeyOf } from "../vault/give-back.ts";
+import { formerKeysOf } from "../vault/give-back.ts";
 import type { Change } from "../vault/index/changes.ts";
-import { requireReport } from "../vault/index/state.ts";
+import { contactsOf, requireReport } from "../vault/index/state.ts";
 import type { ContactRow, FormerKey } from "../vault/people.ts";
 import type { ReportEntry } from "../vault/report-entry.ts";
 import type { Readers } from "../vault/share-note.ts";
@@ -83,11 +83,7 @@ export class Sharer {
    */
   adding(contacts: readonly ContactRow[], certificates: readonly Certificate[]): Plan {
     return async (current, readers) => {
-      const former = new Map<string, FormerKey>();
-      for (const contact of contacts) {
-        const had = formerKeyOf(contact, current.report.meta);
-        if (had !== null) former.set(contact.key, had);
-      }
+      const former = formerKeysOf(contacts, current.report.meta);
       return this.withReaders(current, readers, await notYet(current, readers, certificates), { former });
     };
   }
@@ -97,7 +93,8 @@ export class Sharer {
     const delegations = new Map([[certificate.keyId, delegation]]);
     return async (current, readers) => {
       const wanted = notTakenOff([certificate], readers, this.vault.people());
-      return this.withReaders(current, readers, await notYet(current, readers, wanted), { delegations });
+      const former = formerKeysOf(contactsOf(this.vault.index.state), current.report.meta);
+      return this.withReaders(current, readers, await notYet(current, readers, wanted), { delegations, former });
     };
   }
 
@@ -122,7 +119,8 @@ export class Sharer {
       onLeftOut(meta.id, leftOutNow(chosen, readers, vault.people()));
       const { certificates, delegations } = chosen;
       const missing = await notYet(current, readers, notTakenOff(certificates, readers, vault.people()));
-      return this.withReaders(current, readers, missing, { delegations });
+      const former = formerKeysOf(contactsOf(vault.index.state), meta);
+      return this.withReaders(current, readers, missing, { delegations, former });
     };
   }
 
@@ -306,7 +304,7 @@ export function outcome(
   state: ShareOutcome["state"],
   { error = null, meanwhile = null }: { error?: EngineError | null; meanwhile?: Meanwhile | null } = {},
 ): ShareOutcome {
-  return { report: entry.id, state, error, meanwhile };
+  return { report: entry.id, title: entry.title, state, error, meanwhile };
 }
 
 /** Whatever else was wanted would fail in the same way. */

@@ -29,7 +29,7 @@ import type {
 import * as people from "./people.ts";
 import { reportId, rows } from "./sample.ts";
 
-const done = (report: string): ShareOutcome => ({ report, state: "done", error: null, meanwhile: null });
+const done = (report: string): ShareOutcome => ({ report, title: report, state: "done", error: null, meanwhile: null });
 
 /** What a scene wants the next share, unshare or giving back to come to. */
 export type Trouble = ReadonlyMap<string, Partial<ShareOutcome>>;
