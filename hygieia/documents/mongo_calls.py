@@ -20,11 +20,15 @@ T = TypeVar("T")
 QUEUE_SECONDS: Final = 2.0
 """How long a call may wait for a thread of the driver's, when all wait for a server."""
 
-TRIES: Final = 7
+TRIES: Final = 4
 """How often a write is tried that the server takes back for another's sake."""
 
-FIRST_PAUSE_SECONDS: Final = 0.05
-"""The longest pause before its second try; twice that before its third, and so on."""
+FIRST_PAUSE_SECONDS: Final = 1.0
+"""The longest pause before its second try; twice that before its third, and so on.
+
+PostgreSQL looks for a deadlock after a second. Who came again sooner would meet the others before
+one of them is through, and be one more to wait for.
+"""
 
 
 async def until_kept(write: Callable[[], Awaitable[T]]) -> T:

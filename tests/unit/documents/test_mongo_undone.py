@@ -11,6 +11,8 @@ from hygieia.documents.mongo_calls import TRIES, Calls, until_kept
 from hygieia.documents.mongo_errors import translate
 from hygieia.errors import Failed, Unavailable
 
+pytestmark = pytest.mark.usefixtures("short_pauses")
+
 DEADLOCK = errors.WriteError("deadlock detected", 16908292)
 UNDONE = [
     DEADLOCK,
@@ -19,6 +21,11 @@ UNDONE = [
     errors.OperationFailure("Write conflict during plan execution", 112),
     errors.BulkWriteError({"writeErrors": [{"code": 16908292, "errmsg": "deadlock detected"}]}),
 ]
+
+
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hygieia.documents.mongo_calls.FIRST_PAUSE_SECONDS", 0.001)
 
 
 @dataclass
