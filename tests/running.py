@@ -171,11 +171,21 @@ def _without_settings() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("HYGIEIA_")}
 
 
+def _stands_still(pid: int) -> bool:
+    threads = Path(f"/proc/{pid}/task").glob("*/stat")
+    return all(each.read_text().rpartition(")")[2].split()[0] == "T" for each in threads)
+
+
 @contextlib.contextmanager
 def frozen(process: subprocess.Popen[bytes] | None) -> Iterator[None]:
     """Meanwhile a server takes connections and answers nothing."""
     assert process is not None
     process.send_signal(signal.SIGSTOP)
+    # Its threads stop one after the other, as each gets a core: until then they answer.
+    end = time.monotonic() + STOP_SECONDS
+    while not _stands_still(process.pid):
+        assert time.monotonic() < end, "it does not stop"
+        time.sleep(0.01)
     try:
         yield
     finally:

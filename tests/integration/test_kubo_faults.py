@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import http.client
 import random
-import signal
 import urllib.error
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -21,6 +20,7 @@ from hygieia.errors import BlockRefused, Unavailable
 from hygieia.ipld.block import UnverifiedBlock
 from tests.dags import raw, report, shared_and_shared_again
 from tests.kubo import KuboServer
+from tests.running import frozen
 from tests.tcp_proxy import TcpProxy, Weather, tcp_proxy
 
 pytestmark = pytest.mark.servers
@@ -88,15 +88,11 @@ async def test_a_frozen_kubo_is_given_up_before_a_slow_ones_time_is_over(
 ) -> None:
     dag = report(1, 50_000)
     await store.put(dag.blocks, holder="one")
-    assert kubo.process is not None
-    kubo.process.send_signal(signal.SIGSTOP)
-    try:
+    with frozen(kubo.process):
         asked = [store.get(dag.root), store.size(dag.root), store.put(report(2).blocks, holder="x")]
         outcomes = await asyncio.wait_for(
             asyncio.gather(*asked, return_exceptions=True), CALL_SECONDS
         )
-    finally:
-        kubo.process.send_signal(signal.SIGCONT)
     assert [type(outcome) for outcome in outcomes] == [Unavailable] * 3
     assert await store.get(dag.root) == dag.blocks[-1].data
     assert await store.put(report(2).blocks, holder="x") > 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -18,7 +17,7 @@ from tests.factories.dags import IndexParts, report_parts
 from tests.factories.servers import Api, Member, running_api, settings_in
 from tests.kubo import KuboServer, in_a_swarm, kubo_server
 from tests.people import BOB
-from tests.running import running_server
+from tests.running import frozen, running_server
 
 pytestmark = pytest.mark.servers
 
@@ -171,10 +170,8 @@ async def test_a_frozen_kubo_is_said_to_be_away_in_time_and_found_again(
     parts = report_parts(os.urandom(50_000))
     (report,) = await ada.upload(parts.dag())
     upload = await ada.start_upload()
-    assert kubo.process is not None
-    kubo.process.send_signal(signal.SIGSTOP)
-    began = time.monotonic()
-    try:
+    with frozen(kubo.process):
+        began = time.monotonic()
         replies = await asyncio.gather(
             api.call("GET", f"/ipfs/{report['root']}?format=raw"),
             ada.put(upload, report_parts(os.urandom(50_000)).dag().blocks),
@@ -182,8 +179,6 @@ async def test_a_frozen_kubo_is_said_to_be_away_in_time_and_found_again(
         )
         took = time.monotonic() - began
         listed = await ada.call("GET", "/api/v1/reports")
-    finally:
-        kubo.process.send_signal(signal.SIGCONT)
     assert [reply.status for reply in replies] == [503, 503, 503]
     assert all(int(reply.headers["Retry-After"]) > 0 for reply in replies[:2])
     assert took < 90, "nobody waits for it for ever"

@@ -65,7 +65,7 @@ function shellLines(): string {
   const blocks = [...guide.matchAll(FENCE)].map(([, mark, text]) => ({ mark, text: text! }));
   const careful = blocks.filter(({ mark }) => mark === "careful").map(({ text }) => text);
   return blocks
-    .filter(({ mark }) => mark !== "careful" && mark !== "cleanup")
+    .filter(({ mark }) => !["careful", "cleanup", "code"].includes(mark!))
     .flatMap(({ mark, text }) => (mark === "setup" ? [text, ...careful] : [text]))
     .join("\n");
 }
