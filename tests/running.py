@@ -173,7 +173,10 @@ def _without_settings() -> dict[str, str]:
 
 def _stands_still(pid: int) -> bool:
     threads = Path(f"/proc/{pid}/task").glob("*/stat")
-    return all(each.read_text().rpartition(")")[2].split()[0] == "T" for each in threads)
+    try:
+        return all(each.read_text().rpartition(")")[2].split()[0] == "T" for each in threads)
+    except (FileNotFoundError, ProcessLookupError):  # one has ended meanwhile
+        return False
 
 
 @contextlib.contextmanager
