@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from hygieia.cli.invocation import Invocation
     from hygieia.client.delegates import Applied
     from hygieia.client.sdk import Vault
+    from hygieia.errors import HygieiaError
     from hygieia.vault.sharing import LeftOut, NextReaders
 
 _WORDS: Final = {
@@ -57,9 +58,7 @@ def warn_of_applied(invocation: Invocation, applied: Applied) -> None:
     for each in applied.left_out:
         who, words = _said(each)
         invocation.warn(f"Past reports were not opened to {who}, who {words}")
-    for report, error in applied.failed.items():
-        todo = f" {error.hint}" if error.hint else ""
-        invocation.warn(f"report {report[:8]} was not opened: {error}{todo}")
+    warn_of_failed(invocation, applied.failed, "was not opened")
     if applied.left_out or applied.failed:
         invocation.message("Once that is done, they are opened with: hygieia delegations resume")
 
@@ -113,3 +112,12 @@ def _said(left_out: LeftOut) -> tuple[str, str]:
 
 def _email(left_out: LeftOut) -> str | None:
     return None if left_out.contact is None else left_out.contact.email
+
+
+def warn_of_failed(
+    invocation: Invocation, failed: Mapping[str, HygieiaError], what_became: str
+) -> None:
+    """Name each report that something stopped, why, and what to do."""
+    for report, error in failed.items():
+        todo = f" {error.hint}" if error.hint else ""
+        invocation.warn(f"report {report[:8]} {what_became}: {error}{todo}")

@@ -100,6 +100,7 @@ def _list(invocation: Invocation) -> None:
 
 
 def _give(invocation: Invocation, email: str, number: str | None) -> None:
+    from hygieia.cli.left_out import warn_of_failed
     from hygieia.cli.progress import progress
     from hygieia.cli.reports import describe, report_table
     from hygieia.cli.sessions import opened_vault, run
@@ -119,9 +120,7 @@ def _give(invocation: Invocation, email: str, number: str | None) -> None:
         "failed": _failed(done.failed),
     }
     if done.failed:
-        for report, error in done.failed.items():
-            todo = f" {error.hint}" if error.hint else ""
-            invocation.warn(f"report {report[:8]} was not given back: {error}{todo}")
+        warn_of_failed(invocation, done.failed, "was not given back")
         count = counted(len(done.failed), "report")
         closed = all(isinstance(error, NotFound) for error in done.failed.values())
         hint = (
@@ -136,6 +135,7 @@ def _give(invocation: Invocation, email: str, number: str | None) -> None:
 
 
 def _confirm(invocation: Invocation, key: str) -> None:
+    from hygieia.cli.left_out import warn_of_failed
     from hygieia.cli.reports import describe, report_table
     from hygieia.cli.sessions import opened_vault, run
     from hygieia.cli.text import counted
@@ -166,9 +166,7 @@ def _confirm(invocation: Invocation, key: str) -> None:
         "failed": _failed(done.failed),
     }
     if done.failed:
-        for report, error in done.failed.items():
-            todo = f" {error.hint}" if error.hint else ""
-            invocation.warn(f"report {report[:8]} is not yours again yet: {error}{todo}")
+        warn_of_failed(invocation, done.failed, "is not yours again yet")
         error = Failed(
             f"{counted(len(done.failed), 'report')} could not be made yours again.",
             hint="Run it again to go on.",
