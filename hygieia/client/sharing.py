@@ -172,6 +172,7 @@ class Sharer:
         and no other. Raises as ``share``.
         """
         key = self.changer.session.key
+        contacts = tuple(self.changer.index.state.contacts())
 
         async def plan(current: Current, readers: Readers) -> _Step | None:
             found = await asyncio.to_thread(chosen, current.report)
@@ -188,7 +189,7 @@ class Sharer:
                 key=key,
                 created=format_time(now()),
                 delegations=found.delegations,
-                former=former_keys_of(self.changer.index.state.contacts(), current.report.meta),
+                former=former_keys_of(contacts, current.report.meta),
             )
             return _Step(built, with_added(readers, built.added, self.changer.people))
 

@@ -91,9 +91,10 @@ export class Sharer {
   /** What adds a delegate; nobody comes back by it whom the owner took off. */
   addingBy(delegation: string, certificate: Certificate): Plan {
     const delegations = new Map([[certificate.keyId, delegation]]);
+    const contacts = contactsOf(this.vault.index.state);
     return async (current, readers) => {
       const wanted = notTakenOff([certificate], readers, this.vault.people());
-      const former = formerKeysOf(contactsOf(this.vault.index.state), current.report.meta);
+      const former = formerKeysOf(contacts, current.report.meta);
       return this.withReaders(current, readers, await notYet(current, readers, wanted), { delegations, former });
     };
   }
@@ -113,13 +114,14 @@ export class Sharer {
   /** What adds those for whom a delegation acts on a report. */
   private delegates(onLeftOut: OnLeftOut): Plan {
     const { vault } = this;
+    const contacts = contactsOf(vault.index.state);
     return async (current, readers) => {
       const { meta } = current.report;
       const chosen = await delegatesFor(vault, meta);
       onLeftOut(meta.id, leftOutNow(chosen, readers, vault.people()));
       const { certificates, delegations } = chosen;
       const missing = await notYet(current, readers, notTakenOff(certificates, readers, vault.people()));
-      const former = formerKeysOf(contactsOf(vault.index.state), meta);
+      const former = formerKeysOf(contacts, meta);
       return this.withReaders(current, readers, missing, { delegations, former });
     };
   }
