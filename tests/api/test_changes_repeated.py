@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -13,7 +15,30 @@ from tests.factories.dags import report_parts
 from tests.factories.servers import Api, Member, Reply
 from tests.people import ADA, BOB, Person
 
+Ask = Callable[[], Coroutine[Any, Any, Reply]]
+
 CLEO = Person(email="cleo@example.org", account="c" * 32, password="paper clip")
+
+
+async def both_at_once(first: Ask, second: Ask, monkeypatch: pytest.MonkeyPatch) -> list[Reply]:
+    """The second takes the claim while the first is about to replace the root, and comes too late."""
+    claimed, answered = asyncio.Event(), asyncio.Event()
+    seconds: list[asyncio.Task[Reply]] = []
+    replace = Reports.replace
+
+    async def meanwhile(self: Reports, changed: Report) -> Report:
+        if not seconds:
+            seconds.append(asyncio.create_task(second()))
+            await claimed.wait()
+        else:
+            claimed.set()
+            await answered.wait()
+        return await replace(self, changed)
+
+    monkeypatch.setattr(Reports, "replace", meanwhile)
+    reply = await first()
+    answered.set()
+    return [reply, *await asyncio.gather(*seconds)]
 
 
 async def test_what_is_asked_for_twice_at_once_is_charged_once(
@@ -30,23 +55,7 @@ async def test_what_is_asked_for_twice_at_once_is_charged_once(
     path = f"/api/v1/reports/{report['id']}"
     body = {"upload": upload, "root": str(dag.root), "change": "edit", "shares": []}
     ask = partial(ada.call, "PUT", path, body, rev=report["rev"])
-    claimed, answered = asyncio.Event(), asyncio.Event()
-    seconds: list[asyncio.Task[Reply]] = []
-    replace = Reports.replace
-
-    async def meanwhile(self: Reports, changed: Report) -> Report:
-        if not seconds:
-            seconds.append(asyncio.create_task(ask()))
-            await claimed.wait()
-        else:
-            claimed.set()
-            await answered.wait()
-        return await replace(self, changed)
-
-    monkeypatch.setattr(Reports, "replace", meanwhile)
-    first = await ask()
-    answered.set()
-    [second] = await asyncio.gather(*seconds)
+    first, second = await both_at_once(ask, ask, monkeypatch)
     assert (first.status, second.status, second.code) == (200, 412, "stale-revision")
     version = await services.stores.reports.version(str(dag.root))
     assert version is not None
@@ -78,23 +87,7 @@ async def test_what_another_account_asks_for_at_once_takes_nothing_off_ones_use(
         body = {"upload": upload, "root": root, "change": "readers", "shares": [note]}
         path = f"/api/v1/reports/{report['id']}"
         asking.append(partial(member.call, "PUT", path, body, rev=reply.json["rev"]))
-    claimed, answered = asyncio.Event(), asyncio.Event()
-    owners: list[asyncio.Task[Reply]] = []
-    replace = Reports.replace
-
-    async def meanwhile(self: Reports, changed: Report) -> Report:
-        if not owners:
-            owners.append(asyncio.create_task(asking[1]()))
-            await claimed.wait()
-        else:
-            claimed.set()
-            await answered.wait()
-        return await replace(self, changed)
-
-    monkeypatch.setattr(Reports, "replace", meanwhile)
-    his = await asking[0]()
-    answered.set()
-    [hers] = await asyncio.gather(*owners)
+    his, hers = await both_at_once(asking[0], asking[1], monkeypatch)
     assert (his.status, hers.status) == (200, 412)
     await make_jobs_due(api)
     assert (await services.sweeper.do_jobs()).failed_jobs == ()

@@ -47,6 +47,18 @@ async def rekey(ana: Vault, entry: ReportEntry, tmp_path: Path) -> None:
     await ana.rekeying.rekey(entry)
 
 
+async def cut_short(
+    person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Vault, Vault, Path]:
+    """Ana has what Boris was storing for her from a folder when his command ended."""
+    ana, boris, _, _ = await with_doctor_and_delegate(person)
+    folder = folder_in(tmp_path)
+    with index_lost(monkeypatch):
+        await boris.put([folder], owner=email(ana))
+    await opened_again(ana)
+    return ana, boris, folder
+
+
 @pytest.mark.parametrize("change", [nothing, edit, update, rekey])
 async def test_what_its_owner_changed_since_is_not_stored_for_her_again(
     change: Callable[[Vault, ReportEntry, Path], Awaitable[None]],
@@ -54,11 +66,7 @@ async def test_what_its_owner_changed_since_is_not_stored_for_her_again(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    ana, boris, _, _ = await with_doctor_and_delegate(person)
-    folder = folder_in(tmp_path)
-    with index_lost(monkeypatch):
-        await boris.put([folder], owner=email(ana))
-    await opened_again(ana)
+    ana, boris, folder = await cut_short(person, tmp_path, monkeypatch)
     before = ana.list().reports
     for entry in before:
         await change(ana, entry, tmp_path)
@@ -101,11 +109,7 @@ async def test_what_its_owner_shows_no_more_is_stored_for_her_again(
     person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """To who may not see it, it looks like what never came: a second copy harms less than none."""
-    ana, boris, _, _ = await with_doctor_and_delegate(person)
-    folder = folder_in(tmp_path)
-    with index_lost(monkeypatch):
-        await boris.put([folder], owner=email(ana))
-    await opened_again(ana)
+    ana, boris, folder = await cut_short(person, tmp_path, monkeypatch)
     before = ana.list().reports
     for entry in before:
         await unshare(ana, entry, boris)
