@@ -10,6 +10,9 @@ what is too slow:
 * while an answer is being sent, the client must take at least ``MIN_TAKEN_BYTES`` in every
   ``STALLED_SECONDS`` for which there is no room; where the system does not tell how much it takes,
   it must have made room by then.
+
+A server that stood still itself (a paused machine, a frozen process) could neither read nor send
+meanwhile: it counts that against nobody, and begins to wait anew.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import asyncio
 import contextlib
 import socket
 import struct
+from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
 from aiohttp import web
@@ -26,13 +30,15 @@ from hygieia.server.protocol import connection
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 HEADER_SECONDS: Final = 10.0
 BODY_WINDOW_SECONDS: Final = 10.0
 MIN_BODY_BYTES: Final = 10 * 1024
 STALLED_SECONDS: Final = 30.0
 MIN_TAKEN_BYTES: Final = 30 * 1024
+STOOD_STILL_SECONDS: Final = 0.5
+"""Who judges this much too late has not watched: the loop is to be held for 10 ms at most."""
 TLS_HANDSHAKE_SECONDS: Final = 10.0
 BACKLOG: Final = 1024
 READ_AT_ONCE_BYTES: Final = 1 << 20
@@ -182,33 +188,43 @@ class PatientProtocol(asyncio.Protocol):
         _cancel(self._body_timer)
         self._body_timer = None
 
+    def _in(self, seconds: float, judge: Callable[[bool], None]) -> asyncio.TimerHandle:
+        """Judge in so many seconds, told whether the server watched until then."""
+        due = self._loop.time() + seconds
+        return self._loop.call_at(due, lambda: judge(self._loop.time() - due < STOOD_STILL_SECONDS))
+
     def _await_header(self) -> None:
-        self._header_timer = self._loop.call_later(self._patience.header_seconds, self._close)
+        self._header_timer = self._in(self._patience.header_seconds, self._judge_header)
+
+    def _judge_header(self, watched: bool) -> None:
+        if watched:
+            self._close()
+        else:
+            self._await_header()
 
     def _watch_body(self) -> None:
-        self._body_timer = self._loop.call_later(
-            self._patience.body_window_seconds, self._judge_body, self._received_bytes
-        )
+        judge = partial(self._judge_body, self._received_bytes)
+        self._body_timer = self._in(self._patience.body_window_seconds, judge)
 
-    def _judge_body(self, received_before: int) -> None:
+    def _judge_body(self, received_before: int, watched: bool) -> None:
         request, transport = self._request, self._transport
         if request is None or transport is None or request.content.is_eof():
             return
         slow = self._received_bytes - received_before < MIN_BODY_BYTES
-        if slow and transport.is_reading():
+        if slow and watched and transport.is_reading():
             self._close()
         else:
             self._watch_body()
 
     def _watch_room(self) -> None:
-        self._stalled_timer = self._loop.call_later(
-            self._patience.stalled_seconds, self._judge_room, _taken_bytes(self._transport)
-        )
+        judge = partial(self._judge_room, _taken_bytes(self._transport))
+        self._stalled_timer = self._in(self._patience.stalled_seconds, judge)
 
-    def _judge_room(self, taken_before: int | None) -> None:
+    def _judge_room(self, taken_before: int | None, watched: bool) -> None:
         # Room comes in steps of a MiB and more: who takes 40 kB/s, steadily, needs longer for one.
         taken = _taken_bytes(self._transport)
-        if taken is None or taken_before is None or taken - taken_before < MIN_TAKEN_BYTES:
+        slow = taken is None or taken_before is None or taken - taken_before < MIN_TAKEN_BYTES
+        if slow and watched:
             self._close()
         else:
             self._watch_room()

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from hygieia.server import connections
-from hygieia.server.connections import Patience
+from hygieia.server.connections import STOOD_STILL_SECONDS, Patience
 from tests.factories.dags import new_report
 from tests.factories.servers import Api, running_api, settings_in
 
 # The server's own limits are ten seconds and more; here they are short, and nothing is timed.
 QUICK = Patience(header_seconds=0.3, body_window_seconds=0.3, stalled_seconds=0.3)
+
+REFUSED_BODY = (
+    b"POST /api/v1/sessions HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+    b"Content-Length: 2\r\n\r\n{}"
+)
 
 
 @pytest.fixture
@@ -98,7 +104,7 @@ async def test_an_answer_that_is_read_slowly_but_steadily_is_sent(tmp_path: Path
     patience = Patience(stalled_seconds=3.0)
     async with running_api(settings_in(tmp_path), patience=patience) as api:
         dag = new_report(bytes(30 << 20))
-        await api.services.stores.blocks.put(dag.blocks)
+        await api.services.stores.blocks.put(dag.blocks, holder="a test")
         host, _, port = api.url.removeprefix("http://").partition(":")
         with socket.socket() as slow:
             slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 15)
@@ -112,6 +118,31 @@ async def test_an_answer_that_is_read_slowly_but_steadily_is_sent(tmp_path: Path
                 await asyncio.sleep(0.1)
             # What the kernel has goes on coming after the connection was given up.
             assert api.services.metrics.in_flight._value.get() == 1
+
+
+async def test_a_server_that_stood_still_counts_it_against_nobody(tmp_path: Path) -> None:
+    """As a machine that was paused: client and server both did nothing, for all three limits."""
+    patience = Patience(header_seconds=0.5, body_window_seconds=0.5, stalled_seconds=0.5)
+    async with running_api(settings_in(tmp_path), patience=patience) as api:
+        dag = new_report(bytes(30 << 20))
+        await api.services.stores.blocks.put(dag.blocks, holder="a test")
+        header, body, answer = [await connect(api) for _ in range(3)]
+        answer[0]._transport.pause_reading()  # type: ignore[attr-defined]  # a private part
+        answer[1].write(f"GET /ipfs/{dag.root}?format=car HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        body[1].write(REFUSED_BODY[:-1])
+        header[1].write(b"GET /healthz HTTP/1.1\r\nHost:")
+        while api.services.metrics.in_flight._value.get() < 2:  # noqa: ASYNC110 - a gauge is no event
+            await asyncio.sleep(0.01)
+        time.sleep(0.5 + 2 * STOOD_STILL_SECONDS)  # noqa: ASYNC251 - nothing moves, on purpose
+        header[1].write(b" a\r\n\r\n")
+        body[1].write(REFUSED_BODY[-1:])
+        answer[0]._transport.resume_reading()  # type: ignore[attr-defined]
+        async with asyncio.timeout(20):
+            assert (await header[0].readline()).startswith(b"HTTP/1.1 200")
+            assert (await body[0].readline()).startswith(b"HTTP/1.1 4")
+            assert len(await answer[0].readexactly(30 << 20)) == 30 << 20
+        for _, writer in (header, body, answer):
+            writer.close()
 
 
 async def test_a_connection_that_is_kept_alive_serves_on(quick: Api) -> None:
