@@ -45,7 +45,7 @@ async def test_a_server_stops_in_a_round_whose_store_fails_at_that(
             raise Unavailable("The database is away.")
 
     monkeypatch.setattr(Sweeper, "sweep", sweep)
-    async with asyncio.timeout(PATIENCE_SECONDS), running_api(settings_in(tmp_path)):
+    async with asyncio.timeout(PATIENCE_SECONDS), running_api(settings_in(tmp_path), swept=False):
         await under_way.wait()
 
 

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hygieia.config import Settings, load_settings
 from hygieia.domain.account import COLLECTION as ACCOUNTS
+from hygieia.domain.sweeper import Sweep, Sweeper
 from hygieia.ipld.block import Block
 from hygieia.ipld.cid import CID
 from hygieia.ipld.ipns import create_record, name_of
@@ -261,13 +262,18 @@ def settings_in(folder: Path, **overrides: Any) -> Settings:  # noqa: ANN401  (w
 
 @contextlib.asynccontextmanager
 async def running_api(
-    settings: Settings, *, patience: Patience | None = None
+    settings: Settings, *, patience: Patience | None = None, swept: bool = True
 ) -> AsyncIterator[Api]:
-    """Serve as ``serve`` does, on a free port."""
+    """Serve as ``serve`` does, on a free port.
+
+    Once the server has ``swept`` at its start: until then it has the leases, and a sweep that a
+    test begins does nothing.
+    """
     import socket
 
     configure_logs(settings)
     app = build_app(settings)
+    first_round = _first_round(app[SERVICES].sweeper)
     if patience is not None:
         app[PATIENCE] = patience
     runner = web.AppRunner(app, shutdown_timeout=5.0)
@@ -277,7 +283,25 @@ async def running_api(
     await PatientSite(runner, [bound], app[PATIENCE]).start()
     url = f"http://127.0.0.1:{bound.getsockname()[1]}"
     try:
+        if swept:
+            await first_round.wait()
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
             yield Api(url, app, http)
     finally:
         await runner.cleanup()
+
+
+def _first_round(sweeper: Sweeper) -> asyncio.Event:
+    """Set when the sweeper has ended a round."""
+    over = asyncio.Event()
+    sweep = sweeper.sweep
+
+    async def told() -> Sweep:
+        del sweeper.sweep  # this one, over the class's own
+        try:
+            return await sweep()
+        finally:
+            over.set()
+
+    sweeper.sweep = told  # type: ignore[method-assign]  # only looked on
+    return over
