@@ -58,11 +58,13 @@ class Leases:
         except Duplicate:
             yield False
             return
-        renewing = asyncio.create_task(self._renew(work, owner, seconds))
+        over = asyncio.Event()
+        renewing = asyncio.create_task(self._renew(work, owner, seconds, over))
         try:
             yield True
         finally:
-            renewing.cancel()
+            # Not cancelled: a renewal under way would be written all the same, after we looked.
+            over.set()
             await asyncio.wait([renewing])
             with suppress(Unavailable, StaleRevision):
                 lease = await self._documents.get(COLLECTION, work)
@@ -90,9 +92,8 @@ class Leases:
             with suppress(Unavailable, StaleRevision, NotFound):
                 await self._documents.delete(COLLECTION, work, rev=lease.rev)
 
-    async def _renew(self, work: str, owner: Body, seconds: int) -> None:
-        while True:
-            await asyncio.sleep(seconds / 4)
+    async def _renew(self, work: str, owner: Body, seconds: int, over: asyncio.Event) -> None:
+        while not await is_set_within(over, seconds / 4):
             # What cannot be renewed now is tried again; by the clock it is lost.
             with suppress(Unavailable, StaleRevision, NotFound):
                 lease = await self._documents.get(COLLECTION, work)
@@ -100,3 +101,10 @@ class Leases:
                     return
                 expires = now() + timedelta(seconds=seconds)
                 await self._documents.replace(COLLECTION, work, lease.rev, owner, expires=expires)
+
+
+async def is_set_within(event: asyncio.Event, seconds: float) -> bool:
+    """Whether the event is set by then: a wait that its end cuts short."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
+    return event.is_set()

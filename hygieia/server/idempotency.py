@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final, cast
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from hygieia.domain.leases import is_set_within
 from hygieia.errors import (
     Conflict,
     Duplicate,
@@ -185,7 +186,7 @@ class Idempotency:
             await task
 
     async def _renew(self, claim: _Claim, over: asyncio.Event) -> None:
-        while not await _is_set_within(over, RENEW_SECONDS):
+        while not await is_set_within(over, RENEW_SECONDS):
             with _logged("renewed"):
                 document = await self._documents.get(COLLECTION, claim.name)
                 if document is None or document.rev != claim.rev:
@@ -251,9 +252,3 @@ def _logged(what: str) -> Iterator[None]:
         return  # it took so long that the key was free again
     except HygieiaError as error:
         get_log().warning(f"a claim could not be {what}", code=error.code, why=str(error))
-
-
-async def _is_set_within(event: asyncio.Event, seconds: float) -> bool:
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), seconds)
-    return event.is_set()

@@ -13,15 +13,16 @@ from hygieia.blocks.copy_nodes import OwnNode
 from hygieia.blocks.embedded.opening import open_embedded
 from hygieia.domain.copy_check import Pace
 from hygieia.domain.index import Indexes
-from hygieia.domain.leases import COLLECTION, Leases
+from hygieia.domain.leases import COLLECTION, Leases, is_set_within
 from hygieia.domain.verification import LEASE, CopyRules, Verifier
 from hygieia.openpgp.times import now
 from hygieia.server.storage import build_stores
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
     from pathlib import Path
 
-    from hygieia.documents.port import DocumentStore
+    from hygieia.documents.port import Document, DocumentStore
 
 # Longer than any test: only the store's clock, which a test moves, ends such a lease.
 LONG = 3600
@@ -131,6 +132,40 @@ async def test_a_lease_is_renewed_while_the_work_goes_on(
         assert renewed.expires > begun.expires
         async with Leases(other).keep("work", 1) as theirs:
             assert not theirs
+    assert await other.get(COLLECTION, "work") is None
+
+
+async def test_a_renewal_under_way_at_the_end_leaves_no_lease(
+    store: DocumentStore, other: DocumentStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A write that was begun is made, whether or not anybody waits for it."""
+    begun, looked, written = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    get, replace = store.get, store.replace
+
+    async def write_late(renewal: Coroutine[None, None, Document]) -> Document:
+        await is_set_within(looked, 1)
+        try:
+            return await renewal
+        finally:
+            written.set()
+
+    async def replace_all_the_same(*what: object, **how: object) -> Document:
+        begun.set()
+        renewal = replace(*what, **how)  # type: ignore[arg-type]  # handed on as it came
+        return await asyncio.shield(asyncio.create_task(write_late(renewal)))
+
+    async def get_just_before(collection: str, document_id: str) -> Document | None:
+        found = await get(collection, document_id)
+        if begun.is_set():
+            looked.set()
+            await written.wait()
+        return found
+
+    monkeypatch.setattr(store, "replace", replace_all_the_same)
+    monkeypatch.setattr(store, "get", get_just_before)
+    async with asyncio.timeout(60), Leases(store).keep("work", 1) as ours:
+        assert ours
+        await begun.wait()
     assert await other.get(COLLECTION, "work") is None
 
 
