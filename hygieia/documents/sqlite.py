@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 READERS: Final = 2
 BUSY_SECONDS: Final = 10.0
+LOOK_EVERY_SECONDS: Final = 0.0005
 JOURNAL_BYTES: Final = 64 << 20
-WAL_PATIENCE_SECONDS: Final = 10.0
 
 
 def open_sqlite(
@@ -70,14 +70,27 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
     While another process does so, SQLite answers "busy" at once instead of waiting as elsewhere.
     """
-    deadline = time.monotonic() + WAL_PATIENCE_SECONDS
+    _when_free(connection, "pragma journal_mode = wal")
+
+
+def _begin_to_write(connection: sqlite3.Connection) -> None:
+    """Begin a change once no other process is in one.
+
+    SQLite's own wait soon looks but ten times a second: beside a process that commits without
+    pause, and so leaves the lock free for less than a thousandth, it ends in "busy".
+    """
+    _when_free(connection, "begin immediate")
+
+
+def _when_free(connection: sqlite3.Connection, statement: str) -> None:
+    deadline = time.monotonic() + BUSY_SECONDS
     while True:
         try:
-            connection.execute("pragma journal_mode = wal")
+            connection.execute(statement)
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
-            time.sleep(0.01)
+            time.sleep(LOOK_EVERY_SECONDS)
         else:
             return
 
@@ -89,9 +102,10 @@ class SqliteDocumentStore:
         self, path: Path, clock: Callable[[], datetime], max_size_bytes: int | None
     ) -> None:
         connect = functools.partial(_connect, path, max_size_bytes)
+        connect_to_write = functools.partial(_connect_to_write, path, max_size_bytes)
         self._clock = clock
-        self._writer = Lane("documents-write", 1, connect, "begin immediate", _translate)
-        self._readers = Lane("documents-read", READERS, connect, "begin", _translate)
+        self._writer = Lane("documents-write", 1, connect_to_write, _begin_to_write, _translate)
+        self._readers = Lane("documents-read", READERS, connect, _begin_to_read, _translate)
 
     async def insert(
         self,
@@ -222,6 +236,16 @@ def _until(expires: datetime | None) -> int | None:
 
 def _ping(connection: sqlite3.Connection) -> None:
     connection.execute("select 1 from documents limit 1").fetchone()
+
+
+def _begin_to_read(connection: sqlite3.Connection) -> None:
+    connection.execute("begin")
+
+
+def _connect_to_write(path: Path, max_size_bytes: int | None) -> sqlite3.Connection:
+    connection = _connect(path, max_size_bytes)
+    connection.execute("pragma busy_timeout = 0")  # the waiting is done by ``_begin_to_write``
+    return connection
 
 
 def _connect(path: Path, max_size_bytes: int | None) -> sqlite3.Connection:

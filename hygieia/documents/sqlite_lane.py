@@ -61,7 +61,7 @@ class Lane:
         name: str,
         threads: int,
         connect: Callable[[], sqlite3.Connection],
-        begin: str,
+        begin: Callable[[sqlite3.Connection], object],
         translate: Callable[[sqlite3.Error], HygieiaError],
     ) -> None:
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
@@ -124,7 +124,7 @@ class Lane:
 
     def _run(self, connection: sqlite3.Connection, batch: Sequence[_Job]) -> None:
         try:
-            connection.execute(self._begin)
+            self._begin(connection)
             for job in batch:
                 job.run(connection)
             connection.execute("commit")

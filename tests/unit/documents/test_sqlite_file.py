@@ -6,15 +6,17 @@ import asyncio
 import sqlite3
 import stat
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from hygieia.documents import sqlite_rows, sqlite_schema
+from hygieia.documents import sqlite, sqlite_rows, sqlite_schema
 from hygieia.documents.sqlite import open_sqlite
 from hygieia.documents.sqlite_schema import SCHEMA_STEPS, migrate
-from hygieia.errors import ConfigError, StorageFull
+from hygieia.errors import ConfigError, StorageFull, Unavailable
 
 EARLIER = SCHEMA_STEPS
 LATER = (*SCHEMA_STEPS, ("alter table documents add column colour text not null default 'blue'",))
@@ -184,3 +186,44 @@ def test_tables_that_appear_while_a_file_is_looked_at_make_it_nobody_elses(
     sqlite_schema.migrate(connection)
     connection.close()
     assert seen == [True]
+
+
+async def test_a_change_begins_once_another_process_ends_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looked for often: a process that writes without pause leaves the lock free but shortly."""
+    path = tmp_path / "documents.db"
+    store = open_sqlite(path)
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("begin immediate")
+    looks = 0
+
+    def look(seconds: float) -> None:
+        nonlocal looks
+        assert seconds <= 0.001
+        looks += 1
+        if looks == 20:
+            other.execute("commit")
+
+    monkeypatch.setattr(sqlite, "time", SimpleNamespace(monotonic=time.monotonic, sleep=look))
+    assert (await store.insert("things", "a", {})).rev == 1
+    assert looks == 20
+    other.close()
+    await store.close()
+
+
+async def test_a_change_that_never_finds_the_lock_free_is_refused_and_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "documents.db"
+    store = open_sqlite(path)
+    other = connect(path)
+    other.execute("begin immediate")
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.1)
+    with pytest.raises(Unavailable, match="busy"):
+        await store.insert("things", "a", {})
+    other.execute("commit")
+    other.close()
+    assert await store.get("things", "a") is None
+    assert (await store.insert("things", "a", {})).rev == 1
+    await store.close()

@@ -19,7 +19,10 @@ def lane(tmp_path: Path) -> Iterator[Lane]:
             tmp_path / "x.db", isolation_level=None, check_same_thread=False, timeout=0.2
         )
 
-    made = Lane("lane", 1, connect, "begin immediate", lambda error: Unavailable(str(error)))
+    def begin(connection: sqlite3.Connection) -> None:
+        connection.execute("begin immediate")
+
+    made = Lane("lane", 1, connect, begin, lambda error: Unavailable(str(error)))
     yield made
     made.close()
 
@@ -30,7 +33,7 @@ def count(connection: sqlite3.Connection) -> int:
 
 async def test_work_waiting_together_shares_transactions(lane: Lane) -> None:
     gate = threading.Event()
-    first = asyncio.ensure_future(lane.run(lambda _: gate.wait(10)))
+    first = asyncio.ensure_future(lane.run(lambda _: gate.wait(100)))
     begun: list[str] = []
 
     def note(connection: sqlite3.Connection) -> None:
@@ -60,7 +63,7 @@ async def test_work_that_breaks_fails_alone_with_its_batch_and_the_lane_goes_on(
 
 async def test_a_refusal_leaves_the_rest_of_its_batch_alone(lane: Lane) -> None:
     gate = threading.Event()
-    first = asyncio.ensure_future(lane.run(lambda _: gate.wait(10)))
+    first = asyncio.ensure_future(lane.run(lambda _: gate.wait(100)))
 
     def refuse(connection: sqlite3.Connection) -> None:
         raise NotFound("not here")
