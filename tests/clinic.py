@@ -119,8 +119,7 @@ def database_full(clinic: Clinic) -> Iterator[None]:
     """Nothing more fits on its disk, whatever that does to it."""
     with filled_up(clinic.cluster.place):
         yield
-    if not clinic.cluster.is_running():
-        clinic.cluster.start()
+    clinic.cluster.recover()
 
 
 @contextlib.contextmanager

@@ -70,8 +70,9 @@ class Edited:
     ) -> None:
         while not enough.is_set():
             try:
-                current = (await member.call("GET", f"/api/v1/reports/{self.id}")).json
-                reply = await change(current, self.parts[current["root"]])
+                reply = await member.call("GET", f"/api/v1/reports/{self.id}")
+                if reply.status == 200:
+                    reply = await change(reply.json, self.parts[reply.json["root"]])
             except LOST:  # the server was killed: nobody knows what became of it
                 await asyncio.sleep(0.1)
                 continue

@@ -22,7 +22,7 @@ from tests.small_disk import small_disk
 
 USER = "hygieia"
 PROGRAMS = "/usr/lib/postgresql/18/bin"
-START_SECONDS = 60
+START_SECONDS = 180
 SETTINGS = {
     "shared_preload_libraries": "'pg_cron,pg_documentdb_core,pg_documentdb'",
     "cron.database_name": "'postgres'",
@@ -61,6 +61,17 @@ class Cluster:
         """Whether it has not been stopped, nor ended by itself."""
         return (self.place / "data/postmaster.pid").exists()
 
+    def recover(self) -> None:
+        """Waits until it takes connections again, and starts it if it has ended instead."""
+        end = time.monotonic() + START_SECONDS
+        while self.is_running():
+            assert time.monotonic() < end, "PostgreSQL does not recover"
+            with contextlib.suppress(AssertionError):
+                self.run("pg_isready", "--host=127.0.0.1", f"--port={self.port}", "--quiet")
+                return
+            time.sleep(0.1)
+        self.start()
+
     def end(self) -> None:
         """Stops it if it runs."""
         if self.is_running():
@@ -69,7 +80,16 @@ class Cluster:
     def _control(self, verb: str, *arguments: str) -> None:
         log = f"{self.folder}/server.log"
         self.run(
-            "pg_ctl", "--wait", "--pgdata", f"{self.folder}/data", "--log", log, *arguments, verb
+            "pg_ctl",
+            "--wait",
+            "--timeout",
+            "170",
+            "--pgdata",
+            f"{self.folder}/data",
+            "--log",
+            log,
+            *arguments,
+            verb,
         )
 
     def run(self, program: str, *arguments: str) -> None:

@@ -57,6 +57,10 @@ class TcpProxy:
         if weather is Weather.GONE:
             self.cut()
 
+    def is_gone(self) -> bool:
+        """Whether nobody listens, for who connects now."""
+        return self.weather is Weather.GONE
+
     def cut(self) -> None:
         """Cuts every connection, in the middle of whatever it carries."""
         with self._lock:
@@ -73,10 +77,12 @@ class TcpProxy:
 
     def _connect(self, client: socket.socket) -> None:
         with client, contextlib.suppress(OSError):
-            if self.weather is Weather.GONE:
+            if self.is_gone():
                 return
             with socket.create_connection(("127.0.0.1", self.target)) as server:
                 with self._lock:
+                    if self.is_gone():  # since we connected
+                        return
                     self._open |= {client, server}
                 back = threading.Thread(target=self._answers, args=(server, client), daemon=True)
                 back.start()

@@ -83,6 +83,7 @@ class Uploads:
             return reply
         told = zip(named, reply.json["reports"], strict=True)
         self.told.update(name for name, item in told if item.get("report"))
+        await member.call("DELETE", f"/api/v1/uploads/{upload}")
         return None
 
     def _check_refusal(self, reply: Reply) -> None:

@@ -39,7 +39,7 @@ async def test_a_transfer_that_outlasts_the_grace_time_is_cut_and_leaves_nothing
             headers = {"Authorization": f"Bearer {member.token}", "Content-Type": CAR}
             with pytest.raises(aiohttp.ClientError):
                 await http.post(url, data=never_ends(), headers=headers)
-            assert await asyncio.to_thread(server.process.wait, 20) == 0
+            assert await asyncio.to_thread(server.process.wait, 120) == 0
         with running_server(tmp_path / "data") as server:
             member = Member(Api(server.address, None, http), ADA, token=member.token)  # type: ignore[arg-type]  # a stand-in for the test
             path = f"/api/v1/uploads/{upload}/missing"
@@ -76,7 +76,7 @@ async def test_answers_under_way_come_whole_or_are_seen_to_be_cut(
                 await _refuses(server.address)
                 rests = [await answer.content.read() for answer in answers]
                 assert [one + rest for one, rest in zip(begun, rests, strict=True)] == wholes
-            assert await asyncio.to_thread(server.process.wait, 20) == 0
+            assert await asyncio.to_thread(server.process.wait, 120) == 0
         if not is_whole:
             for answer, one, whole in zip(answers, begun, wholes, strict=True):
                 # What the sockets held by then may have been all of it.

@@ -179,7 +179,7 @@ async def test_a_transfer_under_way_is_finished_when_the_server_stops(tmp_path: 
             server.process.send_signal(signal.SIGTERM)
             stopping.set()
             assert await request == 200
-        assert await asyncio.to_thread(server.process.wait, 20) == 0
+        assert await asyncio.to_thread(server.process.wait, 120) == 0
 
 
 async def metrics(member: Member) -> bytes:

@@ -190,14 +190,19 @@ class Member:
         shares: Sequence[str] = (),
     ) -> Reply:
         """Upload a new root's blocks and commit it for a report."""
-        upload = await self.start_upload()
+        reply = await self.call("POST", "/api/v1/uploads", {})
+        if reply.status != 201:
+            return reply
+        upload = reply.json["upload"]
         await self.put(upload, dag.blocks)
-        return await self.call(
+        reply = await self.call(
             "PUT",
             f"/api/v1/reports/{report['id']}",
             {"upload": upload, "root": str(dag.root), "change": kind, "shares": list(shares)},
             rev=report["rev"] if rev is None else rev,
         )
+        await self.call("DELETE", f"/api/v1/uploads/{upload}")
+        return reply
 
     def share_note(self, report: str, reader: Person, pkesk: str) -> str:
         """A note by this person that ``reader`` was given the packet ``pkesk``."""

@@ -123,7 +123,7 @@ async def test_what_was_acknowledged_survives_cables_being_pulled(
 
     async def pull_cables() -> None:
         nonlocal cuts
-        while True:
+        while cuts < CUTS:
             # An import and a pin must fit in between now and then.
             await asyncio.sleep(random.uniform(0.05, 0.4))
             proxy.cut()
@@ -131,8 +131,7 @@ async def test_what_was_acknowledged_survives_cables_being_pulled(
 
     pulling = asyncio.create_task(pull_cables())
     await asyncio.gather(*(keep_uploading(100 + 10 * number) for number in range(8)))
-    pulling.cancel()
-    await asyncio.wait([pulling])
+    await pulling
     await store.sweep()
     for seed in acknowledged:
         assert await store.missing(report(seed, 30_000).cids) == []

@@ -25,6 +25,7 @@ SWEEPER = textwrap.dedent(
     import asyncio, sys
     from pathlib import Path
     from hygieia.config import load_settings
+    from hygieia.errors import Unavailable
     from hygieia.server.services import build_services
 
     async def main():
@@ -32,7 +33,10 @@ SWEEPER = textwrap.dedent(
         print("sweeping", flush=True)
         rounds = 0
         while not Path(sys.argv[1], "enough").exists():
-            done = await services.sweeper.sweep()
+            try:
+                done = await services.sweeper.sweep()
+            except Unavailable:  # the other has the database: any server tries again later
+                continue
             bad = [kind for kind, code in done.failed_jobs if code not in ("stale-revision", "conflict")]
             assert not bad, done.failed_jobs
             rounds += 1
@@ -112,6 +116,10 @@ async def test_sweeps_elsewhere_harm_nothing_here(tmp_path: Path) -> None:
 async def everything_is_as_it_is_said(api: Api, ada: Member) -> None:
     stores = api.services.stores
     for job in (await stores.documents.scan("jobs", limit=1000)).items:
+        if job.body["kind"] == "clean-up-commit":
+            # Of a guest who was deleted in the middle of a commit: due a quarter of an hour later.
+            assert ada.person.account not in str(job.body["body"]), job
+            continue
         assert job.body["kind"] in {"end-upload", "purge-report", "drop-account"}, job
     soundness = await Checker(stores).check()
     assert soundness.damaged == ()

@@ -35,8 +35,8 @@ class Vault:
     ana: Person
     settings: dict[str, str]
 
-    def put(self, path: Path, seed: int) -> Any:  # noqa: ANN401  (as JSON has it)
-        path.write_bytes(random.Random(seed).randbytes(FILE_BYTES))
+    def put(self, path: Path, seed: int, size_bytes: int = FILE_BYTES) -> Any:  # noqa: ANN401  (as JSON has it)
+        path.write_bytes(random.Random(seed).randbytes(size_bytes))
         return self.ana.run_json("put", str(path))["reports"][0]
 
     def verify(self, *options: str) -> tuple[int, Any]:
@@ -141,7 +141,7 @@ def test_a_vault_in_a_directory_is_mended_from_a_gateway(
 
 @pytest.mark.slow
 def test_an_interrupted_verification_is_gone_on_with(vault: Vault, tmp_path: Path) -> None:
-    vault.put(tmp_path / "scan.bin", 6)
+    vault.put(tmp_path / "scan.bin", 6, 10 * FILE_BYTES)
     slow = subprocess.Popen(
         [COMMAND, "admin", "verify"],
         env=vault.environment(verify_mib_a_second="1"),

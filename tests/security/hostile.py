@@ -190,7 +190,7 @@ class HostileProxy:
         thread = threading.Thread(target=lambda: self._loop.run_until_complete(work()))
         thread.start()
         try:
-            assert ready.wait(10), "the proxy does not start"
+            assert ready.wait(60), "the proxy does not start"
             yield self
         finally:
             self._loop.call_soon_threadsafe(ended.set)

@@ -11,6 +11,7 @@ import pytest
 
 from hygieia.domain import uploads
 from hygieia.openpgp.times import now
+from hygieia.server.connections import Patience
 from hygieia.server.services import BATCHES_AT_ONCE_EACH
 from tests.factories.dags import car_of, new_report, report_parts
 from tests.factories.servers import CAR, Api, Member, new_id, running_api, settings_in
@@ -21,7 +22,8 @@ QUOTA = 2 << 20
 
 @pytest.fixture
 async def small(tmp_path: Path) -> AsyncIterator[Api]:
-    async with running_api(settings_in(tmp_path, quota_bytes=QUOTA)) as api:
+    patience = Patience(body_window_seconds=600)  # bodies are held back on purpose
+    async with running_api(settings_in(tmp_path, quota_bytes=QUOTA), patience=patience) as api:
         yield api
 
 

@@ -14,6 +14,9 @@ from hygieia.blocks.remote import Patience
 from hygieia.server.gateway import gateway_routes
 
 HASTY = Patience(connect=1.0, stall=0.3, block=2.0, record=1.0, others=0.2)
+"""With gateways that stand still: what is waited for."""
+PATIENT = Patience(connect=10.0, stall=30.0, block=60.0, record=30.0, others=30.0)
+"""With gateways that answer: their machine may stand still for a while."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 

@@ -25,6 +25,7 @@ from hygieia.server.gateway import gateway_routes
 from tests.dags import envelope, raw, report
 from tests.unit.blocks.gateways import (
     HASTY,
+    PATIENT,
     Handler,
     always,
     answering,
@@ -79,7 +80,7 @@ async def test_an_address_where_nobody_listens_is_passed_over(store: EmbeddedBlo
     await store.put([block])
     async with (
         serving(*gateway_routes(store)) as good,
-        GatewayReader(["http://127.0.0.1:9", good.url], patience=HASTY) as reader,
+        GatewayReader(["http://127.0.0.1:9", good.url], patience=PATIENT) as reader,
     ):
         assert await reader.get(block.cid) == block
 
@@ -88,7 +89,7 @@ async def test_a_redirect_is_never_followed(store: EmbeddedBlockStore) -> None:
     async with (
         serving(*always(200, b"x")) as third_party,
         serving(*always(301, Location=f"{third_party.url}/ipfs/x")) as gateway,
-        GatewayReader([gateway.url], patience=HASTY) as reader,
+        GatewayReader([gateway.url], patience=PATIENT) as reader,
     ):
         with pytest.raises(Unreachable, match="redirects"):
             await reader.get(raw(1).cid)
@@ -101,7 +102,7 @@ async def test_a_liar_is_asked_last(store: EmbeddedBlockStore) -> None:
     async with (
         serving(*always(200, b"lie")) as liar,
         serving(*gateway_routes(store)) as good,
-        GatewayReader([liar.url, good.url], patience=HASTY) as reader,
+        GatewayReader([liar.url, good.url], patience=PATIENT) as reader,
     ):
         for block in blocks:
             await reader.get(block.cid)
@@ -112,13 +113,13 @@ async def test_a_liar_is_asked_last(store: EmbeddedBlockStore) -> None:
 async def test_the_error_says_what_all_gateways_together_did(store: EmbeddedBlockStore) -> None:
     cid = raw(1).cid
     async with serving(*always(404)) as empty, serving(*always(200, b"lie")) as liar:
-        async with GatewayReader([empty.url], patience=HASTY) as reader:
+        async with GatewayReader([empty.url], patience=PATIENT) as reader:
             with pytest.raises(BlockMissing):
                 await reader.get(cid)
-        async with GatewayReader([empty.url, liar.url], patience=HASTY) as reader:
+        async with GatewayReader([empty.url, liar.url], patience=PATIENT) as reader:
             with pytest.raises(BlockRefused):
                 await reader.get(cid)
-        async with GatewayReader(["http://127.0.0.1:9", empty.url], patience=HASTY) as reader:
+        async with GatewayReader(["http://127.0.0.1:9", empty.url], patience=PATIENT) as reader:
             with pytest.raises(Unreachable):
                 await reader.get(cid)
 
@@ -166,7 +167,7 @@ async def test_the_next_gateway_goes_on_where_one_died(
     async with (
         serving(*dying_after(store, dies_at)) as dying,
         serving(*gateway_routes(store)) as good,
-        GatewayReader([dying.url, good.url], patience=HASTY) as reader,
+        GatewayReader([dying.url, good.url], patience=PATIENT) as reader,
     ):
         assert await collect(reader.read_file(root, ["data.pgp"])) == data
         if dies_at > 1_200_000:
@@ -179,7 +180,7 @@ async def test_a_file_is_read_from_gateways_that_all_die_all_the_time(
     root, data = await a_file(store, 3_500_000)
     async with (
         serving(*dying_after(store, 2_300_000)) as one,
-        GatewayReader([one.url], patience=HASTY) as reader,
+        GatewayReader([one.url], patience=PATIENT) as reader,
     ):
         assert await collect(reader.read_file(root, ["data.pgp"])) == data
 
@@ -257,7 +258,7 @@ async def test_a_whole_dag_is_fetched_once_even_if_a_gateway_dies(
     async with (
         serving(*dying_after(store, 1_800_000)) as dying,
         serving(*gateway_routes(store)) as good,
-        GatewayReader([dying.url, good.url], patience=HASTY) as reader,
+        GatewayReader([dying.url, good.url], patience=PATIENT) as reader,
     ):
         found = [block.cid async for block in reader.fetch_dag(dag.root, max_bytes=1 << 24)]
         assert sorted(map(str, found)) == sorted(map(str, dag.cids))

@@ -17,7 +17,7 @@ from hygieia.errors import (
 )
 from hygieia.ipld import ipns
 from tests.dags import noise, raw
-from tests.unit.blocks.gateways import HASTY, always, answering, serving, stall
+from tests.unit.blocks.gateways import HASTY, PATIENT, always, answering, serving, stall
 
 
 @dataclass
@@ -53,7 +53,7 @@ async def test_the_highest_valid_sequence_wins() -> None:
         serving(*holding(mine.record(50, days=-1))) as expired,
         serving(*always(404)) as empty,
         GatewayReader(
-            [gateway.url for gateway in (old, new, forged, expired, empty)], patience=HASTY
+            [gateway.url for gateway in (old, new, forged, expired, empty)], patience=PATIENT
         ) as reader,
     ):
         found = await reader.get_record(mine.name)
@@ -70,7 +70,7 @@ async def test_the_others_are_told_apart_by_what_they_name_not_by_their_time() -
         serving(*holding(mine.record(7, days=9))) as newest,
         serving(*holding(mine.record(6))) as between,
         GatewayReader(
-            [gateway.url for gateway in (one, renewed, newest, between)], patience=HASTY
+            [gateway.url for gateway in (one, renewed, newest, between)], patience=PATIENT
         ) as reader,
     ):
         found = await reader.get_record(mine.name)
@@ -84,7 +84,7 @@ async def test_two_values_under_one_sequence_are_told() -> None:
     async with (
         serving(*holding(mine.record(5, seed=1))) as one,
         serving(*holding(mine.record(5, seed=2))) as two,
-        GatewayReader([one.url, two.url], patience=HASTY) as reader,
+        GatewayReader([one.url, two.url], patience=PATIENT) as reader,
     ):
         assert (await reader.get_record(mine.name)).contradicted
 
@@ -106,12 +106,12 @@ async def test_the_record_error_says_what_all_gateways_did() -> None:
         serving(*holding(Name().record(9))) as forged,
         serving(*holding(noise(1, 10_241))) as large,
     ):
-        async with GatewayReader([empty.url], patience=HASTY) as reader:
+        async with GatewayReader([empty.url], patience=PATIENT) as reader:
             with pytest.raises(NotFound):
                 await reader.get_record(mine.name)
-        async with GatewayReader([empty.url, forged.url, large.url], patience=HASTY) as reader:
+        async with GatewayReader([empty.url, forged.url, large.url], patience=PATIENT) as reader:
             with pytest.raises(RecordRefused):
                 await reader.get_record(mine.name)
-        async with GatewayReader(["http://127.0.0.1:9"], patience=HASTY) as reader:
+        async with GatewayReader(["http://127.0.0.1:9"], patience=PATIENT) as reader:
             with pytest.raises(Unreachable):
                 await reader.get_record(mine.name)

@@ -114,7 +114,7 @@ def test_an_unsupported_server_is_refused(
 ) -> None:
     hello = {"isWritablePrimary": True, "minWireVersion": 0, "maxWireVersion": wire_version}
     with fake_mongodb(hello, about) as server, pytest.raises(ConfigError, match=said):
-        open_mongo(f"mongodb://127.0.0.1:{server.port}/vault?{QUICKLY}")
+        open_mongo(f"mongodb://127.0.0.1:{server.port}/vault")
 
 
 SECONDARY = {**PRIMARY, "isWritablePrimary": False, "secondary": True}

@@ -43,7 +43,7 @@ async def test_beyond_its_queue_it_refuses_at_once_and_then_goes_on(
     hasher: LoginHasher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate = threading.Event()
-    monkeypatch.setattr(login_hashing, "_matches", lambda kept, secret: gate.wait(10))
+    monkeypatch.setattr(login_hashing, "_matches", lambda kept, secret: gate.wait(100))
     waiting = [asyncio.ensure_future(hasher.verify("kept", SECRET)) for _ in range(4)]
     await asyncio.sleep(0)
     with pytest.raises(Unavailable) as refusal:
@@ -58,7 +58,7 @@ async def test_callers_who_stop_waiting_give_their_room_back_when_the_work_is_do
     hasher: LoginHasher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate = threading.Event()
-    monkeypatch.setattr(login_hashing, "_matches", lambda kept, secret: gate.wait(10))
+    monkeypatch.setattr(login_hashing, "_matches", lambda kept, secret: gate.wait(100))
     for _ in range(3):
         waiting = [asyncio.ensure_future(hasher.verify("kept", SECRET)) for _ in range(4)]
         await asyncio.sleep(0)

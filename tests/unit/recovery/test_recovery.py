@@ -225,13 +225,11 @@ class TestMissing:
             with pytest.raises(NotFound):
                 await recover(kept.kit, SECRET, [url], tmp_path / "out")
 
-    async def test_no_gateway_at_all_is_another(
-        self, unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_no_gateway_at_all_is_another(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("hygieia.blocks.gateway.LONGEST_WAIT_SECONDS", 0.01)
         kept = KeptVault.new(b"one")
         with pytest.raises(Unreachable):
-            await recover_impatiently(kept, [f"http://127.0.0.1:{unused_tcp_port}"], None)
+            await recover_impatiently(kept, ["http://127.0.0.1:9"], None)
 
 
 class TestVerdicts:
