@@ -69,7 +69,11 @@ export class Shell {
     const kept = await this.kept(request);
     if (kept !== undefined) return kept;
     const response = await this.around.fetch(request);
-    if (isPart(response)) await (await this.cache()).put(request, response.clone());
+    if (isPart(response)) {
+      const cache = await this.cache();
+      // A device that is full keeps no part, and the page goes on with what the network gave.
+      await cache.put(request, response.clone()).catch(() => undefined);
+    }
     return response;
   }
 

@@ -105,7 +105,10 @@ export class Changer {
         if (stuck.some((each) => touch(each, wish))) continue;
         let lost: number;
         try {
-          lost = await this.applyAll(wish);
+          lost = await this.applyAll(wish).catch((error: unknown) => {
+            if (!isRefusal(error, "stale-revision")) throw error;
+            return this.applyAll(wish); // another device was first; it is made upon what that one made
+          });
         } catch (error) {
           if (isRefusal(error, "unreachable", "unavailable", "too-many-attempts", "not-signed-in")) return;
           stuck.push(wish);

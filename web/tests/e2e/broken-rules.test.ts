@@ -37,8 +37,9 @@ afterAll(async () => {
 test("each worker that reaches where it may not is among the faults, by what it asked for", async () => {
   const { page, faults } = shown;
   await signUp(page, { email: "mira@halvorsen.example", name: "Mira Halvorsen", password: PASSWORD });
-  // What is small is hashed and sent by the engine's worker itself.
-  const scan = { name: "Scan.bin", mimeType: "application/octet-stream", content: Buffer.alloc(12 << 20) };
+  // What is small is hashed and sent by the engine's worker itself; this is longer than what may be on its way, so
+  // that its hashing ends no sooner than some of it has arrived.
+  const scan = { name: "Scan.bin", mimeType: "application/octet-stream", content: Buffer.alloc(40 << 20) };
   await choose(page, { name: "Letter.pdf", mimeType: "application/pdf", content: pdf("") }, scan);
   await page.getByText("Saved. 1 copy checked.", { exact: true }).nth(1).waitFor();
   await report(page, "Letter").click();

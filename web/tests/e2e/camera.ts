@@ -1,5 +1,5 @@
 /** What the browser's pretended camera sees: a film of two frames, read anew each time the camera is opened. */
-import { writeFileSync } from "node:fs";
+import { renameSync, writeFileSync } from "node:fs";
 
 import type { Locator } from "playwright-core";
 import encodeQR from "qr";
@@ -43,12 +43,16 @@ export function squareOf(text: string): Square {
   return { size: rows.length, dark };
 }
 
-/** Holds a square before the camera; a white wall where it is null. */
+/**
+ * Holds a square before the camera; a white wall where it is null. In the film's place, not within it:
+ * the browser may still be reading the one before.
+ */
 export function holdUp(film: string, square: Square | null): void {
   const luma = Buffer.alloc(WIDTH * HEIGHT, WHITE);
   if (square !== null) paint(luma, square);
   const frame = Buffer.concat([Buffer.from("FRAME\n"), luma, Buffer.alloc(luma.length / 2, 128)]);
-  writeFileSync(film, Buffer.concat([Buffer.from(`YUV4MPEG2 W${WIDTH} H${HEIGHT} F10:1 Ip A1:1 C420\n`), frame, frame]));
+  writeFileSync(`${film}.next`, Buffer.concat([Buffer.from(`YUV4MPEG2 W${WIDTH} H${HEIGHT} F10:1 Ip A1:1 C420\n`), frame, frame]));
+  renameSync(`${film}.next`, film);
 }
 
 /** In the middle of the frame. */

@@ -122,7 +122,7 @@ test("Chromium itself finds nothing that stands in the way of installing the app
   expect(manifest).toMatchObject({ name: "Hygieia", startUrl: `${origin}/`, id: `${origin}/`, display: "kStandalone" });
   expect((await debug.send("Page.getInstallabilityErrors")).installabilityErrors).toEqual([]);
   await context.close();
-  rmSync(folder, { recursive: true });
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10 }); // Chromium may still write to it
 });
 
 test("without a network the app still opens, says so, and shows nothing of the vault", async () => {

@@ -22,7 +22,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser.close();
   await server.remove();
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10 }); // Chromium may still write to it
 });
 
 // Chromium keeps files and counts them in other ways where nothing may touch the disk.

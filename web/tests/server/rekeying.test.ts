@@ -24,12 +24,18 @@ afterAll(() => server.remove());
 /** What blocks a browser sends, in bytes; from the batch `failing` on the network is gone. */
 function watch(browser: Browser, failing = Infinity): { bytes: number } {
   const sent = { bytes: 0 };
+  const stored: Promise<Response>[] = [];
   let batches = 0;
-  browser.meddle = async (request) => {
+  browser.meddle = async (request, forward) => {
     if (!request.url.endsWith("/blocks")) return null;
-    if (++batches >= failing) throw new TypeError("network");
+    if (++batches >= failing) {
+      await Promise.all(stored); // what was sent before has arrived
+      throw new TypeError("network");
+    }
+    const answer = forward();
+    stored.push(answer);
     sent.bytes += (await request.arrayBuffer()).byteLength;
-    return null;
+    return answer;
   };
   return sent;
 }

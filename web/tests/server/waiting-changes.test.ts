@@ -97,3 +97,30 @@ it("those that cannot be made now wait on, and hold up no change of another repo
   await vi.waitFor(() => expect(again.row("One")).toMatchObject({ state: "saved", revision: 2 }), 60_000);
   expect(connectionOf(again)).toEqual({ waiting: 0, dropped: 0 });
 });
+
+it("one that another device's came before is made upon that one", async () => {
+  const browser = new Browser(server);
+  const { page, email } = await offline(browser);
+  const { id } = page.row("one");
+  await page.engine.edit(id, { title: "One" });
+  page.engine.lock();
+  const other = new Browser(server);
+  const elsewhere = await other.page();
+  await elsewhere.engine.signIn({ email, password: PASSWORD });
+  let changes = 0;
+  browser.meddle = async (request) => {
+    if (request.method !== "PUT" || !request.url.endsWith(id)) return null;
+    if (++changes === 1) {
+      other.use();
+      await elsewhere.engine.edit(id, { category: "imaging" });
+      browser.use();
+    }
+    return null;
+  };
+  const again = await browser.page();
+  await again.engine.unlock(PASSWORD);
+  await vi.waitFor(() => expect(connectionOf(again)).toEqual({ waiting: 0, dropped: 0 }), 60_000);
+  expect(changes).toBe(2);
+  await again.engine.refresh();
+  expect(again.row("One")).toMatchObject({ state: "saved", revision: 3, category: "imaging" });
+});

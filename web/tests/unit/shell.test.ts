@@ -7,13 +7,17 @@ const ORIGIN = "http://vault.example";
 /** The caches of a browser, in as far as the shell uses them. */
 class Caches {
   readonly all = new Map<string, Map<string, Response>>();
+  isFull = false;
 
   open(name: string): Promise<Cache> {
     const kept = this.all.get(name) ?? new Map<string, Response>();
     this.all.set(name, kept);
     const cache = {
       match: async (asked: Request | string) => kept.get(pathOf(asked))?.clone(),
-      put: async (asked: Request | string, response: Response) => void kept.set(pathOf(asked), response),
+      put: async (asked: Request | string, response: Response) => {
+        if (this.isFull) throw new DOMException("no room", "QuotaExceededError");
+        kept.set(pathOf(asked), response);
+      },
     };
     return Promise.resolve(cache as unknown as Cache);
   }
@@ -109,6 +113,15 @@ describe("the app's own files", () => {
     room = 50_000_000;
     await shell.keepAll("/assets/index-one.js");
     expect(asked).toEqual([]);
+  });
+
+  it("are handed on where the device is full, and not kept", async () => {
+    const shell = build("one");
+    caches.isFull = true;
+    expect(await text(shell.asset(get("/assets/lazy-one.js")))).toBe("/assets/lazy-one.js of it");
+    caches.isFull = false;
+    await shell.asset(get("/assets/lazy-one.js"));
+    expect(asked).toEqual(["/assets/lazy-one.js", "/assets/lazy-one.js"]);
   });
 
   it("that could not all be had are asked for again at the next opening", async () => {
