@@ -135,15 +135,11 @@ def unwrap_each(packets: Iterable[bytes], key: UnlockedKey) -> Iterator[Unwrappe
 def unwrap_fields(fields: bytes, key: UnlockedKey) -> bytes | None:
     """Open the ECDH fields of a PKESK (RFC 9580 §5.1.5): what was wrapped, padding removed.
 
-    None when ``key`` is not the recipient or the fields are malformed. X25519 would take a point
-    with its highest bit set for the one without (RFC 7748 §5), and one packet would open in two
-    encodings, of two digests: only the one that is written is read.
+    None when ``key`` is not the recipient or the fields are malformed.
     """
     if fields[:3] != _POINT_MPI or len(fields) < 36:
         return None
     point, size, wrapped = fields[3:35], fields[35], fields[36:]
-    if point[-1] & 0x80:
-        return None
     if len(wrapped) != size or not 24 <= size <= 248 or size % 8:
         return None
     try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from pgpy.constants import EllipticCurveOID
 from pgpy.packet.fields import ECKDF, ECDHCipherText
@@ -59,6 +59,7 @@ def test_every_packet_for_the_key_is_offered() -> None:
 
 @given(st.integers(3, 86), st.integers(1, 255))
 def test_any_changed_octet_of_the_secret_fields_opens_nothing(place: int, change: int) -> None:
+    assume((place, change) != (37, 0x80))  # X25519 masks the point's highest bit (RFC 7748 §5)
     octets = bytearray(wrap(make_session_key(), ana().certificate))
     octets[2 + place] ^= change
     assert unwrap_fields(pkesk_fields(bytes(octets)), ana()) is None
