@@ -11,7 +11,6 @@ import asyncio
 import functools
 import os
 import sqlite3
-import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +20,7 @@ from hygieia.documents.port import JSON, KEPT, Document, Kept, Page
 from hygieia.documents.sqlite_lane import Lane
 from hygieia.documents.sqlite_schema import migrate
 from hygieia.errors import ConfigError, Failed, HygieiaError, StorageFull, Unavailable
+from hygieia.sqlite_locks import begin_change, leave_waiting_to_us, when_free
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 READERS: Final = 2
 BUSY_SECONDS: Final = 10.0
-LOOK_EVERY_SECONDS: Final = 0.0005
 JOURNAL_BYTES: Final = 64 << 20
 
 
@@ -70,29 +69,7 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
     While another process does so, SQLite answers "busy" at once instead of waiting as elsewhere.
     """
-    _when_free(connection, "pragma journal_mode = wal")
-
-
-def _begin_to_write(connection: sqlite3.Connection) -> None:
-    """Begin a change once no other process is in one.
-
-    SQLite's own wait soon looks but ten times a second: beside a process that commits without
-    pause, and so leaves the lock free for less than a thousandth, it ends in "busy".
-    """
-    _when_free(connection, "begin immediate")
-
-
-def _when_free(connection: sqlite3.Connection, statement: str) -> None:
-    deadline = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            connection.execute(statement)
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(LOOK_EVERY_SECONDS)
-        else:
-            return
+    when_free(connection, "pragma journal_mode = wal", BUSY_SECONDS)
 
 
 class SqliteDocumentStore:
@@ -238,13 +215,17 @@ def _ping(connection: sqlite3.Connection) -> None:
     connection.execute("select 1 from documents limit 1").fetchone()
 
 
+def _begin_to_write(connection: sqlite3.Connection) -> None:
+    begin_change(connection, BUSY_SECONDS)
+
+
 def _begin_to_read(connection: sqlite3.Connection) -> None:
     connection.execute("begin")
 
 
 def _connect_to_write(path: Path, max_size_bytes: int | None) -> sqlite3.Connection:
     connection = _connect(path, max_size_bytes)
-    connection.execute("pragma busy_timeout = 0")  # the waiting is done by ``_begin_to_write``
+    leave_waiting_to_us(connection)
     return connection
 
 

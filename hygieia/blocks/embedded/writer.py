@@ -15,9 +15,10 @@ import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from hygieia.blocks.embedded.catalogue import connect, translate
+from hygieia.blocks.embedded.catalogue import BUSY_SECONDS, connect, translate
 from hygieia.blocks.embedded.copies import CopyFiles, added_since, marks, take_ended
 from hygieia.errors import Unavailable
+from hygieia.sqlite_locks import begin_change, leave_waiting_to_us
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,6 +69,7 @@ class CatalogueWriter:
 
     def _run(self) -> None:
         connection = connect(self._path, cache_kib=16384)
+        leave_waiting_to_us(connection)
         try:
             while (batch := self._next_batch()) is not None:
                 self._apply(connection, batch)
@@ -117,7 +119,7 @@ class CatalogueWriter:
     def _commit(
         self, connection: sqlite3.Connection, batch: list[Change]
     ) -> list[tuple[Any, Exception | None]]:
-        connection.execute("BEGIN IMMEDIATE")
+        begin_change(connection, BUSY_SECONDS)
         try:
             before = marks(connection)
             ended = take_ended(connection)

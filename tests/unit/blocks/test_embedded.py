@@ -13,9 +13,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from hygieia import sqlite_locks
 from hygieia.blocks.embedded import EmbeddedBlockStore, catalogue, open_embedded
 from hygieia.blocks.embedded.sweeper import NEW_PACK_SECONDS
 from hygieia.errors import (
@@ -273,6 +275,29 @@ def empty(catalogue: Path) -> None:
 
 def overwrite(catalogue: Path) -> None:
     catalogue.write_bytes(noise(1, 4096))
+
+
+async def test_a_change_begins_once_another_process_ends_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_embedded(tmp_path)
+    other = sqlite3.connect(
+        tmp_path / "catalogue.sqlite", isolation_level=None, check_same_thread=False
+    )
+    other.execute("begin immediate")
+    looks = 0
+
+    def look(_seconds: float) -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 20:
+            other.execute("commit")
+
+    monkeypatch.setattr(sqlite_locks, "time", SimpleNamespace(monotonic=time.monotonic, sleep=look))
+    assert await store.put([raw(1, 100)]) == 100
+    assert looks == 20
+    other.close()
+    await store.close()
 
 
 def lose_with_the_marker(catalogue: Path) -> None:

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from hygieia import sqlite_locks
 from hygieia.documents import sqlite, sqlite_rows, sqlite_schema
 from hygieia.documents.sqlite import open_sqlite
 from hygieia.documents.sqlite_schema import SCHEMA_STEPS, migrate
@@ -205,7 +206,7 @@ async def test_a_change_begins_once_another_process_ends_its_own(
         if looks == 20:
             other.execute("commit")
 
-    monkeypatch.setattr(sqlite, "time", SimpleNamespace(monotonic=time.monotonic, sleep=look))
+    monkeypatch.setattr(sqlite_locks, "time", SimpleNamespace(monotonic=time.monotonic, sleep=look))
     assert (await store.insert("things", "a", {})).rev == 1
     assert looks == 20
     other.close()
