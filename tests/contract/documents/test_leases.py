@@ -143,7 +143,7 @@ async def test_a_renewal_under_way_at_the_end_leaves_no_lease(
     get, replace = store.get, store.replace
 
     async def write_late(renewal: Coroutine[None, None, Document]) -> Document:
-        await is_set_within(looked, 1)
+        await is_set_within(looked, 1)  # not at all, unless it is looked at before it is written
         try:
             return await renewal
         finally:
