@@ -12,7 +12,8 @@ what is too slow:
   it must have made room by then.
 
 A server that stood still itself (a paused machine, a frozen process) could neither read nor send
-meanwhile: it counts that against nobody, and begins to wait anew.
+meanwhile. A limit that runs out over that begins anew, once: where it is always so, the server has
+more connections than it can serve.
 """
 
 from __future__ import annotations
@@ -119,6 +120,7 @@ class PatientProtocol(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._request: web.Request | None = None
         self._received_bytes = 0
+        self._is_late = False
         self._header_timer: asyncio.TimerHandle | None = None
         self._body_timer: asyncio.TimerHandle | None = None
         self._stalled_timer: asyncio.TimerHandle | None = None
@@ -191,7 +193,12 @@ class PatientProtocol(asyncio.Protocol):
     def _in(self, seconds: float, judge: Callable[[bool], None]) -> asyncio.TimerHandle:
         """Judge in so many seconds, told whether the server watched until then."""
         due = self._loop.time() + seconds
-        return self._loop.call_at(due, lambda: judge(self._loop.time() - due < STOOD_STILL_SECONDS))
+
+        def judge_now() -> None:
+            was_late, self._is_late = self._is_late, self._loop.time() - due >= STOOD_STILL_SECONDS
+            judge(was_late or not self._is_late)
+
+        return self._loop.call_at(due, judge_now)
 
     def _await_header(self) -> None:
         self._header_timer = self._in(self._patience.header_seconds, self._judge_header)
