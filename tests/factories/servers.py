@@ -289,7 +289,8 @@ async def running_api(
     url = f"http://127.0.0.1:{bound.getsockname()[1]}"
     try:
         if swept:
-            await first_round.wait()
+            async with asyncio.timeout(EMPTIED_SECONDS):
+                await first_round.wait()
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
             yield Api(url, app, http)
     finally:

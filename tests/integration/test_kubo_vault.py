@@ -76,7 +76,9 @@ def pinned_blocks(kubo: KuboServer) -> set[str]:
 
 
 def size_of(kubo: KuboServer, cids: set[str]) -> int:
-    return sum(line["Size"] for cid in cids for line in kubo.ask("block/stat", arg=cid))
+    return sum(
+        line["Size"] for cid in cids for line in kubo.ask("block/stat", arg=cid, offline="true")
+    )
 
 
 def collect_garbage(server: RunningServer, kubo: KuboServer) -> None:

@@ -25,7 +25,6 @@ SWEEPER = textwrap.dedent(
     import asyncio, sys
     from pathlib import Path
     from hygieia.config import load_settings
-    from hygieia.errors import Unavailable
     from hygieia.server.services import build_services
 
     async def main():
@@ -33,10 +32,7 @@ SWEEPER = textwrap.dedent(
         print("sweeping", flush=True)
         rounds = 0
         while not Path(sys.argv[1], "enough").exists():
-            try:
-                done = await services.sweeper.sweep()
-            except Unavailable:  # the other has the database: any server tries again later
-                continue
+            done = await services.sweeper.sweep()
             bad = [kind for kind, code in done.failed_jobs if code not in ("stale-revision", "conflict")]
             assert not bad, done.failed_jobs
             rounds += 1

@@ -159,7 +159,7 @@ async def sweepers(pair: Pair) -> AsyncIterator[list[Sweeping]]:
     finally:
         (pair.folder / "enough").touch()
         for one in running:
-            async with asyncio.timeout(300):
+            async with asyncio.timeout(180):
                 await one.process.wait()
         await asyncio.gather(*listening)
 

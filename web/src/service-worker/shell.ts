@@ -70,9 +70,9 @@ export class Shell {
     if (kept !== undefined) return kept;
     const response = await this.around.fetch(request);
     if (isPart(response)) {
-      const cache = await this.cache();
+      const part = response.clone();
       // A device that is full keeps no part, and the page goes on with what the network gave.
-      await cache.put(request, response.clone()).catch(() => undefined);
+      await this.cache().then((cache) => cache.put(request, part)).catch(() => undefined);
     }
     return response;
   }
