@@ -138,6 +138,8 @@ class ReportFetcher:
         content = ContentReader(report)
         waiting: asyncio.Queue[bytes | None] = asyncio.Queue(_PIECES_BETWEEN)
         decrypting = asyncio.create_task(_decrypt(waiting, content, release, progress))
+        # Where it fails, nobody takes any more: a piece that waits for a place is let in, and seen.
+        decrypting.add_done_callback(lambda _: _drop(waiting))
         try:
             async for piece in self._cipher(report):
                 if decrypting.done():
@@ -171,6 +173,11 @@ class ReportFetcher:
             if not page or not after or after == last:
                 break
         return items
+
+
+def _drop(waiting: asyncio.Queue[bytes | None]) -> None:
+    while not waiting.empty():
+        waiting.get_nowait()
 
 
 async def _decrypt(
