@@ -161,13 +161,18 @@ class Verifier:
         return run
 
     async def _report(self, run: Run, report: Report) -> Run:
-        roots = [report.root, *[root async for root in self._older_roots(report)]]
+        roots = await self._roots(report)
         named = [(CID.parse(root), report.pin_name) for root in roots]
         copies = await self._look(run, "report", report.id, report.account, named)
         current = await self._stores.reports.find(report.id)
-        if current is None or current.state not in _STATES:
-            for cid, name in named:
+        if current is not None and current.state not in _STATES:
+            current = None
+        # What was purged meanwhile, or ended by a new key, is not to stay pinned by the look.
+        kept = await self._roots(current) if current is not None else []
+        for cid, name in named:
+            if str(cid) not in kept:
                 await self._stores.blocks.unpin(cid, name=name)
+        if current is None:
             return run
         await self.book.note(copies)
         summary = counted(Summary("", "", "", 0, *run.sums), copies)
@@ -227,6 +232,10 @@ class Verifier:
             await self._stores.blocks.pin(root, name=name)
         except BlockMissing:
             return  # told already, as missing
+
+    async def _roots(self, report: Report) -> list[str]:
+        """The current root, then those of earlier versions."""
+        return [report.root, *[root async for root in self._older_roots(report)]]
 
     async def _older_roots(self, report: Report) -> AsyncIterator[str]:
         after: str | None = None

@@ -22,6 +22,7 @@ from hygieia.server import verifying
 from hygieia.server.app import build_app
 from hygieia.server.verifying import verify_if_due
 from tests.api.copies import CONTENT, copies_of, copy_to, damage, packs, verified, verifier_of
+from tests.api.test_rekey import rekey
 from tests.factories.dags import IndexParts, new_report, report_parts
 from tests.factories.servers import Api, Member, running_api, settings_in
 from tests.people import BOB
@@ -210,6 +211,30 @@ async def test_a_report_purged_while_it_is_read_is_not_kept_by_that(api: Api, ad
     assert run is not None
     assert run.counts.reports == 0
     assert not await api.services.stores.blocks.is_pinned(dag.root)
+
+
+async def test_what_a_new_key_ends_while_it_is_read_is_not_kept_by_that(
+    api: Api, ada: Member
+) -> None:
+    """Nobody would ever end that pin: no version names the root any more."""
+    (report,) = await ada.upload(before := report_parts().dag())
+    fresh = report_parts().dag()
+    blocks = api.services.stores.blocks
+    async with verifier_of(api) as verifier:
+        own = verifier._rules.nodes[0]
+        read = own.read
+
+        async def issuing_anew(cids: Any) -> Any:  # noqa: ANN401  (as the node has it)
+            found = await read(cids)
+            if await blocks.is_pinned(before.root):
+                assert (await rekey(ada, report, fresh)).status == 200
+                assert not await blocks.is_pinned(before.root)
+            return found
+
+        own.read = issuing_anew  # type: ignore[method-assign]  # the moment it is about
+        await verifier.run()
+    assert not await blocks.is_pinned(before.root)
+    assert await blocks.is_pinned(fresh.root)
 
 
 async def test_a_pin_that_was_lost_is_made_again(api: Api, ada: Member) -> None:
