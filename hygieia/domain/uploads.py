@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from hygieia.errors import BlockRefused, NotFound, StorageFull, TooManyAttempts
+from hygieia.errors import BlockRefused, NotFound, StaleRevision, StorageFull, TooManyAttempts
 from hygieia.openpgp.times import format_time, now, parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hygieia.blocks.port import AnyBlock, BlockStore
-    from hygieia.documents.port import DocumentStore
+    from hygieia.documents.port import Document, DocumentStore
     from hygieia.domain.block_facts import BlockFacts
     from hygieia.domain.jobs import Jobs
     from hygieia.domain.quotas import Quotas
@@ -100,11 +101,33 @@ class Uploads:
         return upload
 
     async def get(self, account: str, upload_id: str) -> Upload:
-        """The upload, or ``NotFound``: over, never there, or another account's."""
-        document = await self._documents.get(COLLECTION, upload_id)
-        if document is None or document.body["account"] != account:
-            raise _ended()
-        return Upload(upload_id, account, parse_time(document.body["expires"]))
+        """The upload, or ``NotFound``: over, never there, or another account's.
+
+        One that is still used when half of its time is over has all of it again: a file may take
+        a slow line for days, and a commit must not outlive the lease of its blocks.
+        """
+        while True:
+            document = await self._documents.get(COLLECTION, upload_id)
+            if document is None or document.body["account"] != account:
+                raise _ended()
+            expires = parse_time(document.body["expires"])
+            if expires - now() > self._lease / 2:
+                return Upload(upload_id, account, expires)
+            with suppress(StaleRevision, NotFound):  # renewed or ended by another request
+                return await self._renew(account, document)
+
+    async def _renew(self, account: str, document: Document) -> Upload:
+        upload = Upload(document.id, account, now() + self._lease)
+        # The job last: one that comes too early ends an upload, and its client begins another.
+        await self._documents.replace(
+            COLLECTION,
+            upload.id,
+            document.rev,
+            {"account": account, "expires": format_time(upload.expires)},
+            expires=upload.expires,
+        )
+        await self._jobs.schedule(JOB, upload.id, upload.expires, {"account": account})
+        return upload
 
     async def missing(self, upload: Upload, cids: Sequence[CID]) -> list[CID]:
         """Those of ``cids`` that are to be sent; the others are kept for this upload."""

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from hygieia.blocks.embedded import open_embedded
-from hygieia.documents.port import DocumentStore
+from hygieia.documents.port import Document, DocumentStore
 from hygieia.domain import account
+from hygieia.domain import uploads as domain_uploads
 from hygieia.domain.stores import Stores
 from hygieia.domain.uploads import Uploads
 from hygieia.errors import NotFound
 from hygieia.ipld.block import Block
 from hygieia.ipld.cid import CID, RAW
+from hygieia.openpgp.times import now
 from hygieia.server.storage import build_stores
 from tests.factories.uploads import uploads_of
 from tests.people import ADA
@@ -64,3 +68,34 @@ async def test_room_that_an_ended_upload_still_has_comes_back_with_the_next(
     await stores.quotas.add_upload(ADA.account, "0" * 32, 1000)
     await uploads.start(ADA.account)
     assert await holds(stores) == {f"upload-{under_way.id}": len(CONTENT), "commit-1": 100}
+
+
+async def test_an_upload_in_use_has_all_its_time_again_once_half_is_over(
+    stores: Stores, uploads: Uploads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = await uploads.start(ADA.account)
+    assert (await uploads.get(ADA.account, started.id)).expires <= started.expires
+    half_over = now() + timedelta(minutes=31)
+    monkeypatch.setattr(domain_uploads, "now", lambda: half_over)
+    found = await asyncio.gather(*(uploads.get(ADA.account, started.id) for _ in range(5)))
+    assert {upload.expires for upload in found} == {half_over + timedelta(hours=1)}
+    await uploads.put(found[0], BATCH)
+    assert await stores.jobs.due(started.expires + timedelta(minutes=1), 10) == []
+    (job,) = await stores.jobs.due(half_over + timedelta(hours=1, minutes=1), 10)
+    assert (job.kind, job.subject) == (domain_uploads.JOB, started.id)
+
+
+async def test_an_upload_that_ends_as_it_is_renewed_has_ended(
+    stores: Stores, uploads: Uploads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = await uploads.start(ADA.account)
+    monkeypatch.setattr(domain_uploads, "now", lambda: now() + timedelta(minutes=31))
+    replace = stores.documents.replace
+
+    async def replace_too_late(*what: object, **how: object) -> Document:
+        await uploads.let_go(ADA.account, started.id)
+        return await replace(*what, **how)  # type: ignore[arg-type]  # handed on as it came
+
+    monkeypatch.setattr(stores.documents, "replace", replace_too_late)
+    with pytest.raises(NotFound, match="ended"):
+        await uploads.get(ADA.account, started.id)
