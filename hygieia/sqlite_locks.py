@@ -34,8 +34,16 @@ def when_free(connection: sqlite3.Connection, statement: str, patience_seconds: 
         try:
             connection.execute(statement)
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+            if not is_busy(error) or time.monotonic() > deadline:
                 raise
             time.sleep(LOOK_EVERY_SECONDS)
         else:
             return
+
+
+def is_busy(error: Exception) -> bool:
+    """Whether another connection's lock was met to the end (sqlite.org/rescode, primary codes)."""
+    return (
+        isinstance(error, sqlite3.OperationalError)
+        and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+    )

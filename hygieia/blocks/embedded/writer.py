@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from hygieia.blocks.embedded.catalogue import BUSY_SECONDS, connect, translate
 from hygieia.blocks.embedded.copies import CopyFiles, added_since, marks, take_ended
 from hygieia.errors import Unavailable
-from hygieia.sqlite_locks import begin_change, leave_waiting_to_us
+from hygieia.sqlite_locks import begin_change, is_busy, leave_waiting_to_us
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,12 +109,16 @@ class CatalogueWriter:
     def _rescue(
         self, connection: sqlite3.Connection, batch: list[Change], error: Exception
     ) -> None:
-        """A transaction failed: give each change one of its own, or, for the last, the error."""
-        if len(batch) > 1:
+        """A transaction failed: give each change one of its own, or the error.
+
+        Those that never began wait no longer, one after the other, for what the first waited for.
+        """
+        if len(batch) > 1 and not is_busy(error):
             for change in batch:
                 self._apply(connection, [change])
-        else:
-            _settle(batch[0][1], None, translate(error, self._path.parent))
+            return
+        for _, future in batch:
+            _settle(future, None, translate(error, self._path.parent))
 
     def _commit(
         self, connection: sqlite3.Connection, batch: list[Change]

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ import pytest
 from hygieia import sqlite_locks
 from hygieia.blocks.embedded import EmbeddedBlockStore, catalogue, open_embedded
 from hygieia.blocks.embedded.sweeper import NEW_PACK_SECONDS
+from hygieia.blocks.embedded.writer import CatalogueWriter
 from hygieia.errors import (
     BlockMissing,
     BlockRefused,
@@ -28,6 +30,7 @@ from hygieia.errors import (
     IntegrityError,
     LimitExceeded,
     StorageFull,
+    Unavailable,
 )
 from hygieia.ipld.block import Block
 from hygieia.ipld.cid import CID, RAW, SHA2_256
@@ -298,6 +301,34 @@ async def test_a_change_begins_once_another_process_ends_its_own(
     assert looks == 20
     other.close()
     await store.close()
+
+
+async def test_what_waits_behind_a_busy_catalogue_is_refused_with_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not one after the other, each after the whole wait."""
+    path = tmp_path / "catalogue.sqlite"
+    catalogue.prepare(path)
+    writer = CatalogueWriter(path)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("begin immediate")
+    seconds, all_wait = 0.0, threading.Event()
+
+    def pass_time(_seconds: float) -> None:
+        nonlocal seconds
+        all_wait.wait(60)
+        seconds += 1
+
+    clock = SimpleNamespace(monotonic=lambda: seconds, sleep=pass_time)
+    monkeypatch.setattr(sqlite_locks, "time", clock)
+    changes = [writer.submit(lambda _: None) for _ in range(6)]
+    all_wait.set()
+    for change in changes:
+        with pytest.raises(Unavailable):
+            await asyncio.wrap_future(change)
+    assert seconds <= 2 * (catalogue.BUSY_SECONDS + 1)  # the first may have begun alone
+    other.close()
+    writer.close()
 
 
 def lose_with_the_marker(catalogue: Path) -> None:
